@@ -1,0 +1,304 @@
+//! The audit chain: what one entry says, and how it is bound to the one before.
+//!
+//! ```text
+//! hash(n) = SHA-256("mab.audit.v1\0" ‖ hash(n-1) ‖ n (u64) ‖ at (i64, ms) ‖ field(actor) ‖ field(action)
+//!                   ‖ field(outcome) ‖ field(detail))            all integers big-endian
+//! field(x) = length (u32) ‖ x (UTF-8)
+//! hash(0)  = SHA-256("mab.audit.genesis.v1\0" ‖ conversation (8 bytes, zero for the bridge's own chain))
+//! ```
+//!
+//! An entry never holds free text: a [`Detail`] takes numbers, ids, digests and names fixed in the program.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{Code, ConversationId, MessageId, SessionId, Timestamp};
+
+/// Bytes of a chain hash.
+pub const HASH_BYTES: usize = 32;
+
+/// A chain hash.
+pub type Hash = [u8; HASH_BYTES];
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// An agent, authenticated.
+    Agent(SessionId),
+    /// The person at the machine.
+    Operator,
+    /// Somebody not authenticated.
+    Unknown,
+}
+
+impl Actor {
+    /// The stored name; handles can never take the reserved ones.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Agent(session) => session.as_str(),
+            Self::Operator => "operator",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Refused, with this code.
+    Refused(Code),
+}
+
+impl Outcome {
+    /// The stored name: `ok`, or the code's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Refused(code) => code.name(),
+        }
+    }
+}
+
+/// The facts of an entry, as a JSON object with sorted keys and no free text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detail(BTreeMap<&'static str, Value>);
+
+impl Detail {
+    /// Adds a number.
+    #[must_use]
+    pub fn number(mut self, key: &'static str, number: u64) -> Self {
+        self.0.insert(key, Value::from(number));
+        self
+    }
+
+    /// Adds a name fixed in the program.
+    #[must_use]
+    pub fn name(mut self, key: &'static str, name: &'static str) -> Self {
+        self.0.insert(key, Value::from(name));
+        self
+    }
+
+    /// Adds a list of agents.
+    #[must_use]
+    pub fn sessions<'a>(
+        mut self,
+        key: &'static str,
+        sessions: impl IntoIterator<Item = &'a SessionId>,
+    ) -> Self {
+        self.0.insert(key, sessions.into_iter().map(SessionId::as_str).collect());
+        self
+    }
+
+    /// Adds a message's id.
+    #[must_use]
+    pub fn message(mut self, key: &'static str, message: &MessageId) -> Self {
+        self.0.insert(key, Value::from(message.to_string()));
+        self
+    }
+
+    /// Adds a conversation's id.
+    #[must_use]
+    pub fn conversation(mut self, key: &'static str, conversation: &ConversationId) -> Self {
+        self.0.insert(key, Value::from(conversation.to_string()));
+        self
+    }
+
+    /// Adds the SHA-256 of some sealed bytes, in hexadecimal. Sealed bytes hold a random nonce, so the digest
+    /// confirms the row and tells nothing about the text.
+    #[must_use]
+    pub fn digest_of_sealed(mut self, key: &'static str, sealed: &[u8]) -> Self {
+        self.0.insert(key, Value::from(hex::encode(Sha256::digest(sealed))));
+        self
+    }
+
+    /// Adds counts by rule name, when there are any.
+    #[must_use]
+    pub fn counts(mut self, key: &'static str, counts: &BTreeMap<&'static str, u64>) -> Self {
+        if !counts.is_empty() {
+            self.0.insert(
+                key,
+                counts.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect(),
+            );
+        }
+        self
+    }
+
+    /// The stored text: compact JSON.
+    pub fn to_text(&self) -> String {
+        let object: serde_json::Map<String, Value> =
+            self.0.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        Value::Object(object).to_string()
+    }
+}
+
+/// One entry as it is stored and hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Position in its chain, from 1.
+    pub n: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as [`Actor::as_str`].
+    pub actor: String,
+    /// What, as [`crate::policy::Action::as_str`].
+    pub action: String,
+    /// How it ended, as [`Outcome::as_str`].
+    pub outcome: String,
+    /// The facts, as [`Detail::to_text`].
+    pub detail: String,
+}
+
+impl Entry {
+    /// The hash of this entry after `previous`.
+    pub fn hash(&self, previous: &Hash) -> Hash {
+        let mut hasher = Sha256::new();
+        hasher.update(b"mab.audit.v1\0");
+        hasher.update(previous);
+        hasher.update(self.n.to_be_bytes());
+        hasher.update(self.at.millis().to_be_bytes());
+        for field in [&self.actor, &self.action, &self.outcome, &self.detail] {
+            hasher.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+            hasher.update(field.as_bytes());
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// The hash a conversation's chain starts from; `None` is the bridge's own chain.
+pub fn genesis(conversation: Option<ConversationId>) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(b"mab.audit.genesis.v1\0");
+    hasher.update(conversation.map_or([0; 8], ConversationId::bytes));
+    hasher.finalize().into()
+}
+
+/// Walks a chain, one stored entry at a time.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    head: Hash,
+    next: u64,
+}
+
+/// What is wrong with a chain, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Break {
+    /// The entry expected at this position is not there.
+    Missing {
+        /// Expected position.
+        n: u64,
+    },
+    /// The entry does not match its hash, or does not follow the one before it.
+    Changed {
+        /// Position.
+        n: u64,
+    },
+    /// The chain ends elsewhere than the conversation says.
+    Truncated {
+        /// Last position found.
+        n: u64,
+    },
+}
+
+impl Verifier {
+    /// A walk from the start of a conversation's chain.
+    pub fn new(conversation: Option<ConversationId>) -> Self {
+        Self { head: genesis(conversation), next: 1 }
+    }
+
+    /// Takes the next stored entry and the hash stored beside it.
+    ///
+    /// # Errors
+    /// The [`Break`], at the first entry that is not what it should be.
+    pub fn take(&mut self, entry: &Entry, stored: &[u8]) -> Result<(), Break> {
+        if entry.n != self.next {
+            return Err(Break::Missing { n: self.next });
+        }
+        let hash = entry.hash(&self.head);
+        if hash.as_slice() != stored {
+            return Err(Break::Changed { n: entry.n });
+        }
+        self.head = hash;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Ends the walk against the head that the conversation's row holds; returns how many entries hold.
+    ///
+    /// # Errors
+    /// [`Break::Truncated`] when the chain ends elsewhere.
+    pub fn finish(&self, length: u64, head: &[u8]) -> Result<u64, Break> {
+        let verified = self.next - 1;
+        if verified != length || self.head.as_slice() != head {
+            return Err(Break::Truncated { n: verified });
+        }
+        Ok(verified)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain() -> Vec<(Entry, Hash)> {
+        let mut head = genesis(None);
+        (1..=4)
+            .map(|n| {
+                let entry = Entry {
+                    n,
+                    at: Timestamp::from_millis(1_000),
+                    actor: "a".into(),
+                    action: "send".into(),
+                    outcome: "ok".into(),
+                    detail: Detail::default().number("seq", n).to_text(),
+                };
+                head = entry.hash(&head);
+                (entry, head)
+            })
+            .collect()
+    }
+
+    fn verify(chain: &[(Entry, Hash)], length: u64, head: &Hash) -> Result<u64, Break> {
+        let mut verifier = Verifier::new(None);
+        for (entry, hash) in chain {
+            verifier.take(entry, hash)?;
+        }
+        verifier.finish(length, head)
+    }
+
+    #[test]
+    fn chain_when_whole_verifies() {
+        let chain = chain();
+        assert_eq!(verify(&chain, 4, &chain[3].1), Ok(4));
+    }
+
+    #[test]
+    fn chain_when_changed_deleted_swapped_duplicated_or_truncated_breaks() {
+        let good = chain();
+        let head = good[3].1;
+        let mut changed = good.clone();
+        changed[1].0.actor = "b".into();
+        assert_eq!(verify(&changed, 4, &head), Err(Break::Changed { n: 2 }));
+        let mut deleted = good.clone();
+        deleted.remove(1);
+        assert_eq!(verify(&deleted, 4, &head), Err(Break::Missing { n: 2 }));
+        let mut swapped = good.clone();
+        swapped.swap(1, 2);
+        assert_eq!(verify(&swapped, 4, &head), Err(Break::Missing { n: 2 }));
+        let mut duplicated = good.clone();
+        duplicated.insert(1, good[0].clone());
+        assert_eq!(verify(&duplicated, 4, &head), Err(Break::Missing { n: 2 }));
+        assert_eq!(verify(&good[..3], 4, &head), Err(Break::Truncated { n: 3 }));
+    }
+
+    #[test]
+    fn fields_when_shifted_between_each_other_change_the_hash() {
+        let (mut entry, hash) = chain().remove(0);
+        entry.actor = "as".into();
+        entry.action = "end".into();
+        assert_ne!(entry.hash(&genesis(None)), hash);
+    }
+}

@@ -1,0 +1,313 @@
+//! Refusals and faults: what a caller may act on, and what is ours to mend.
+//!
+//! To add a refusal, add a [`Code`] and its row in [`Code::row`]; `docs/errors.md` is generated from it.
+
+use std::{error::Error, fmt};
+
+/// Why a call was refused. The names are public: never renamed, only added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Code {
+    /// An argument is missing, malformed, unknown or out of range.
+    InvalidArguments,
+    /// No such operation.
+    UnknownOperation,
+    /// No credentials were given and none are remembered.
+    CredentialsMissing,
+    /// Several conversations are remembered and none was named.
+    AmbiguousConversation,
+    /// The token does not open this conversation for this agent.
+    InvalidToken,
+    /// The token was valid once and has been replaced.
+    TokenRotated,
+    /// The agent was removed from the conversation.
+    Revoked,
+    /// The conversation's time is over.
+    Expired,
+    /// The agent's permission does not allow this.
+    Forbidden,
+    /// A rate window is full.
+    RateLimited,
+    /// A quota is full.
+    QuotaExceeded,
+    /// A named recipient is not a member.
+    UnknownRecipient,
+    /// The message replied to does not exist or was not visible to the agent.
+    UnknownMessage,
+    /// The batch to acknowledge is not outstanding for this agent.
+    UnknownBatch,
+    /// The conversation does not exist (operator commands only).
+    NotFound,
+    /// The handle is taken.
+    Conflict,
+    /// The store is held by somebody else for too long.
+    Busy,
+    /// The disk is full.
+    StorageFull,
+    /// The store cannot be written.
+    ReadOnly,
+    /// Something of ours failed; it was logged.
+    Internal,
+}
+
+/// How one [`Code`] is shown in each protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeRow {
+    /// The stable name, as in `{"code": "..."}`.
+    pub name: &'static str,
+    /// HTTP status (RFC 9110).
+    pub http_status: u16,
+    /// Process exit code of the CLI.
+    pub exit_code: u8,
+    /// What it means and what to do, one sentence.
+    pub meaning: &'static str,
+}
+
+impl Code {
+    /// Every code, in the order of the documentation.
+    pub const ALL: [Self; 20] = [
+        Self::InvalidArguments,
+        Self::UnknownOperation,
+        Self::CredentialsMissing,
+        Self::AmbiguousConversation,
+        Self::InvalidToken,
+        Self::TokenRotated,
+        Self::Revoked,
+        Self::Expired,
+        Self::Forbidden,
+        Self::RateLimited,
+        Self::QuotaExceeded,
+        Self::UnknownRecipient,
+        Self::UnknownMessage,
+        Self::UnknownBatch,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Busy,
+        Self::StorageFull,
+        Self::ReadOnly,
+        Self::Internal,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The one table that maps a code to every protocol.
+    pub const fn row(self) -> CodeRow {
+        let (name, http_status, exit_code, meaning) = match self {
+            Self::InvalidArguments => (
+                "invalid_arguments",
+                400,
+                2,
+                "An argument is missing, malformed, unknown or out of range; correct it and call again.",
+            ),
+            Self::UnknownOperation => {
+                ("unknown_operation", 404, 2, "No tool or command has this name; list the tools.")
+            }
+            Self::CredentialsMissing => (
+                "credentials_missing",
+                401,
+                4,
+                "No credentials were given and none are remembered; pass conversation_id, session_id and token, or join first.",
+            ),
+            Self::AmbiguousConversation => (
+                "ambiguous_conversation",
+                400,
+                2,
+                "Several conversations are remembered; pass conversation_id (list_conversations shows them).",
+            ),
+            Self::InvalidToken => (
+                "invalid_token",
+                401,
+                4,
+                "The token does not open this conversation for this session_id; check all three, or ask the operator for `mab tokens`.",
+            ),
+            Self::TokenRotated => (
+                "token_rotated",
+                401,
+                4,
+                "The token was replaced when somebody joined with it or the operator rotated it; use the newer one.",
+            ),
+            Self::Revoked => (
+                "revoked",
+                403,
+                4,
+                "The agent was removed from the conversation; ask its owner for a new invitation.",
+            ),
+            Self::Expired => ("expired", 410, 5, "The conversation's time is over; create a new one."),
+            Self::Forbidden => {
+                ("forbidden", 403, 4, "The agent's permission does not allow this; ask the owner.")
+            }
+            Self::RateLimited => {
+                ("rate_limited", 429, 6, "Too many calls; wait retry_after_s seconds, then call again.")
+            }
+            Self::QuotaExceeded => (
+                "quota_exceeded",
+                429,
+                6,
+                "A size or count quota is full; the message says which and what frees it.",
+            ),
+            Self::UnknownRecipient => (
+                "unknown_recipient",
+                404,
+                3,
+                "A recipient is not a member; check_partner_status lists the members.",
+            ),
+            Self::UnknownMessage => {
+                ("unknown_message", 404, 3, "The message does not exist or was not visible to this agent.")
+            }
+            Self::UnknownBatch => {
+                ("unknown_batch", 404, 3, "The batch is not outstanding; call check_messages without ack.")
+            }
+            Self::NotFound => {
+                ("not_found", 404, 3, "No such conversation or agent; `mab list` shows what there is.")
+            }
+            Self::Conflict => ("conflict", 409, 7, "The handle is taken; choose another."),
+            Self::Busy => (
+                "busy",
+                503,
+                8,
+                "Another process holds the store; wait retry_after_s seconds, then call again. Nothing was changed.",
+            ),
+            Self::StorageFull => (
+                "storage_full",
+                507,
+                8,
+                "The disk is full; nothing was changed. Free space, then call again.",
+            ),
+            Self::ReadOnly => (
+                "read_only",
+                503,
+                8,
+                "The store cannot be written; nothing was changed. Mend its permissions (`mab doctor`).",
+            ),
+            Self::Internal => ("internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
+        };
+        CodeRow { name, http_status, exit_code, meaning }
+    }
+}
+
+/// A refusal the caller can act on. Nothing was changed but the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// Why, as a stable name.
+    pub code: Code,
+    /// Why, as a lower-case fragment that fits "cannot {action}: {message}"; never a secret, never a body.
+    pub message: String,
+    /// Whole seconds after which the same call may succeed.
+    pub retry_after_s: Option<u64>,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Denied {
+    /// A refusal with its code and reason.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after_s: None, hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds when to try again, in whole seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code.name())
+    }
+}
+
+impl Error for Denied {}
+
+/// A failure of ours: logged once with its source, shown to callers as `internal`.
+#[derive(Debug)]
+pub struct Fault {
+    what: &'static str,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A failure while doing `what`.
+    pub const fn new(what: &'static str) -> Self {
+        Self { what, source: None }
+    }
+
+    /// A failure while doing `what`, with its cause.
+    pub fn from_source(what: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { what, source: Some(source.into()) }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// Why an operation did not happen.
+#[derive(Debug)]
+pub enum Failure {
+    /// The caller can act on it.
+    Denied(Denied),
+    /// Ours.
+    Fault(Fault),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Denied(_) => None,
+            Self::Fault(fault) => fault.source(),
+        }
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_names_are_unique_and_exit_codes_never_zero() {
+        let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| code.row().exit_code != 0 && code.row().http_status >= 400));
+    }
+}

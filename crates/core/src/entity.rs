@@ -1,0 +1,280 @@
+//! What travels between the service and a store. Text arrives [`Sealed`] and leaves as stored bytes.
+
+use crate::{
+    BatchId, Code, ConversationId, MessageId, SessionId, Timestamp,
+    agent::{ActionType, Permission, Status},
+    audit::{Actor, Break, Entry},
+    limit::Charge,
+    policy::Action,
+    seal::Sealed,
+};
+
+/// What authentication needs to know of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The conversation's row.
+    pub conversation_pk: i64,
+    /// The agent's row.
+    pub agent_pk: i64,
+    /// The agent's handle.
+    pub session: SessionId,
+    /// The agent's join ordinal.
+    pub ordinal: u8,
+    /// What the agent may do.
+    pub permission: Permission,
+    /// The epoch whose token is valid.
+    pub epoch: u32,
+    /// Whether the agent was removed.
+    pub revoked: bool,
+    /// When the conversation ends.
+    pub expires_at: Timestamp,
+    /// The conversation's key, wrapped; `None` once it was purged.
+    pub wrapped_key: Option<Vec<u8>>,
+}
+
+/// A conversation to open.
+#[derive(Debug)]
+pub struct NewConversation {
+    /// Its name.
+    pub id: ConversationId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Its key, wrapped.
+    pub wrapped_key: Vec<u8>,
+    /// What it is about.
+    pub topic: Option<Sealed>,
+    /// Its first members, in join order.
+    pub agents: Vec<NewAgent>,
+}
+
+/// An agent to add.
+#[derive(Debug)]
+pub struct NewAgent {
+    /// Its handle.
+    pub session: SessionId,
+    /// Its role.
+    pub role: Sealed,
+    /// What it may do.
+    pub permission: Permission,
+}
+
+/// What one conversation may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Most unread messages of one inbox.
+    pub unread_per_inbox: u64,
+    /// Most bytes of sealed messages in one conversation.
+    pub bytes_per_conversation: u64,
+}
+
+/// A message to store.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// Its random tag.
+    pub tag: [u8; 8],
+    /// Its text.
+    pub body: Sealed,
+    /// Its file names.
+    pub files: Option<Sealed>,
+    /// What it wants.
+    pub action_type: ActionType,
+    /// Whom it is for; `None` is everyone else.
+    pub to: Option<Vec<SessionId>>,
+    /// What it answers.
+    pub reply_to: Option<MessageId>,
+    /// What its conversation may hold.
+    pub quotas: Quotas,
+}
+
+/// A message that is stored, durably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// Its name.
+    pub id: MessageId,
+    /// Who gets it, in join order.
+    pub recipients: Vec<SessionId>,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
+/// What an agent asks of its inbox.
+#[derive(Debug, Clone)]
+pub struct OfferRequest {
+    /// The batch it has received.
+    pub ack: Option<BatchId>,
+    /// Whether an `ack` that is not outstanding refuses the call.
+    pub ack_must_exist: bool,
+    /// Whether messages are only shown, not handed out.
+    pub peek: bool,
+    /// Most messages.
+    pub limit: u32,
+    /// Most sealed bytes; the first message always fits.
+    pub max_bytes: u64,
+    /// Who asks: batches leased to another holder are handed out again.
+    pub holder: u64,
+    /// Tag of the new batch.
+    pub tag: u32,
+    /// How long the batch is leased, in seconds.
+    pub lease_s: u64,
+}
+
+/// What an inbox handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// The batch to acknowledge; `None` when nothing was handed out.
+    pub batch: Option<BatchId>,
+    /// The messages, oldest first.
+    pub messages: Vec<StoredMessage>,
+    /// Whether more are waiting.
+    pub more: bool,
+}
+
+/// A message as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its name.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: SessionId,
+    /// The sender's join ordinal.
+    pub sender_ordinal: u8,
+    /// The sender's role, sealed.
+    pub sender_role: Option<Vec<u8>>,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// What it wants.
+    pub action_type: ActionType,
+    /// Its text, sealed.
+    pub body: Vec<u8>,
+    /// Its file names, sealed.
+    pub files: Option<Vec<u8>>,
+    /// What it answers.
+    pub reply_to: Option<MessageId>,
+    /// Whether it was handed out before.
+    pub redelivered: bool,
+}
+
+/// What everyone in a conversation may know of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentState {
+    /// Its handle.
+    pub session: SessionId,
+    /// Its join ordinal.
+    pub ordinal: u8,
+    /// Its role, sealed; `None` once purged.
+    pub role: Option<Vec<u8>>,
+    /// What it may do.
+    pub permission: Permission,
+    /// The epoch whose token is valid.
+    pub epoch: u32,
+    /// Whether it was removed.
+    pub revoked: bool,
+    /// When it took up its invitation with `join_conversation`.
+    pub joined_at: Option<Timestamp>,
+    /// What it says it is doing.
+    pub status: Option<Status>,
+    /// Its note beside the status, sealed.
+    pub note: Option<Vec<u8>>,
+    /// When it last said so.
+    pub status_at: Option<Timestamp>,
+    /// When it last made any accepted call.
+    pub last_seen_at: Option<Timestamp>,
+    /// Messages it has not acknowledged.
+    pub unread: u64,
+    /// The newest message it has acknowledged.
+    pub last_acknowledged_seq: Option<u64>,
+}
+
+/// A conversation as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationState {
+    /// Its name.
+    pub id: ConversationId,
+    /// Its row.
+    pub pk: i64,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was purged.
+    pub purged_at: Option<Timestamp>,
+    /// Its key, wrapped.
+    pub wrapped_key: Option<Vec<u8>>,
+    /// Its topic, sealed.
+    pub topic: Option<Vec<u8>>,
+    /// Messages ever sent.
+    pub messages: u64,
+    /// Bytes of sealed messages held.
+    pub size_bytes: u64,
+    /// Entries of its audit chain.
+    pub audit_entries: u64,
+    /// Its members, in join order.
+    pub agents: Vec<AgentState>,
+}
+
+/// A refusal to be recorded.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The conversation it was aimed at, when it exists.
+    pub conversation_pk: Option<i64>,
+    /// The agent it is counted under, when it was authenticated.
+    pub agent_pk: Option<i64>,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// Why not.
+    pub code: Code,
+    /// How many refusals are written one by one; the rest is counted.
+    pub charge: Charge,
+}
+
+/// A stored audit entry with its chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The conversation; `None` is the bridge's own chain.
+    pub conversation: Option<ConversationId>,
+    /// The entry.
+    pub entry: Entry,
+    /// The hash stored beside it.
+    pub hash: Vec<u8>,
+}
+
+/// What verifying one chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainReport {
+    /// The conversation; `None` is the bridge's own chain.
+    pub conversation: Option<ConversationId>,
+    /// How many entries hold, or where the chain breaks.
+    pub result: Result<u64, Break>,
+}
+
+/// What a purge removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Whether the write-ahead log was emptied too; `false` when a reader held it.
+    pub log_emptied: bool,
+}
+
+/// What a store says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// Engine and version.
+    pub engine: String,
+    /// Where the data are.
+    pub location: String,
+    /// Schema version.
+    pub schema: u32,
+    /// Durability of a commit.
+    pub durability: String,
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// What the engine's quick self-check says; `ok` when all is well.
+    pub check: String,
+}

@@ -1,0 +1,23 @@
+//! The pure heart of the bridge: identifiers, tokens, policy, limits, sealing and the audit chain.
+//!
+//! It may not do I/O, read a clock, draw randomness, start a process or be asynchronous: everything it
+//! needs is passed in. To add a rule, add it to the one module that owns the idea and test it there.
+
+pub mod agent;
+pub mod audit;
+pub mod denied;
+pub mod entity;
+pub mod id;
+pub mod limit;
+pub mod policy;
+pub mod seal;
+pub mod secret;
+pub mod source;
+pub mod text;
+pub mod time;
+pub mod token;
+
+pub use denied::{Code, Denied, Failure, Fault};
+pub use id::{BatchId, ConversationId, MessageId, SessionId};
+pub use source::{Clock, Random};
+pub use time::Timestamp;

@@ -1,0 +1,174 @@
+//! Exact rate windows.
+//!
+//! The store keeps the accept times of one subject, numbered without gaps. A window of `limit` per `length_s`
+//! seconds is full when the `limit`-th newest accept lies less than `length_s` ago: then, and only then, one more
+//! would make `limit + 1` within some span of that length. One look-up per window, whatever the limit.
+//! Times never go back: an accept is dated no earlier than the one before it.
+
+use crate::{Code, Denied, Timestamp};
+
+/// At most `limit` accepts in any span of `length_s` seconds; a `limit` of 0 means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Accepts allowed.
+    pub limit: u32,
+    /// Length, in seconds.
+    pub length_s: u32,
+}
+
+/// What an accept is counted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Sending and other changes.
+    Change,
+    /// Reading.
+    Read,
+    /// Refusals written to the audit trail one by one; beyond the window they are only counted.
+    Refusal,
+    /// Opening conversations (per data folder).
+    Create,
+}
+
+impl Kind {
+    /// The number the store keeps.
+    pub const fn stored(self) -> i64 {
+        match self {
+            Self::Change => 0,
+            Self::Read => 1,
+            Self::Refusal => 2,
+            Self::Create => 3,
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Change => "changes",
+            Self::Read => "reads",
+            Self::Refusal => "refusals",
+            Self::Create => "new conversations",
+        }
+    }
+}
+
+/// One accept to be charged against a subject's windows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// What it counts as.
+    pub kind: Kind,
+    /// The windows it must fit.
+    pub windows: Vec<Window>,
+}
+
+impl Charge {
+    /// How many accept times must be kept for these windows.
+    pub fn keep(&self) -> u64 {
+        self.windows.iter().map(|window| u64::from(window.limit)).max().unwrap_or(0).max(1)
+    }
+
+    /// The longest window, in seconds.
+    pub fn longest_s(&self) -> u64 {
+        self.windows.iter().map(|window| u64::from(window.length_s)).max().unwrap_or(0)
+    }
+
+    /// Decides whether one more fits at `now`. `nth_newest(n)` is the time of the n-th newest accept (1 = newest),
+    /// or `None` when there are fewer.
+    ///
+    /// # Errors
+    /// `rate_limited` with the seconds after which one more fits every window, or whatever `nth_newest` fails with.
+    pub fn decide<E: From<Denied>>(
+        &self,
+        now: Timestamp,
+        mut nth_newest: impl FnMut(u32) -> Result<Option<Timestamp>, E>,
+    ) -> Result<(), E> {
+        let mut fullest: Option<(Timestamp, Window)> = None;
+        for window in self.windows.iter().filter(|window| window.limit > 0) {
+            let Some(accepted) = nth_newest(window.limit)? else { continue };
+            let free_at = accepted.plus_seconds(u64::from(window.length_s));
+            if free_at > now && fullest.is_none_or(|(latest, _)| free_at > latest) {
+                fullest = Some((free_at, *window));
+            }
+        }
+        let Some((free_at, window)) = fullest else { return Ok(()) };
+        let retry_after_s = free_at.seconds_since_rounded_up(now);
+        let message =
+            format!("{} {} in any {} are allowed", window.limit, self.kind.noun(), span(window.length_s));
+        Err(Denied::new(Code::RateLimited, message)
+            .retry_after(retry_after_s)
+            .hint(format!("wait {retry_after_s} s, then call again; combine several short messages into one"))
+            .into())
+    }
+}
+
+fn span(length_s: u32) -> String {
+    match length_s {
+        60 => "minute".to_owned(),
+        3_600 => "hour".to_owned(),
+        86_400 => "day".to_owned(),
+        other => format!("{other} seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn charge(limits: &[(u32, u32)]) -> Charge {
+        let windows = limits.iter().map(|&(limit, length_s)| Window { limit, length_s }).collect();
+        Charge { kind: Kind::Change, windows }
+    }
+
+    fn accept(charge: &Charge, accepted: &mut Vec<Timestamp>, at_ms: i64) -> Result<(), Denied> {
+        let now = Timestamp::from_millis(at_ms).max(accepted.last().copied().unwrap_or_default());
+        charge.decide(now, |nth| {
+            Ok::<_, Denied>(accepted.len().checked_sub(nth as usize).map(|index| accepted[index]))
+        })?;
+        accepted.push(now);
+        Ok(())
+    }
+
+    #[test]
+    fn eleventh_within_a_minute_is_refused_with_the_exact_wait() {
+        let (charge, mut accepted) = (charge(&[(10, 60)]), Vec::new());
+        for i in 0..10 {
+            assert_eq!(accept(&charge, &mut accepted, 58_500 + i * 60), Ok(()));
+        }
+        let refused = accept(&charge, &mut accepted, 60_000).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_s), (Code::RateLimited, Some(59)));
+        assert_eq!(accept(&charge, &mut accepted, 118_499).unwrap_err().retry_after_s, Some(1));
+        assert_eq!(accept(&charge, &mut accepted, 118_500), Ok(()));
+    }
+
+    #[test]
+    fn limit_when_zero_is_off() {
+        let (charge, mut accepted) = (charge(&[(0, 60)]), Vec::new());
+        assert!((0..1_000).all(|_| accept(&charge, &mut accepted, 0).is_ok()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_ever_holds_more_than_its_limit(
+            steps in prop::collection::vec(0_i64..4_000, 1..400), limits in prop::collection::vec((1_u32..8, 1_u32..20), 1..4),
+        ) {
+            let (charge, mut accepted, mut now) = (charge(&limits), Vec::new(), 0);
+            for step in steps {
+                now += step;
+                let refused = accept(&charge, &mut accepted, now);
+                if let Err(denied) = refused {
+                    // Exact: refused one millisecond before the promised second ends, accepted at it.
+                    let wait_ms = denied.retry_after_s.unwrap() as i64 * 1_000;
+                    let mut copy = accepted.clone();
+                    prop_assert!(accept(&charge, &mut copy, now + wait_ms).is_ok());
+                    let mut copy = accepted.clone();
+                    prop_assert!(accept(&charge, &mut copy, now + wait_ms - 1_000).is_err());
+                }
+            }
+            for (limit, length_s) in limits {
+                for pair in accepted.windows(limit as usize + 1) {
+                    prop_assert!(pair[limit as usize].millis_since(pair[0]) >= u64::from(length_s) * 1_000);
+                }
+            }
+        }
+    }
+}

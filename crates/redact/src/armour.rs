@@ -1,0 +1,125 @@
+//! Private keys in text armour: `-----BEGIN … PRIVATE KEY-----`, base64 lines, `-----END … PRIVATE KEY-----`.
+//!
+//! A block may be whole, cut off before its END line, indented, or written with `\n` escapes inside a string. Each search
+//! stops at the next run of dashes, and every BEGIN line has one, so the work is linear however often BEGIN is repeated.
+
+use std::ops::Range;
+
+use crate::text::{Text, is_quote};
+
+/// Finds the block whose BEGIN line holds the words `PRIVATE KEY` at `hit`.
+pub(crate) fn find_private_key(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let Some(begin) = begin_line(text, &hit) else { return };
+    let dashes = next_dashes(text, begin.end);
+    let label = text.skip(dashes, MAX_DASHES, |byte| byte == b'-' || byte == b' ');
+    if !text.has(label, "END ") {
+        if let Some(end) = end_of_open_body(text, begin.end) {
+            found.push(begin.start..end);
+        }
+        return;
+    }
+    let body = begin.end..dashes;
+    if longest_run(text.slice(body.clone())) < MIN_BODY_RUN {
+        return;
+    }
+    let end_label = text.skip(label, MAX_LABEL, is_label);
+    let whole = begin.start..text.skip(end_label, MAX_DASHES, |byte| byte == b'-');
+    if text.slice(whole.clone()).iter().copied().any(is_quote) {
+        lines_of(text, body, found);
+    } else {
+        found.push(whole);
+    }
+}
+
+/// The BEGIN line around `hit`, from its first to its last dash.
+fn begin_line(text: Text<'_>, hit: &Range<usize>) -> Option<Range<usize>> {
+    let label = text.skip_back(hit.start, MAX_LABEL, is_label);
+    let word = text.skip(label, MAX_DASHES, |byte| byte == b' ');
+    let start = text.skip_back(label, MAX_DASHES, |byte| byte == b'-');
+    let after = text.skip(hit.end, MAX_LABEL, is_label);
+    let end = text.skip(after, MAX_DASHES, |byte| byte == b'-');
+    (text.has(word, "BEGIN ") && label - start >= MIN_DASHES && end - after >= MIN_DASHES).then_some(start..end)
+}
+
+/// First run of dashes at or after `from`, or the end of the text.
+fn next_dashes(text: Text<'_>, from: usize) -> usize {
+    let rest = text.slice(from..text.len());
+    from + rest.windows(MIN_DASHES).position(|window| window.iter().all(|&byte| byte == b'-')).unwrap_or(rest.len())
+}
+
+/// End of the base64 lines of a block that has no END line; `None` if there is nothing secret after BEGIN.
+fn end_of_open_body(text: Text<'_>, from: usize) -> Option<usize> {
+    let mut end = None;
+    let mut position = from;
+    loop {
+        position = skip_gap(text, position);
+        let run_end = text.skip(position, text.len(), is_body);
+        let run = text.slice(position..run_end);
+        let is_header = matches!(text.at(run_end), b':' | b'-') && end.is_none();
+        if is_header && !run.is_empty() {
+            position = text.skip(run_end, text.len(), |byte| !matches!(byte, b'\n' | b'\\' | b'"' | b'\''));
+        } else if run.len() >= MIN_BODY_RUN || (end.is_some() && run.len() >= MIN_LAST_RUN && !is_word(run)) {
+            end = Some(run_end);
+            position = run_end;
+        } else {
+            return end;
+        }
+    }
+}
+
+/// Skips what stands between two lines: white space, `\n` escapes and quote marks of mail or YAML.
+fn skip_gap(text: Text<'_>, from: usize) -> usize {
+    let mut position = from;
+    loop {
+        position = text.skip(position, text.len(), |byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'|'));
+        let slashes = text.skip(position, MAX_LABEL, |byte| byte == b'\\');
+        if slashes == position || !matches!(text.at(slashes), b'n' | b'r' | b't') {
+            return position;
+        }
+        position = slashes + 1;
+    }
+}
+
+/// Adds every base64 run of `body` by itself, because quotes between them have to stay.
+fn lines_of(text: Text<'_>, body: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let mut position = body.start;
+    while position < body.end {
+        let run_end = text.skip(position, body.end - position, is_body);
+        let start = if text.before(position) == b'\\' { position + 1 } else { position };
+        if run_end >= start + MIN_LAST_RUN {
+            found.push(start..run_end);
+        }
+        position = text.skip(run_end.max(position + 1), body.end - position, |byte| !is_body(byte));
+    }
+}
+
+/// Length of the longest base64 run.
+fn longest_run(body: &[u8]) -> usize {
+    body.split(|&byte| !is_body(byte)).map(<[u8]>::len).max().unwrap_or(0)
+}
+
+/// Says whether a run reads as a word of prose rather than as the last line of a key.
+fn is_word(run: &[u8]) -> bool {
+    run.iter().skip(1).all(u8::is_ascii_lowercase)
+}
+
+/// Bytes of a base64 line.
+fn is_body(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Bytes of a label such as `BEGIN PGP PRIVATE KEY BLOCK`.
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
+}
+
+/// Longest label that is read.
+const MAX_LABEL: usize = 64;
+/// Most dashes that are read as one run.
+const MAX_DASHES: usize = 16;
+/// RFC 7468 has five dashes, SSH2 (RFC 4716) four.
+const MIN_DASHES: usize = 4;
+/// Shortest base64 run that shows that a block has contents, so that a mention of the marker stays.
+const MIN_BODY_RUN: usize = 16;
+/// Shortest run that is taken as the last line of a key.
+const MIN_LAST_RUN: usize = 4;

@@ -1,0 +1,90 @@
+//! Keys: where one begins and ends, and which rule its words stand for.
+
+use std::ops::Range;
+
+use crate::rule::{Finder, Rule};
+use crate::rules;
+use crate::text::{Text, is_token};
+
+/// The identifier around `hit`, not reaching back in front of `floor`.
+pub(super) fn around(text: Text<'_>, hit: usize, floor: usize) -> Range<usize> {
+    let back = MAX_KEY.min(hit.saturating_sub(floor));
+    let mut start = text.skip_back(hit, back, is_token);
+    if start < hit && text.before(start) == b'\\' {
+        start += 1;
+    }
+    start..text.skip(hit, MAX_KEY, is_token)
+}
+
+/// The rule whose word the key ends in; the longest word wins.
+pub(super) fn rule_of(key: &[u8]) -> Option<&'static Rule> {
+    let key = Normal::of(key);
+    let mut best: Option<(usize, &'static Rule)> = None;
+    for rule in rules::all() {
+        let Finder::Keys(endings) = rule.finder else { continue };
+        let longest = endings.iter().filter(|ending| key.ends_with(ending)).map(|ending| ending.len()).max();
+        if let Some(length) = longest
+            && best.is_none_or(|(best_length, _)| length > best_length)
+        {
+            best = Some((length, rule));
+        }
+    }
+    best.map(|(_, rule)| rule)
+}
+
+/// A key in lower case, without separators and without trailing words that say nothing (`_PROD`, `2`, `value`).
+struct Normal {
+    letters: Vec<u8>,
+    /// For each letter, whether a word begins there.
+    begins_word: Vec<bool>,
+}
+
+impl Normal {
+    fn of(key: &[u8]) -> Self {
+        let mut normal = Self { letters: Vec::with_capacity(key.len()), begins_word: Vec::with_capacity(key.len()) };
+        let mut previous = b'_';
+        for &byte in key {
+            if byte.is_ascii_alphanumeric() {
+                let begins = !previous.is_ascii_alphanumeric()
+                    || (byte.is_ascii_uppercase() && !previous.is_ascii_uppercase())
+                    || (previous.is_ascii_digit() != byte.is_ascii_digit());
+                normal.letters.push(byte.to_ascii_lowercase());
+                normal.begins_word.push(begins);
+            }
+            previous = byte;
+        }
+        normal.drop_empty_words();
+        normal
+    }
+
+    fn drop_empty_words(&mut self) {
+        while let Some(start) = self.begins_word.iter().rposition(|&begins| begins) {
+            let word = self.letters.get(start..).unwrap_or_default();
+            let says_nothing =
+                word.iter().all(u8::is_ascii_digit) || EMPTY_WORDS.iter().any(|empty| empty.as_bytes() == word);
+            if start == 0 || !says_nothing {
+                return;
+            }
+            self.letters.truncate(start);
+            self.begins_word.truncate(start);
+        }
+    }
+
+    fn ends_with(&self, ending: &str) -> bool {
+        let (word, needs_boundary) = match ending.strip_prefix('-') {
+            Some(word) => (word, true),
+            None => (ending, false),
+        };
+        let Some(start) = self.letters.len().checked_sub(word.len()) else { return false };
+        self.letters.ends_with(word.as_bytes())
+            && (!needs_boundary || self.begins_word.get(start).copied().unwrap_or(false))
+    }
+}
+
+/// Words after the one that matters.
+const EMPTY_WORDS: &[&str] = &[
+    "value", "val", "str", "string", "text", "plain", "plaintext", "raw", "prod", "production", "dev", "development",
+    "staging", "stage", "test", "live", "old", "new", "current", "default", "main", "primary", "secondary", "base64", "b64",
+];
+/// Longest key that is read to either side.
+const MAX_KEY: usize = 80;

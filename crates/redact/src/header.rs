@@ -1,0 +1,77 @@
+//! Authorization headers and bearer tokens.
+
+use std::ops::Range;
+
+use crate::assignment::{self, Value};
+use crate::plausible;
+use crate::text::{Text, is_blank, is_quote, is_token};
+
+/// Finds the credentials after `Authorization:`, with or without a scheme, quoted or not.
+pub(crate) fn find_authorization(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let Some(separator) = assignment::separator(text, hit) else { return };
+    let start = open_quote(text, separator.value);
+    let word_end = text.skip(start, MAX_SCHEME, is_token);
+    let credentials = after_space(text, word_end);
+    if word_end > start && credentials > word_end && is_scheme(text.slice(start..word_end)) {
+        let value = credentials_at(text, credentials);
+        if plausible::is_credentials(text.slice(value.clone())) {
+            found.push(value);
+        }
+    } else {
+        let value = credentials_at(text, start);
+        if plausible::is_strong(text.slice(value.clone())) {
+            found.push(value);
+        }
+    }
+}
+
+/// Finds the token after the word `bearer`, which outside a header must look random.
+pub(crate) fn find_bearer(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    if text.before(hit.start).is_ascii_alphanumeric() && !text.follows_escape(hit.start) {
+        return;
+    }
+    let start = after_space(text, hit.end);
+    if start == hit.end {
+        return;
+    }
+    let value = credentials_at(text, start);
+    if plausible::is_strong(text.slice(value.clone())) {
+        found.push(value);
+    }
+}
+
+/// The run of credential bytes at `start`.
+fn credentials_at(text: Text<'_>, start: usize) -> Range<usize> {
+    let Value { range, .. } = assignment::bare_value(text, start, text.len());
+    range
+}
+
+/// Steps over an opening quote, escaped or not.
+fn open_quote(text: Text<'_>, from: usize) -> usize {
+    let slashes = text.skip(from, MAX_SCHEME, |byte| byte == b'\\');
+    if is_quote(text.at(slashes)) { slashes + 1 } else { from }
+}
+
+/// Steps over spaces, also in their `+` and `%20` spelling.
+fn after_space(text: Text<'_>, from: usize) -> usize {
+    if text.has(from, "%20") {
+        return from + 3;
+    }
+    let plus = usize::from(text.at(from) == b'+');
+    text.skip(from + plus, MAX_SPACES, is_blank)
+}
+
+/// Says whether a word names an authentication scheme rather than being the credentials.
+fn is_scheme(word: &[u8]) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
+}
+
+/// IANA HTTP authentication schemes that carry a secret in one word, and the common ones outside the registry.
+const SCHEMES: &[&str] = &[
+    "Bearer", "Basic", "Token", "ApiKey", "Api-Key", "Key", "Bot", "Negotiate", "NTLM", "DPoP", "OAuth", "GoogleLogin",
+    "Splunk", "SSWS", "PAT", "GenieKey", "JWT", "Session",
+];
+/// Longest scheme that is read.
+const MAX_SCHEME: usize = 24;
+/// Most spaces between a scheme and the credentials.
+const MAX_SPACES: usize = 64;

@@ -1,0 +1,87 @@
+//! Bounds-checked reading of the input: bytes, runs of bytes and escapes.
+//!
+//! A position outside the text reads as a NUL byte, which belongs to no class below, so every run ends there.
+
+use std::ops::Range;
+
+/// The input as bytes; copying it is free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Looks at `text`.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+
+    /// Number of bytes.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The byte at `position`.
+    pub(crate) fn at(self, position: usize) -> u8 {
+        self.0.get(position).copied().unwrap_or(0)
+    }
+
+    /// The byte in front of `position`.
+    pub(crate) fn before(self, position: usize) -> u8 {
+        position.checked_sub(1).map_or(0, |previous| self.at(previous))
+    }
+
+    /// The bytes of `range`, cut to the text.
+    pub(crate) fn slice(self, range: Range<usize>) -> &'a [u8] {
+        let end = range.end.min(self.len());
+        self.0.get(range.start.min(end)..end).unwrap_or_default()
+    }
+
+    /// Says whether `word` stands at `position`, in any ASCII case.
+    pub(crate) fn has(self, position: usize, word: &str) -> bool {
+        self.slice(position..position.saturating_add(word.len())).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// First position from `from` on, but at most `limit` bytes later, whose byte is not in the class.
+    pub(crate) fn skip(self, from: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
+        let window = self.slice(from..from.saturating_add(limit));
+        from + window.iter().position(|&byte| !in_class(byte)).unwrap_or(window.len())
+    }
+
+    /// Start of the run of class bytes that ends at `to`, at most `limit` bytes earlier.
+    pub(crate) fn skip_back(self, to: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
+        let window = self.slice(to.saturating_sub(limit)..to);
+        to - window.iter().rev().position(|&byte| !in_class(byte)).unwrap_or(window.len())
+    }
+
+    /// Says whether the byte in front of `position` is the last one of an escape (`\n`, `%3D`, `\u003d`, `\x3d`), which
+    /// means that a token may start here although a letter or digit stands in front of it.
+    pub(crate) fn follows_escape(self, position: usize) -> bool {
+        let hex = |count: usize| {
+            position >= count && self.slice(position - count..position).iter().all(u8::is_ascii_hexdigit)
+        };
+        let byte_at = |back: usize| position.checked_sub(back).map_or(0, |index| self.at(index));
+        (byte_at(2) == b'\\' && matches!(byte_at(1), b'n' | b'r' | b't' | b'f' | b'b'))
+            || (byte_at(3) == b'%' && hex(2))
+            || (byte_at(6) == b'\\' && byte_at(5) == b'u' && hex(4))
+            || (byte_at(4) == b'\\' && byte_at(3) == b'x' && hex(2))
+    }
+}
+
+/// Bytes that continue a token: a match is extended over them.
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// Bytes of base64 and base64url, with padding.
+pub(crate) fn is_base64(byte: u8) -> bool {
+    is_token(byte) || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Space or tab.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Any of the three characters that quote a string in some language.
+pub(crate) fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}

@@ -1,0 +1,13 @@
+//! The one door: [`Bridge::call`] takes every operation of every caller through the same pipeline.
+//!
+//! It knows no protocol: MCP, CLI and web are renderings of [`table`]. To add an operation, add a file in `ops/`
+//! and a row in `table.rs`.
+
+mod bridge;
+mod caller;
+mod settings;
+pub mod table;
+
+pub use bridge::{Bridge, Parts};
+pub use caller::{Caller, Connection, Credentials, MemoryWallet, Wallet};
+pub use settings::{Limits, Settings};

@@ -1,0 +1,57 @@
+//! What an operator may set.
+
+/// What the bridge allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Life of a new conversation, in minutes, when its creator does not say.
+    pub expires_in_minutes: u32,
+    /// Longest life a creator may ask for, in minutes.
+    pub max_expires_in_minutes: u32,
+    /// Rate windows and quotas.
+    pub limits: Limits,
+}
+
+/// Rate windows (0 = off) and quotas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages and other changes per agent of a conversation in any minute.
+    pub send_per_minute: u32,
+    /// … in any hour.
+    pub send_per_hour: u32,
+    /// … in any day.
+    pub send_per_day: u32,
+    /// Reads per agent of a conversation in any minute.
+    pub read_per_minute: u32,
+    /// New conversations per data folder in any minute.
+    pub create_per_minute: u32,
+    /// Wrong credentials per connection in any minute; beyond it the connection is refused unheard.
+    pub guesses_per_minute: u32,
+    /// Refusals per agent (or conversation) in any minute that are recorded one by one; the rest is counted.
+    pub refusals_per_minute: u32,
+    /// Most unread messages of one inbox.
+    pub unread_per_inbox: u64,
+    /// Most bytes of sealed messages in one conversation.
+    pub bytes_per_conversation: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { expires_in_minutes: 180, max_expires_in_minutes: 43_200, limits: Limits::default() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            send_per_minute: 10,
+            send_per_hour: 100,
+            send_per_day: 500,
+            read_per_minute: 600,
+            create_per_minute: 60,
+            guesses_per_minute: 60,
+            refusals_per_minute: 30,
+            unread_per_inbox: 1_000_000,
+            bytes_per_conversation: 4 << 30,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The [`Store`] trait: each method is one atomic use case.
+
+use async_trait::async_trait;
+use mab_core::{
+    ConversationId, Failure, SessionId, Timestamp,
+    agent::Status,
+    entity::{
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, Member, NewAgent, NewConversation,
+        NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo, StoredMessage,
+    },
+    policy::Stamp,
+    seal::Sealed,
+};
+
+/// A durable store of conversations, shared by several processes.
+///
+/// # Atomicity
+/// Each method that takes a [`Stamp`] is one transaction: it re-checks the principal (epoch, revocation, expiry),
+/// charges the windows, applies the effect and appends the audit entry, or refuses, changes nothing but the audit
+/// trail, and says why. When it returns success, the change survives the death of every process and of the machine.
+///
+/// # Errors
+/// `Denied` where the caller can act (`busy`, `storage_full`, `read_only`, and what each method names), else `Fault`.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What the store says of itself, with a quick self-check.
+    async fn info(&self) -> Result<StoreInfo, Failure>;
+
+    /// Finds one agent by handle; `None` when the conversation or the agent does not exist.
+    async fn member(
+        &self,
+        conversation: ConversationId,
+        session: &SessionId,
+    ) -> Result<Option<Member>, Failure>;
+
+    /// Opens a conversation with its first members.
+    async fn create(&self, stamp: Stamp, conversation: NewConversation) -> Result<(), Failure>;
+
+    /// Takes up an invitation: adds one to the agent's epoch. Returns the new epoch.
+    async fn join(&self, stamp: Stamp) -> Result<u32, Failure>;
+
+    /// Adds an agent; `conflict` when the handle is taken, `quota_exceeded` when the conversation is full.
+    async fn invite(&self, stamp: Stamp, agent: NewAgent) -> Result<(), Failure>;
+
+    /// Stores a message and one inbox row per recipient.
+    ///
+    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing) or `quota_exceeded`.
+    async fn append(&self, stamp: Stamp, message: NewMessage) -> Result<Appended, Failure>;
+
+    /// Acknowledges a batch and hands out the next one, oldest first.
+    ///
+    /// Refuses with `unknown_batch` when the batch to acknowledge must exist and does not.
+    async fn offer(&self, stamp: Stamp, request: OfferRequest) -> Result<Offered, Failure>;
+
+    /// Charges a read and nothing else.
+    async fn charge(&self, stamp: Stamp) -> Result<(), Failure>;
+
+    /// Replaces an agent's status and note. Returns when.
+    async fn set_status(
+        &self,
+        stamp: Stamp,
+        status: Status,
+        note: Option<Sealed>,
+    ) -> Result<Timestamp, Failure>;
+
+    /// Messages that the member with this ordinal sent or received (everyone's for `None`), newest first, below
+    /// `before_seq` when given, at most `limit`.
+    async fn history(
+        &self,
+        conversation_pk: i64,
+        viewer: Option<u8>,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, Failure>;
+
+    /// The members of a conversation, in join order.
+    async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure>;
+
+    /// Records a refusal that no transaction of its own recorded.
+    async fn refuse(&self, refusal: Refusal) -> Result<(), Failure>;
+
+    /// One conversation, for the operator.
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure>;
+
+    /// Conversations, newest first, at most `limit`; only those that have not ended by `active_at` when given.
+    async fn conversations(
+        &self,
+        active_at: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<ConversationState>, Failure>;
+
+    /// Records that the operator looked at a conversation's tokens, and replaces or voids one agent's when asked.
+    /// `not_found` when there is no such conversation or agent.
+    async fn manage_tokens(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: Option<TokenChange>,
+    ) -> Result<(), Failure>;
+
+    /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
+    async fn audit(&self, conversation: Option<ConversationId>, limit: u32)
+    -> Result<Vec<AuditRow>, Failure>;
+
+    /// Walks the audit chain of one conversation, or every chain.
+    async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure>;
+
+    /// Destroys the key, messages, roles, notes and topics of every conversation that ended by now; keeps the audit
+    /// chain. Afterwards nothing of them is in the file or its log.
+    async fn purge(&self, stamp: Stamp) -> Result<Purged, Failure>;
+}
+
+/// What the operator does to one agent's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenChange {
+    /// Void the token; the next epoch's is valid.
+    Rotate(SessionId),
+    /// Void the token and remove the agent.
+    Revoke(SessionId),
+}
