@@ -46,6 +46,8 @@ pub enum Code {
     StorageFull,
     /// The store cannot be written.
     ReadOnly,
+    /// The store belongs to another program, another master key or a newer version.
+    WrongStore,
     /// Something of ours failed; it was logged.
     Internal,
 }
@@ -53,6 +55,8 @@ pub enum Code {
 /// How one [`Code`] is shown in each protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeRow {
+    /// The code.
+    pub code: Code,
     /// The stable name, as in `{"code": "..."}`.
     pub name: &'static str,
     /// HTTP status (RFC 9110).
@@ -65,28 +69,7 @@ pub struct CodeRow {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
-        Self::InvalidArguments,
-        Self::UnknownOperation,
-        Self::CredentialsMissing,
-        Self::AmbiguousConversation,
-        Self::InvalidToken,
-        Self::TokenRotated,
-        Self::Revoked,
-        Self::Expired,
-        Self::Forbidden,
-        Self::RateLimited,
-        Self::QuotaExceeded,
-        Self::UnknownRecipient,
-        Self::UnknownMessage,
-        Self::UnknownBatch,
-        Self::NotFound,
-        Self::Conflict,
-        Self::Busy,
-        Self::StorageFull,
-        Self::ReadOnly,
-        Self::Internal,
-    ];
+    pub const ALL: [Self; CODES] = codes();
 
     /// The stable name.
     pub fn name(self) -> &'static str {
@@ -94,98 +77,160 @@ impl Code {
     }
 
     /// The one table that maps a code to every protocol.
-    pub const fn row(self) -> CodeRow {
-        let (name, http_status, exit_code, meaning) = match self {
-            Self::InvalidArguments => (
-                "invalid_arguments",
-                400,
-                2,
-                "An argument is missing, malformed, unknown or out of range; correct it and call again.",
-            ),
-            Self::UnknownOperation => {
-                ("unknown_operation", 404, 2, "No tool or command has this name; list the tools.")
-            }
-            Self::CredentialsMissing => (
-                "credentials_missing",
-                401,
-                4,
-                "No credentials were given and none are remembered; pass conversation_id, session_id and token, or join first.",
-            ),
-            Self::AmbiguousConversation => (
-                "ambiguous_conversation",
-                400,
-                2,
-                "Several conversations are remembered; pass conversation_id (list_conversations shows them).",
-            ),
-            Self::InvalidToken => (
-                "invalid_token",
-                401,
-                4,
-                "The token does not open this conversation for this session_id; check all three, or ask the operator for `mab tokens`.",
-            ),
-            Self::TokenRotated => (
-                "token_rotated",
-                401,
-                4,
-                "The token was replaced when somebody joined with it or the operator rotated it; use the newer one.",
-            ),
-            Self::Revoked => (
-                "revoked",
-                403,
-                4,
-                "The agent was removed from the conversation; ask its owner for a new invitation.",
-            ),
-            Self::Expired => ("expired", 410, 5, "The conversation's time is over; create a new one."),
-            Self::Forbidden => {
-                ("forbidden", 403, 4, "The agent's permission does not allow this; ask the owner.")
-            }
-            Self::RateLimited => {
-                ("rate_limited", 429, 6, "Too many calls; wait retry_after_s seconds, then call again.")
-            }
-            Self::QuotaExceeded => (
-                "quota_exceeded",
-                429,
-                6,
-                "A size or count quota is full; the message says which and what frees it.",
-            ),
-            Self::UnknownRecipient => (
-                "unknown_recipient",
-                404,
-                3,
-                "A recipient is not a member; check_partner_status lists the members.",
-            ),
-            Self::UnknownMessage => {
-                ("unknown_message", 404, 3, "The message does not exist or was not visible to this agent.")
-            }
-            Self::UnknownBatch => {
-                ("unknown_batch", 404, 3, "The batch is not outstanding; call check_messages without ack.")
-            }
-            Self::NotFound => {
-                ("not_found", 404, 3, "No such conversation or agent; `mab list` shows what there is.")
-            }
-            Self::Conflict => ("conflict", 409, 7, "The handle is taken; choose another."),
-            Self::Busy => (
-                "busy",
-                503,
-                8,
-                "Another process holds the store; wait retry_after_s seconds, then call again. Nothing was changed.",
-            ),
-            Self::StorageFull => (
-                "storage_full",
-                507,
-                8,
-                "The disk is full; nothing was changed. Free space, then call again.",
-            ),
-            Self::ReadOnly => (
-                "read_only",
-                503,
-                8,
-                "The store cannot be written; nothing was changed. Mend its permissions (`mab doctor`).",
-            ),
-            Self::Internal => ("internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
-        };
-        CodeRow { name, http_status, exit_code, meaning }
+    #[expect(clippy::indexing_slicing, reason = "as many rows as codes, held by a test")]
+    pub fn row(self) -> CodeRow {
+        // The table is in the order of the codes; a test holds it to that.
+        TABLE[self as usize]
     }
+}
+
+const fn row(
+    code: Code,
+    name: &'static str,
+    http_status: u16,
+    exit_code: u8,
+    meaning: &'static str,
+) -> CodeRow {
+    CodeRow { code, name, http_status, exit_code, meaning }
+}
+
+/// The one table that maps a code to every protocol, in the order of [`Code`].
+const TABLE: [CodeRow; CODES] = [
+    row(
+        Code::InvalidArguments,
+        "invalid_arguments",
+        400,
+        2,
+        "An argument is missing, malformed, unknown or out of range; correct it and call again.",
+    ),
+    row(
+        Code::UnknownOperation,
+        "unknown_operation",
+        404,
+        2,
+        "No tool or command has this name; list the tools.",
+    ),
+    row(
+        Code::CredentialsMissing,
+        "credentials_missing",
+        401,
+        4,
+        "No credentials were given and none are remembered; pass conversation_id, session_id and token, or join first.",
+    ),
+    row(
+        Code::AmbiguousConversation,
+        "ambiguous_conversation",
+        400,
+        2,
+        "Several conversations are remembered; pass conversation_id (list_conversations shows them).",
+    ),
+    row(
+        Code::InvalidToken,
+        "invalid_token",
+        401,
+        4,
+        "The token does not open this conversation for this session_id; check all three, or ask the operator for `mab tokens`.",
+    ),
+    row(
+        Code::TokenRotated,
+        "token_rotated",
+        401,
+        4,
+        "The token was replaced when somebody joined with it or the operator rotated it; use the newer one.",
+    ),
+    row(
+        Code::Revoked,
+        "revoked",
+        403,
+        4,
+        "The agent was removed from the conversation; ask its owner for a new invitation.",
+    ),
+    row(Code::Expired, "expired", 410, 5, "The conversation's time is over; create a new one."),
+    row(Code::Forbidden, "forbidden", 403, 4, "The agent's permission does not allow this; ask the owner."),
+    row(
+        Code::RateLimited,
+        "rate_limited",
+        429,
+        6,
+        "Too many calls; wait retry_after_s seconds, then call again.",
+    ),
+    row(
+        Code::QuotaExceeded,
+        "quota_exceeded",
+        429,
+        6,
+        "A size or count quota is full; the message says which and what frees it.",
+    ),
+    row(
+        Code::UnknownRecipient,
+        "unknown_recipient",
+        404,
+        3,
+        "A recipient is not a member; check_partner_status lists the members.",
+    ),
+    row(
+        Code::UnknownMessage,
+        "unknown_message",
+        404,
+        3,
+        "The message does not exist or was not visible to this agent.",
+    ),
+    row(
+        Code::UnknownBatch,
+        "unknown_batch",
+        404,
+        3,
+        "The batch is not outstanding; call check_messages without ack.",
+    ),
+    row(
+        Code::NotFound,
+        "not_found",
+        404,
+        3,
+        "No such conversation or agent; `mab list` shows what there is.",
+    ),
+    row(Code::Conflict, "conflict", 409, 7, "The handle is taken; choose another."),
+    row(
+        Code::Busy,
+        "busy",
+        503,
+        8,
+        "Another process holds the store; wait retry_after_s seconds, then call again. Nothing was changed.",
+    ),
+    row(
+        Code::StorageFull,
+        "storage_full",
+        507,
+        8,
+        "The disk is full; nothing was changed. Free space, then call again.",
+    ),
+    row(
+        Code::ReadOnly,
+        "read_only",
+        503,
+        8,
+        "The store cannot be written; nothing was changed. Mend its permissions (`mab doctor`).",
+    ),
+    row(
+        Code::WrongStore,
+        "wrong_store",
+        503,
+        8,
+        "The store belongs to another program, another master key or a newer version; nothing was changed. Choose another data folder, or run the mab that made it.",
+    ),
+    row(Code::Internal, "internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
+];
+
+const CODES: usize = 21;
+
+#[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
+const fn codes() -> [Code; CODES] {
+    let (mut codes, mut index) = ([Code::Internal; CODES], 0);
+    while index < CODES {
+        codes[index] = TABLE[index].code;
+        index += 1;
+    }
+    codes
 }
 
 /// A refusal the caller can act on. Nothing was changed but the audit trail.
@@ -307,7 +352,15 @@ mod tests {
     #[test]
     fn code_names_are_unique_and_exit_codes_never_zero() {
         let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
-        assert_eq!(names.len(), Code::ALL.len());
-        assert!(Code::ALL.iter().all(|code| code.row().exit_code != 0 && code.row().http_status >= 400));
+        assert_eq!(names.len(), CODES);
+        assert!(TABLE.iter().all(|row| row.exit_code != 0 && row.http_status >= 400));
+    }
+
+    #[test]
+    fn table_is_in_the_order_of_the_codes() {
+        for (index, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!((code as usize, code.row().code), (index, code));
+        }
+        assert_eq!(Code::Internal as usize, CODES - 1);
     }
 }

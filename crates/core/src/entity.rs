@@ -129,6 +129,19 @@ pub struct Offered {
     pub messages: Vec<StoredMessage>,
     /// Whether more are waiting.
     pub more: bool,
+    /// Sequence numbers whose rows cannot be read; they are part of the batch.
+    pub damaged: Vec<u64>,
+}
+
+/// A stretch of history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HistoryPage {
+    /// The visible messages in it, newest first.
+    pub messages: Vec<StoredMessage>,
+    /// Sequence numbers in it whose rows cannot be read.
+    pub damaged: Vec<u64>,
+    /// Where the next, older stretch starts; `None` when there is none.
+    pub next_before_seq: Option<u64>,
 }
 
 /// A message as it is stored.

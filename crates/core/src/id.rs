@@ -23,6 +23,11 @@ impl ConversationId {
         draw(random).map(Self)
     }
 
+    /// The name behind eight stored bytes.
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
     /// The eight bytes behind the name.
     pub const fn bytes(self) -> [u8; 8] {
         self.0
@@ -168,7 +173,7 @@ fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 fn decimal(text: &str) -> Option<u64> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     // Sequence numbers are stored as signed 64-bit integers.
-    if canonical { text.parse().ok().filter(|number| *number <= i64::MAX as u64) } else { None }
+    if canonical { text.parse().ok().filter(|number| i64::try_from(*number).is_ok()) } else { None }
 }
 
 #[cfg(test)]

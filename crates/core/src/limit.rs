@@ -27,6 +27,8 @@ pub enum Kind {
     Refusal,
     /// Opening conversations (per data folder).
     Create,
+    /// The operator's doings: dated, never limited.
+    Operator,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Read => 1,
             Self::Refusal => 2,
             Self::Create => 3,
+            Self::Operator => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl Kind {
             Self::Read => "reads",
             Self::Refusal => "refusals",
             Self::Create => "new conversations",
+            Self::Operator => "commands",
         }
     }
 }

@@ -42,6 +42,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether agents do it; the rest is the operator's.
+    pub const fn is_of_agents(self) -> bool {
+        !matches!(self, Self::Inspect | Self::ManageTokens | Self::Cleanup)
+    }
+
     /// The public name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -167,11 +172,17 @@ pub struct Permit {
 /// `forbidden`, or `credentials_missing` when an agent's action is asked for without an identity.
 pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
     let allowed = match &principal.0 {
-        Who::Operator => matches!(action, Action::Inspect | Action::ManageTokens | Action::Cleanup),
+        Who::Operator => !action.is_of_agents(),
         Who::Newcomer => match action {
             Action::Create | Action::ListOwn => true,
             Action::Inspect | Action::ManageTokens | Action::Cleanup => false,
-            _ => {
+            Action::Join
+            | Action::Invite
+            | Action::Send
+            | Action::Check
+            | Action::Search
+            | Action::UpdateStatus
+            | Action::CheckStatus => {
                 return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
                     .hint("pass conversation_id, session_id and token"));
             }
@@ -207,8 +218,9 @@ impl Permit {
     }
 
     /// Turns the permission into the stamp of one change. The only constructor of a [`Stamp`].
-    pub fn stamp(self, charge: Charge, detail: Detail) -> Stamp {
-        Stamp { permit: self, charge, detail }
+    /// `charge` is what the change costs, `refusals` how many of its refusals are recorded one by one.
+    pub fn stamp(self, charge: Charge, refusals: Charge, detail: Detail) -> Stamp {
+        Stamp { permit: self, charge, refusals, detail }
     }
 }
 
@@ -217,6 +229,7 @@ impl Permit {
 pub struct Stamp {
     permit: Permit,
     charge: Charge,
+    refusals: Charge,
     detail: Detail,
 }
 
@@ -239,6 +252,11 @@ impl Stamp {
     /// What is charged.
     pub fn charge(&self) -> &Charge {
         &self.charge
+    }
+
+    /// What its refusal is charged to.
+    pub fn refusals(&self) -> &Charge {
+        &self.refusals
     }
 
     /// What is recorded, before the store adds what only the transaction knows.

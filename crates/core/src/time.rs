@@ -22,14 +22,15 @@ impl Timestamp {
     /// The moment `seconds` later; saturates at the end of time.
     #[must_use]
     pub const fn plus_seconds(self, seconds: u64) -> Self {
-        let millis = if seconds > (i64::MAX / 1_000) as u64 { i64::MAX } else { seconds as i64 * 1_000 };
+        let millis =
+            if seconds > i64::MAX.cast_unsigned() / 1_000 { i64::MAX } else { seconds.cast_signed() * 1_000 };
         Self(self.0.saturating_add(millis))
     }
 
     /// Milliseconds from `earlier` to here; zero when `earlier` is later.
     pub const fn millis_since(self, earlier: Self) -> u64 {
         let millis = self.0.saturating_sub(earlier.0);
-        if millis > 0 { millis as u64 } else { 0 }
+        if millis > 0 { millis.cast_unsigned() } else { 0 }
     }
 
     /// Whole seconds from `earlier` to here, rounded up; zero when `earlier` is later.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::plausible;
 use crate::text::{Text, is_quote};
 
 /// Finds the block whose BEGIN line holds the words `PRIVATE KEY` at `hit`.
@@ -13,7 +14,7 @@ pub(crate) fn find_private_key(text: Text<'_>, hit: Range<usize>, found: &mut Ve
     let dashes = next_dashes(text, begin.end);
     let label = text.skip(dashes, MAX_DASHES, |byte| byte == b'-' || byte == b' ');
     if !text.has(label, "END ") {
-        if let Some(end) = end_of_open_body(text, begin.end) {
+        if let Some(end) = end_of_open_body(text, begin.end..dashes) {
             found.push(begin.start..end);
         }
         return;
@@ -38,26 +39,35 @@ fn begin_line(text: Text<'_>, hit: &Range<usize>) -> Option<Range<usize>> {
     let start = text.skip_back(label, MAX_DASHES, |byte| byte == b'-');
     let after = text.skip(hit.end, MAX_LABEL, is_label);
     let end = text.skip(after, MAX_DASHES, |byte| byte == b'-');
-    (text.has(word, "BEGIN ") && label - start >= MIN_DASHES && end - after >= MIN_DASHES).then_some(start..end)
+    (text.has(word, "BEGIN ") && label - start >= MIN_DASHES && end - after >= MIN_DASHES)
+        .then_some(start..end)
 }
 
 /// First run of dashes at or after `from`, or the end of the text.
 fn next_dashes(text: Text<'_>, from: usize) -> usize {
-    let rest = text.slice(from..text.len());
-    from + rest.windows(MIN_DASHES).position(|window| window.iter().all(|&byte| byte == b'-')).unwrap_or(rest.len())
+    let mut position = from;
+    loop {
+        position = text.skip(position, text.len(), |byte| byte != b'-');
+        let end = text.skip(position, MAX_DASHES, |byte| byte == b'-');
+        if end == position || end - position >= MIN_DASHES {
+            return position;
+        }
+        position = end;
+    }
 }
 
 /// End of the base64 lines of a block that has no END line; `None` if there is nothing secret after BEGIN.
-fn end_of_open_body(text: Text<'_>, from: usize) -> Option<usize> {
+fn end_of_open_body(text: Text<'_>, body: Range<usize>) -> Option<usize> {
     let mut end = None;
-    let mut position = from;
+    let mut position = body.start;
     loop {
-        position = skip_gap(text, position);
-        let run_end = text.skip(position, text.len(), is_body);
+        position = skip_gap(text, position).min(body.end);
+        let run_end = text.skip(position, body.end - position, is_body);
         let run = text.slice(position..run_end);
         let is_header = matches!(text.at(run_end), b':' | b'-') && end.is_none();
         if is_header && !run.is_empty() {
-            position = text.skip(run_end, text.len(), |byte| !matches!(byte, b'\n' | b'\\' | b'"' | b'\''));
+            position =
+                text.skip(run_end, body.end - run_end, |byte| !matches!(byte, b'\n' | b'\\' | b'"' | b'\''));
         } else if run.len() >= MIN_BODY_RUN || (end.is_some() && run.len() >= MIN_LAST_RUN && !is_word(run)) {
             end = Some(run_end);
             position = run_end;
@@ -71,7 +81,8 @@ fn end_of_open_body(text: Text<'_>, from: usize) -> Option<usize> {
 fn skip_gap(text: Text<'_>, from: usize) -> usize {
     let mut position = from;
     loop {
-        position = text.skip(position, text.len(), |byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'|'));
+        position =
+            text.skip(position, text.len(), |byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'|'));
         let slashes = text.skip(position, MAX_LABEL, |byte| byte == b'\\');
         if slashes == position || !matches!(text.at(slashes), b'n' | b'r' | b't') {
             return position;
@@ -86,7 +97,8 @@ fn lines_of(text: Text<'_>, body: Range<usize>, found: &mut Vec<Range<usize>>) {
     while position < body.end {
         let run_end = text.skip(position, body.end - position, is_body);
         let start = if text.before(position) == b'\\' { position + 1 } else { position };
-        if run_end >= start + MIN_LAST_RUN {
+        let run = text.slice(start..run_end);
+        if run.len() >= MIN_LAST_RUN && !plausible::is_number(run) && !LITERALS.contains(&run) {
             found.push(start..run_end);
         }
         position = text.skip(run_end.max(position + 1), body.end - position, |byte| !is_body(byte));
@@ -121,5 +133,7 @@ const MAX_DASHES: usize = 16;
 const MIN_DASHES: usize = 4;
 /// Shortest base64 run that shows that a block has contents, so that a mention of the marker stays.
 const MIN_BODY_RUN: usize = 16;
+/// JSON literals, which stay.
+const LITERALS: &[&[u8]] = &[b"true", b"false", b"null"];
 /// Shortest run that is taken as the last line of a key.
 const MIN_LAST_RUN: usize = 4;

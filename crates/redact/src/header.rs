@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::assignment::{self, Value};
+use crate::assignment;
 use crate::plausible;
 use crate::text::{Text, is_blank, is_quote, is_token};
 
@@ -13,37 +13,32 @@ pub(crate) fn find_authorization(text: Text<'_>, hit: Range<usize>, found: &mut 
     let word_end = text.skip(start, MAX_SCHEME, is_token);
     let credentials = after_space(text, word_end);
     if word_end > start && credentials > word_end && is_scheme(text.slice(start..word_end)) {
-        let value = credentials_at(text, credentials);
-        if plausible::is_credentials(text.slice(value.clone())) {
-            found.push(value);
-        }
+        found.extend(credentials_at(text, credentials, plausible::is_credentials));
     } else {
-        let value = credentials_at(text, start);
-        if plausible::is_strong(text.slice(value.clone())) {
-            found.push(value);
-        }
+        let alone = credentials_at(text, start, plausible::is_strong);
+        let after_unknown_scheme = || {
+            let is_apart = word_end > start && credentials > word_end;
+            is_apart.then(|| credentials_at(text, credentials, plausible::is_strong)).flatten()
+        };
+        found.extend(alone.or_else(after_unknown_scheme));
     }
 }
 
 /// Finds the token after the word `bearer`, which outside a header must look random.
 pub(crate) fn find_bearer(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
-    if text.before(hit.start).is_ascii_alphanumeric() && !text.follows_escape(hit.start) {
-        return;
-    }
     let start = after_space(text, hit.end);
-    if start == hit.end {
-        return;
-    }
-    let value = credentials_at(text, start);
-    if plausible::is_strong(text.slice(value.clone())) {
-        found.push(value);
+    let begins = !text.before(hit.start).is_ascii_alphanumeric() || text.follows_escape(hit.start);
+    if begins && start > hit.end {
+        found.extend(credentials_at(text, start, plausible::is_strong));
     }
 }
 
-/// The run of credential bytes at `start`.
-fn credentials_at(text: Text<'_>, start: usize) -> Range<usize> {
-    let Value { range, .. } = assignment::bare_value(text, start, text.len());
-    range
+/// The run of credential bytes at `start`, if its head is `accepted`.
+fn credentials_at(text: Text<'_>, start: usize, accepted: impl Fn(&[u8]) -> bool) -> Option<Range<usize>> {
+    let head = assignment::bare_value(text, start, MAX_HEAD).range;
+    let is_cut = head.end >= start + MAX_HEAD;
+    accepted(text.slice(head.clone()))
+        .then(|| if is_cut { assignment::bare_value(text, start, text.len()).range } else { head })
 }
 
 /// Steps over an opening quote, escaped or not.
@@ -68,9 +63,27 @@ fn is_scheme(word: &[u8]) -> bool {
 
 /// IANA HTTP authentication schemes that carry a secret in one word, and the common ones outside the registry.
 const SCHEMES: &[&str] = &[
-    "Bearer", "Basic", "Token", "ApiKey", "Api-Key", "Key", "Bot", "Negotiate", "NTLM", "DPoP", "OAuth", "GoogleLogin",
-    "Splunk", "SSWS", "PAT", "GenieKey", "JWT", "Session",
+    "Bearer",
+    "Basic",
+    "Token",
+    "ApiKey",
+    "Api-Key",
+    "Key",
+    "Bot",
+    "Negotiate",
+    "NTLM",
+    "DPoP",
+    "OAuth",
+    "GoogleLogin",
+    "Splunk",
+    "SSWS",
+    "PAT",
+    "GenieKey",
+    "JWT",
+    "Session",
 ];
+/// Bytes of credentials that are read before they are judged.
+const MAX_HEAD: usize = 256;
 /// Longest scheme that is read.
 const MAX_SCHEME: usize = 24;
 /// Most spaces between a scheme and the credentials.

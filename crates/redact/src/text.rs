@@ -21,6 +21,7 @@ impl<'a> Text<'a> {
 
     /// The byte at `position`.
     pub(crate) fn at(self, position: usize) -> u8 {
+        work::add(1);
         self.0.get(position).copied().unwrap_or(0)
     }
 
@@ -43,13 +44,17 @@ impl<'a> Text<'a> {
     /// First position from `from` on, but at most `limit` bytes later, whose byte is not in the class.
     pub(crate) fn skip(self, from: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
         let window = self.slice(from..from.saturating_add(limit));
-        from + window.iter().position(|&byte| !in_class(byte)).unwrap_or(window.len())
+        let length = window.iter().position(|&byte| !in_class(byte)).unwrap_or(window.len());
+        work::add(length);
+        from + length
     }
 
     /// Start of the run of class bytes that ends at `to`, at most `limit` bytes earlier.
     pub(crate) fn skip_back(self, to: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
         let window = self.slice(to.saturating_sub(limit)..to);
-        to - window.iter().rev().position(|&byte| !in_class(byte)).unwrap_or(window.len())
+        let length = window.iter().rev().position(|&byte| !in_class(byte)).unwrap_or(window.len());
+        work::add(length);
+        to - length
     }
 
     /// Says whether the byte in front of `position` is the last one of an escape (`\n`, `%3D`, `\u003d`, `\x3d`), which
@@ -71,11 +76,6 @@ pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Bytes of base64 and base64url, with padding.
-pub(crate) fn is_base64(byte: u8) -> bool {
-    is_token(byte) || matches!(byte, b'+' | b'/' | b'=')
-}
-
 /// Space or tab.
 pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
@@ -84,4 +84,26 @@ pub(crate) fn is_blank(byte: u8) -> bool {
 /// Any of the three characters that quote a string in some language.
 pub(crate) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Counts the bytes that were looked at, so that a test can show that the work is linear; nothing outside tests.
+pub(crate) mod work {
+    #[cfg(test)]
+    thread_local! {
+        static BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    /// Adds to the count.
+    pub(super) fn add(bytes: usize) {
+        #[cfg(test)]
+        BYTES.set(BYTES.get() + bytes);
+        #[cfg(not(test))]
+        let _ = bytes;
+    }
+
+    /// Reads the count and sets it to zero.
+    #[cfg(test)]
+    pub(crate) fn take() -> usize {
+        BYTES.take()
+    }
 }

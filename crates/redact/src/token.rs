@@ -21,7 +21,9 @@ pub(crate) fn extend(text: Text<'_>, end: usize) -> usize {
 ///
 /// A part belongs to at most three candidates, so runs of `eyJ` cost linear time.
 pub(crate) fn find_jwt(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
-    if text.slice(hit.clone()) != b"eyJ" || (is_token(text.before(hit.start)) && !text.follows_escape(hit.start)) {
+    if text.slice(hit.clone()) != b"eyJ"
+        || (is_token(text.before(hit.start)) && !text.follows_escape(hit.start))
+    {
         return;
     }
     let header_end = text.skip(hit.start, text.len(), is_token);
@@ -33,8 +35,9 @@ pub(crate) fn find_jwt(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<
     if text.slice(claims..claims + 2) != b"ey" || claims_end - claims < MIN_JWT_PART {
         return;
     }
-    let end = text.skip(claims_end, text.len(), |byte| is_token(byte) || byte == b'.');
-    found.push(hit.start..end);
+    let signature = claims_end + usize::from(text.at(claims_end) == b'.');
+    let end = text.skip(signature, text.len(), is_token);
+    found.push(hit.start..if end > signature { end } else { claims_end });
 }
 
 /// Shortest header or claims part: base64url of `{"a":1}`.

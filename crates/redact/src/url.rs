@@ -45,7 +45,7 @@ pub(crate) fn find_curl_user(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
         let option = text.slice(position..word_end);
         if is_blank(text.before(position)) && is_user_option(option) {
             let value = text.skip(word_end, MAX_OPTION, |byte| is_blank(byte) || byte == b'=');
-            let value = assignment::value(text, value, text.len()).range;
+            let value = assignment::value(text, value, MAX_COMMAND).range;
             let colon = text.skip(value.start, value.len(), |byte| byte != b':');
             let password = (colon + 1).min(value.end)..value.end;
             if plausible::is_password_in_url(text.slice(password.clone())) {
@@ -60,29 +60,42 @@ pub(crate) fn find_curl_user(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
 /// Says whether an option of curl takes `user:password`.
 fn is_user_option(option: &[u8]) -> bool {
     matches!(option, b"--user" | b"--proxy-user")
-        || (option.len() <= MAX_SHORT && !option.starts_with(b"--") && matches!(option.last(), Some(b'u' | b'U')))
+        || (option.len() <= MAX_SHORT
+            && !option.starts_with(b"--")
+            && matches!(option.last(), Some(b'u' | b'U')))
 }
 
 /// End of the bytes after `://` that can hold user information; stops at the next URL, which keeps the work linear.
 fn authority_and_path_end(text: Text<'_>, start: usize) -> usize {
-    let end = text.skip(start, MAX_AUTHORITY, |byte| {
-        !byte.is_ascii_whitespace() && !is_quote(byte) && !matches!(byte, 0 | b'<' | b'>' | b'\\')
-    });
-    let next_url = text.slice(start..end).windows(3).position(|window| window == b"://");
-    next_url.map_or(end, |offset| start + offset)
+    let stops =
+        |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, 0 | b'<' | b'>' | b'\\');
+    let end = text.skip(start, MAX_AUTHORITY, |byte| !stops(byte) && byte != b':');
+    if text.at(end) != b':' || text.slice(end..end + 3) == b"://" {
+        return end;
+    }
+    let mut position = end;
+    while position < start + MAX_AUTHORITY {
+        position = text.skip(position + 1, MAX_AUTHORITY, |byte| !stops(byte) && byte != b':');
+        if text.at(position) != b':' || text.slice(position..position + 3) == b"://" {
+            break;
+        }
+    }
+    position
 }
 
 /// End of the command that begins at `from`: a line end without a backslash in front, or the next curl.
 fn command_end(text: Text<'_>, from: usize) -> usize {
-    let window = text.slice(from..from + MAX_COMMAND);
-    let mut previous = 0;
-    let line = window.iter().position(|&byte| {
-        let ends = byte == b'\n' && previous != b'\\';
-        previous = byte;
-        ends
-    });
-    let line = window.get(..line.unwrap_or(window.len())).unwrap_or_default();
-    from + line.windows(4).position(|word| word.eq_ignore_ascii_case(b"curl")).unwrap_or(line.len())
+    let mut position = from;
+    loop {
+        let left = (from + MAX_COMMAND).saturating_sub(position);
+        position = text.skip(position, left, |byte| !matches!(byte, b'\n' | b'c' | b'C'));
+        let continued = text.at(position) == b'\n' && text.before(position) == b'\\';
+        let is_letter = text.at(position) != b'\n' && !text.has(position, "curl");
+        if position >= text.len() || position >= from + MAX_COMMAND || !(continued || is_letter) {
+            return position;
+        }
+        position += 1;
+    }
 }
 
 /// Longest authority that is read.

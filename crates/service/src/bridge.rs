@@ -1,12 +1,33 @@
-//! The one door.
+//! The bridge: what every operation works with.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use mab_core::{Clock, Code, Denied, Fault, Random, secret::MasterKey};
+use mab_core::{
+    Clock, ConversationId, Denied, Fault, Random, SessionId,
+    audit::Detail,
+    entity::{Member, Quotas},
+    limit::{Charge, Kind, Window},
+    policy::{Permit, Stamp},
+    seal::Wrapper,
+    secret::MasterKey,
+    text::BoundedText,
+    token::Tokens,
+};
+use mab_redact::{Redacted, Redactor};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
-use crate::{Caller, Settings};
+use crate::{Caller, Settings, door};
+
+const MINUTE_S: u32 = 60;
+const HOUR_S: u32 = 3_600;
+const DAY_S: u32 = 86_400;
+
+/// Agents remembered between calls; their rows are re-checked in every transaction.
+const KNOWN_MEMBERS: usize = 1_024;
 
 /// What a bridge is built from.
 pub struct Parts {
@@ -24,7 +45,14 @@ pub struct Parts {
 
 /// The bridge: one per process.
 pub struct Bridge {
-    _parts: Parts,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tokens: Tokens,
+    pub(crate) wrapper: Wrapper,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) settings: Settings,
+    pub(crate) redactor: Redactor,
+    known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
 }
 
 impl Bridge {
@@ -33,7 +61,16 @@ impl Bridge {
     /// # Errors
     /// A [`Fault`] when keys cannot be derived.
     pub fn new(parts: Parts) -> Result<Self, Fault> {
-        Ok(Self { _parts: parts })
+        Ok(Self {
+            store: parts.store,
+            tokens: Tokens::new(&parts.master)?,
+            wrapper: Wrapper::new(&parts.master)?,
+            clock: parts.clock,
+            random: parts.random,
+            settings: parts.settings,
+            redactor: Redactor::new(),
+            known: Mutex::default(),
+        })
     }
 
     /// Takes one call through the pipeline. `arguments` and the answer are JSON objects as in the table's schemas.
@@ -42,10 +79,72 @@ impl Bridge {
     /// [`Denied`]; a fault of ours was logged and comes as `internal`.
     pub async fn call(
         &self,
-        _caller: &Caller,
-        _operation: &str,
-        _arguments: Map<String, Value>,
+        caller: &Caller,
+        operation: &str,
+        arguments: Map<String, Value>,
     ) -> Result<Value, Denied> {
-        Err(Denied::new(Code::UnknownOperation, "no such operation"))
+        door::call(self, caller, operation, arguments).await
+    }
+
+    /// The agent as it was when last seen; good for a first judgement only.
+    pub(crate) fn known(&self, conversation: ConversationId, session: &SessionId) -> Option<Member> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(conversation, session.clone())).cloned()
+    }
+
+    /// Remembers an agent.
+    pub(crate) fn know(&self, member: &Member) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MEMBERS {
+            known.clear();
+        }
+        known.insert((member.conversation, member.session.clone()), member.clone());
+    }
+
+    /// Forgets an agent whose row turned out to be different.
+    pub(crate) fn forget(&self, conversation: ConversationId, session: &SessionId) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&(conversation, session.clone()));
+    }
+
+    /// Stamps a permitted change.
+    pub(crate) fn stamp(&self, permit: Permit, kind: Kind, detail: Detail) -> Stamp {
+        permit.stamp(self.charge(kind), self.charge(Kind::Refusal), detail)
+    }
+
+    /// What one accept of this kind costs.
+    pub(crate) fn charge(&self, kind: Kind) -> Charge {
+        let limits = &self.settings.limits;
+        let minute = |limit| vec![Window { limit, length_s: MINUTE_S }];
+        let windows = match kind {
+            Kind::Change => vec![
+                Window { limit: limits.send_per_minute, length_s: MINUTE_S },
+                Window { limit: limits.send_per_hour, length_s: HOUR_S },
+                Window { limit: limits.send_per_day, length_s: DAY_S },
+            ],
+            Kind::Read => minute(limits.read_per_minute),
+            Kind::Create => minute(limits.create_per_minute),
+            Kind::Refusal => minute(limits.refusals_per_minute),
+            Kind::Operator => Vec::new(),
+        };
+        Charge { kind, windows }
+    }
+
+    /// What one conversation may hold.
+    pub(crate) fn quotas(&self) -> Quotas {
+        let limits = &self.settings.limits;
+        Quotas {
+            unread_per_inbox: limits.unread_per_inbox,
+            bytes_per_conversation: limits.bytes_per_conversation,
+        }
+    }
+
+    /// Redacts a text on its way into the store and counts what was found.
+    pub(crate) fn redact(&self, text: &BoundedText, found: &mut BTreeMap<&'static str, u64>) -> Redacted {
+        let redaction = self.redactor.redact(text.as_str());
+        for finding in &redaction.findings {
+            *found.entry(finding.rule).or_default() += 1;
+        }
+        redaction.text
     }
 }

@@ -83,6 +83,13 @@ impl Connection {
         self.wallet.as_ref()
     }
 
+    /// Keeps credentials; those that cannot outlive this process are still remembered within it.
+    pub(crate) fn remember(&self, credentials: Credentials) {
+        if let Err(fault) = self.wallet.remember(credentials) {
+            tracing::warn!(%fault, source = ?std::error::Error::source(&fault), "credentials are kept in memory only");
+        }
+    }
+
     pub(crate) fn holder(&self) -> u64 {
         // The store keeps signed 64-bit integers, and 0 means nobody.
         (self.holder >> 1).max(1)

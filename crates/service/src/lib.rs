@@ -3,8 +3,13 @@
 //! It knows no protocol: MCP, CLI and web are renderings of [`table`]. To add an operation, add a file in `ops/`
 //! and a row in `table.rs`.
 
+mod admit;
+mod arguments;
 mod bridge;
 mod caller;
+mod door;
+mod ops;
+mod reading;
 mod settings;
 pub mod table;
 

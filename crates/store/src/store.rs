@@ -5,8 +5,8 @@ use mab_core::{
     ConversationId, Failure, SessionId, Timestamp,
     agent::Status,
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, Member, NewAgent, NewConversation,
-        NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo, StoredMessage,
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
+        NewConversation, NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo,
     },
     policy::Stamp,
     seal::Sealed,
@@ -63,15 +63,15 @@ pub trait Store: Send + Sync {
         note: Option<Sealed>,
     ) -> Result<Timestamp, Failure>;
 
-    /// Messages that the member with this ordinal sent or received (everyone's for `None`), newest first, below
-    /// `before_seq` when given, at most `limit`.
+    /// Walks back over at most `scan` stored messages below `before_seq` (from the newest when `None`) and returns
+    /// those that the member with this ordinal sent or received (everyone's for `None`), newest first.
     async fn history(
         &self,
         conversation_pk: i64,
         viewer: Option<u8>,
         before_seq: Option<u64>,
-        limit: u32,
-    ) -> Result<Vec<StoredMessage>, Failure>;
+        scan: u32,
+    ) -> Result<HistoryPage, Failure>;
 
     /// The members of a conversation, in join order.
     async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure>;

@@ -41,7 +41,8 @@ struct Normal {
 
 impl Normal {
     fn of(key: &[u8]) -> Self {
-        let mut normal = Self { letters: Vec::with_capacity(key.len()), begins_word: Vec::with_capacity(key.len()) };
+        let mut normal =
+            Self { letters: Vec::with_capacity(key.len()), begins_word: Vec::with_capacity(key.len()) };
         let mut previous = b'_';
         for &byte in key {
             if byte.is_ascii_alphanumeric() {
@@ -60,8 +61,8 @@ impl Normal {
     fn drop_empty_words(&mut self) {
         while let Some(start) = self.begins_word.iter().rposition(|&begins| begins) {
             let word = self.letters.get(start..).unwrap_or_default();
-            let says_nothing =
-                word.iter().all(u8::is_ascii_digit) || EMPTY_WORDS.iter().any(|empty| empty.as_bytes() == word);
+            let says_nothing = word.iter().all(u8::is_ascii_digit)
+                || EMPTY_WORDS.iter().any(|empty| empty.as_bytes() == word);
             if start == 0 || !says_nothing {
                 return;
             }
@@ -83,8 +84,31 @@ impl Normal {
 
 /// Words after the one that matters.
 const EMPTY_WORDS: &[&str] = &[
-    "value", "val", "str", "string", "text", "plain", "plaintext", "raw", "prod", "production", "dev", "development",
-    "staging", "stage", "test", "live", "old", "new", "current", "default", "main", "primary", "secondary", "base64", "b64",
+    "value",
+    "val",
+    "str",
+    "string",
+    "text",
+    "plain",
+    "plaintext",
+    "raw",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "staging",
+    "stage",
+    "test",
+    "live",
+    "old",
+    "new",
+    "current",
+    "default",
+    "main",
+    "primary",
+    "secondary",
+    "base64",
+    "b64",
 ];
 /// Longest key that is read to either side.
 const MAX_KEY: usize = 80;

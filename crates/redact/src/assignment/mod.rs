@@ -9,12 +9,12 @@ mod key;
 mod separator;
 mod value;
 
-pub(crate) use separator::{Kind, separator};
-pub(crate) use value::{Value, bare_value, value};
+pub(crate) use separator::{Kind, Separator, separator};
+pub(crate) use value::{bare_value, value};
 
 use crate::plausible::{self, Candidate};
 use crate::rule::Match;
-use crate::text::Text;
+use crate::text::{Text, is_quote};
 
 /// What was read at a key.
 #[derive(Debug)]
@@ -35,7 +35,11 @@ pub(crate) fn find(text: Text<'_>, hit: usize, floor: usize) -> Outcome {
 
 /// The secret value of `key`.
 fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
-    let separator = separator(text, key.clone())?;
+    let mut separator = separator(text, key.clone())?;
+    if separator.key_quote.is_some() && matches!(text.at(separator.value), b'{' | b'[') {
+        separator.value = first_string(text, separator.value)?;
+    }
+    let ends_early = ends_early(text, &key, &separator);
     let rule = key::rule_of(text.slice(key.clone()))?;
     let read = |limit: usize| match separator.kind {
         Kind::Element => value::element_value(text, separator.value, limit),
@@ -44,7 +48,10 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
             value::value(text, separator.value, limit)
         }
     };
-    let head = read(HEAD);
+    let mut head = read(HEAD);
+    if let Some(ends) = ends_early.filter(|_| !head.quoted) {
+        head.range.end = text.skip(head.range.start, head.range.len(), |byte| !ends(byte));
+    }
     let candidate = Candidate {
         value: text.slice(head.range.clone()),
         key: text.slice(key),
@@ -62,5 +69,26 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
     Some(Match { range, rule, quotes })
 }
 
+/// First string of a JSON array at `open`; an object has keys of its own.
+fn first_string(text: Text<'_>, open: usize) -> Option<usize> {
+    let first = text.skip(open + 1, MAX_INDENT, |byte| byte.is_ascii_whitespace());
+    let quote = text.skip(first, MAX_INDENT, |byte| byte == b'\\');
+    (text.at(open) == b'[' && is_quote(text.at(quote))).then_some(first)
+}
+
+/// Bytes that end a bare value besides the usual ones: behind a quoted key it is a JSON literal, in a query string it is
+/// a parameter.
+fn ends_early(text: Text<'_>, key: &std::ops::Range<usize>, separator: &Separator) -> Option<fn(u8) -> bool> {
+    if separator.key_quote.is_some() && separator.kind == Kind::Colon {
+        Some(|byte| matches!(byte, b',' | b'}' | b']'))
+    } else if matches!(text.before(key.start), b'?' | b'&') {
+        Some(|byte| matches!(byte, b'&' | b'#'))
+    } else {
+        None
+    }
+}
+
+/// Most white space in front of the first string of an array.
+const MAX_INDENT: usize = 256;
 /// Bytes of a value that are read before it is judged.
 const HEAD: usize = 512;

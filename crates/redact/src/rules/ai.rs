@@ -17,7 +17,9 @@ pub(super) const RULES: &[Rule] = &[
         placeholder: super::OPENAI_KEY,
         description: "OpenAI key (sk-, sk-proj-, sk-svcacct-, sk-admin-) and look-alikes of compatible services",
         literals: &["sk-"],
-        finder: Finder::Pattern("sk-(?:(?:proj|svcacct|admin|None|or-v[0-9])-[0-9A-Za-z_-]{16}|[0-9A-Za-z]{20})"),
+        finder: Finder::Pattern(
+            "sk-(?:(?:proj|svcacct|admin|None|or-v[0-9])-[0-9A-Za-z_-]{16}|[0-9A-Za-z]{20})",
+        ),
     },
     Rule {
         id: "huggingface-token",

@@ -17,6 +17,12 @@ pub(super) const RULES: &[Rule] = &[
         placeholder: super::AWS_KEY,
         description: "AWS secret access key or session token in an assignment",
         literals: &["secret", "token"],
-        finder: Finder::Keys(&["secretaccesskey", "awssecretkey", "awssecret", "awssessiontoken", "awssecuritytoken"]),
+        finder: Finder::Keys(&[
+            "secretaccesskey",
+            "awssecretkey",
+            "awssecret",
+            "awssessiontoken",
+            "awssecuritytoken",
+        ]),
     },
 ];

@@ -33,16 +33,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// Every placeholder that a rule writes; such a text is never a finding.
-pub(crate) const PLACEHOLDERS: &[&str] = &[
-    AWS_KEY,
-    PRIVATE_KEY,
-    BEARER_TOKEN,
-    API_KEY,
-    PASSWORD,
-    SECRET,
-    GITHUB_TOKEN,
-    OPENAI_KEY,
-];
+pub(crate) const PLACEHOLDERS: &[&str] =
+    &[AWS_KEY, PRIVATE_KEY, BEARER_TOKEN, API_KEY, PASSWORD, SECRET, GITHUB_TOKEN, OPENAI_KEY];
 
 const AWS_KEY: &str = "AWS_KEY_REDACTED";
 const PRIVATE_KEY: &str = "PRIVATE_KEY_REDACTED";

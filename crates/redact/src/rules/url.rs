@@ -7,7 +7,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "url-password",
         placeholder: super::PASSWORD,
         description: "Password or token in front of the @ of a URL or connection string",
-        literals: &["://"],
+        literals: &["://", ":\\/\\/"],
         finder: Finder::Function(crate::url::find_userinfo),
     },
     Rule {

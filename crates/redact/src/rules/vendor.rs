@@ -17,9 +17,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "slack-token",
         placeholder: super::API_KEY,
         description: "Slack bot, user, app, configuration or session token",
-        literals: &["xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"],
+        literals: &[
+            "xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-",
+        ],
         finder: Finder::Pattern(
-            "(?:xox[abcdeoprs]-[0-9A-Za-z%/+-]{10}|xoxe\\.xox[bp]-[0-9A-Za-z-]{10}|xapp-[0-9]-[0-9A-Za-z-]{10})",
+            "(?:xox[abceoprs]-(?:[0-9][0-9A-Za-z-]{8,}|[0-9A-Za-z-]{20,})|xoxd-[0-9A-Za-z%/+-]{10,}|xoxe\\.xox[bp]-[0-9A-Za-z-]{10}|xapp-[0-9]-[0-9A-Za-z-]{10})",
         ),
     },
     Rule {
@@ -34,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         placeholder: super::API_KEY,
         description: "Stripe secret or restricted key, or webhook secret",
         literals: &["sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_"],
-        finder: Finder::Pattern("(?:[sr]k_(?:live|test)_[0-9A-Za-z]{10}|whsec_[0-9A-Za-z+/=]{20})"),
+        finder: Finder::Pattern("(?:[sr]k_(?:live|test)_[0-9A-Za-z]{10}|whsec_[0-9A-Za-z+/=]{20,})"),
     },
     Rule {
         id: "npm-token",
@@ -55,15 +57,26 @@ pub(super) const RULES: &[Rule] = &[
         placeholder: super::API_KEY,
         description: "SendGrid API key",
         literals: &["sg."],
-        finder: Finder::Pattern("SG\\.[0-9A-Za-z_=.-]{40}"),
+        finder: Finder::Pattern("SG\\.[0-9A-Za-z_=-]{16,}\\.[0-9A-Za-z_=-]{16,}"),
     },
     Rule {
         id: "gitlab-token",
         placeholder: super::API_KEY,
         description: "GitLab personal, deploy, runner, trigger, job, feed, agent or OAuth token",
         literals: &[
-            "glpat-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glsoat-", "glagent-", "gloas-", "glimt-",
-            "glffct-", "gr1348941",
+            "glpat-",
+            "gldt-",
+            "glrt-",
+            "glrtr-",
+            "glptt-",
+            "glcbt-",
+            "glft-",
+            "glsoat-",
+            "glagent-",
+            "gloas-",
+            "glimt-",
+            "glffct-",
+            "gr1348941",
         ],
         finder: Finder::Pattern(
             "(?:gl(?:pat|dt|rt|rtr|ptt|cbt|ft|soat|agent|oas|imt|ffct)-[0-9A-Za-z_-]{16}|GR1348941[0-9A-Za-z_-]{16})",

@@ -1,5 +1,25 @@
 //! The SQLite engine: one file, several processes, one writer thread and one reader thread per process.
+//!
+//! The writer groups the work of concurrent callers into one commit ([`writer`]); processes take turns through a
+//! fair hand-off ([`turn`]). To add a use case, add a function on [`tx::Tx`] beside its like and a method below.
 
+mod append;
+mod audit;
+mod connection;
+mod create;
+mod error;
+mod members;
+mod offer;
 mod options;
+mod purge;
+mod reader;
+mod reads;
+mod rows;
+mod schema;
+mod store;
+mod turn;
+mod tx;
+mod writer;
 
 pub use options::{Durability, Options};
+pub use store::SqliteStore;

@@ -1,0 +1,176 @@
+//! Separators: what stands between a key and its value.
+
+use std::ops::Range;
+
+use crate::text::{Text, is_blank, is_quote, is_token};
+
+/// How a key and its value are joined, which says how the value ends and how much it must look like a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `key = value`: code or INI, an unquoted word may be a variable.
+    Assign,
+    /// `key=value`: environment, query string, keyword argument.
+    Tight,
+    /// `key: value`: YAML, JSON, header, type annotation.
+    Colon,
+    /// `set("key", "value")`.
+    Call,
+    /// `--key value`.
+    Flag,
+    /// `the key is value`.
+    Prose,
+    /// `<key>value</key>`.
+    Element,
+    /// `| key | value |`.
+    Cell,
+}
+
+/// What was read behind a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Separator {
+    /// First byte of the value, which may be its opening quote.
+    pub(crate) value: usize,
+    /// How key and value are joined.
+    pub(crate) kind: Kind,
+    /// Closing quote of the key with the backslashes in front of it.
+    pub(crate) key_quote: Option<Range<usize>>,
+}
+
+/// Reads the separator behind `key`; `None` if there is no assignment.
+pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> {
+    let key_quote = closing_quote(text, key.end);
+    let closed = key_quote.as_ref().map_or(key.end, |quote| quote.end);
+    let decorated =
+        text.skip(closed, 3, |byte| matches!(byte, b'*' | b']') && (byte == b'*' || key_quote.is_some()));
+    let optional =
+        decorated + usize::from(text.at(decorated) == b'?' && matches!(text.at(decorated + 1), b':' | b'='));
+    let spaced = skip_remark(text, text.skip(optional, MAX_BLANKS, is_blank), optional);
+    let had_blank = spaced > optional;
+    let found = |value: usize, kind: Kind| Some(Separator { value, kind, key_quote: key_quote.clone() });
+    match text.at(spaced) {
+        b'>' if key_quote.is_none() && !had_blank && matches!(text.before(key.start), b'<' | b':') => {
+            found(text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()), Kind::Element)
+        }
+        b'|' if text.at(spaced + 1) != b'|' && in_cell(text, key.start) => {
+            found(text.skip(spaced + 1, MAX_BLANKS, is_blank), Kind::Cell)
+        }
+        b',' => {
+            let quote = key_quote.as_ref()?;
+            let open = key.start.checked_sub(quote.len())?;
+            let value = text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace());
+            let slashes = text.skip(value, MAX_BLANKS, |byte| byte == b'\\');
+            (text.before(open) == b'(' && is_quote(text.at(slashes))).then(|| found(value, Kind::Call))?
+        }
+        b'%' if text.has(spaced, "%3d") => found(spaced + 3, Kind::Tight),
+        byte if byte.is_ascii_alphabetic() && had_blank => {
+            worded(text, key, spaced).and_then(|(at, kind)| found(at, kind))
+        }
+        b'-' | b'"' | b'\'' | b'$' if had_blank && is_flag(text, key.start) => found(spaced, Kind::Flag),
+        byte if had_blank && is_flag(text, key.start) && byte.is_ascii_digit() => found(spaced, Kind::Flag),
+        _ => operator(text, spaced, had_blank).and_then(|(at, kind)| {
+            let lines_may_follow = kind == Kind::Colon && key_quote.is_some();
+            let value = text.skip(at, MAX_BLANKS, |byte| {
+                is_blank(byte) || (lines_may_follow && byte.is_ascii_whitespace())
+            });
+            let value = text.skip(value, 2, |byte| byte == b'*' && kind == Kind::Colon);
+            let value = text.skip(value, MAX_BLANKS, is_blank);
+            if kind == Kind::Colon {
+                let (value, kind) =
+                    past_type(text, value).map_or((value, kind), |value| (value, Kind::Assign));
+                return found(value, kind);
+            }
+            found(value, if value > at && kind == Kind::Tight { Kind::Assign } else { kind })
+        }),
+    }
+}
+
+/// The quote that closes a key at `end`, with its backslashes.
+fn closing_quote(text: Text<'_>, end: usize) -> Option<Range<usize>> {
+    let quote = text.skip(end, MAX_BLANKS, |byte| byte == b'\\');
+    is_quote(text.at(quote)).then_some(end..quote + 1)
+}
+
+/// Steps over a remark in brackets: `Your token (keep secret): …`.
+fn skip_remark(text: Text<'_>, at: usize, before_blanks: usize) -> usize {
+    if at == before_blanks || text.at(at) != b'(' {
+        return at;
+    }
+    let end = text.skip(at, MAX_REMARK, |byte| !matches!(byte, b')' | b'\n' | b'"' | b'='));
+    if text.at(end) == b')' && matches!(text.at(end + 1), b':' | b'=' | b' ') {
+        text.skip(end + 1, MAX_BLANKS, is_blank)
+    } else {
+        at
+    }
+}
+
+/// Reads an operator at `at`: where it ends and whether it is tight so far.
+fn operator(text: Text<'_>, at: usize, had_blank: bool) -> Option<(usize, Kind)> {
+    let operator = OPERATORS.iter().find(|operator| text.has(at, operator))?;
+    let end = at + operator.len();
+    match *operator {
+        ":" if matches!(text.at(end), b':' | b'/') => None,
+        ":" | "=>" => Some((end, Kind::Colon)),
+        "=" if !had_blank => Some((end, Kind::Tight)),
+        ":-" => Some((end, Kind::Tight)),
+        _ => Some((end, Kind::Assign)),
+    }
+}
+
+/// Reads what stands behind a key and a blank: a flag's value, a verb, or a type and an equals sign.
+fn worded(text: Text<'_>, key: Range<usize>, at: usize) -> Option<(usize, Kind)> {
+    let word_end = text.skip(at, MAX_WORD, |byte| byte.is_ascii_alphabetic());
+    let word = text.slice(at..word_end);
+    let after = text.skip(word_end, MAX_BLANKS, is_blank);
+    if VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb)) {
+        let colon = text.skip(after.max(word_end), 1, |byte| byte == b':' || byte == b'=');
+        let value = text.skip(colon, MAX_BLANKS, is_blank);
+        return (value > word_end).then_some((value, Kind::Prose));
+    }
+    if is_flag(text, key.start) {
+        return Some((at, Kind::Flag));
+    }
+    let type_end = text
+        .skip(at, MAX_TYPE, |byte| is_token(byte) || matches!(byte, b'[' | b']' | b'*' | b'.' | b'<' | b'>'));
+    let equals = text.skip(type_end, MAX_BLANKS, is_blank);
+    let operator = ["= ", "=\"", "='", ":= ", "=\\"].iter().find(|operator| text.has(equals, operator))?;
+    let sign = usize::from(operator.starts_with(':')) + 1;
+    Some((text.skip(equals + sign, MAX_BLANKS, is_blank), Kind::Assign))
+}
+
+/// Steps over a type annotation at `at` (`password: str = …`); `None` if there is none.
+fn past_type(text: Text<'_>, at: usize) -> Option<usize> {
+    if !text.at(at).is_ascii_alphabetic() && text.at(at) != b'&' {
+        return None;
+    }
+    let end = text.skip(at, MAX_TYPE, |byte| {
+        is_token(byte) || matches!(byte, b' ' | b'[' | b']' | b'|' | b'.' | b'<' | b'>' | b'&' | b'?' | b':')
+    });
+    let is_assignment = text.at(end) == b'=' && text.at(end + 1) != b'=' && text.before(end) == b' ';
+    is_assignment.then(|| text.skip(end + 1, MAX_BLANKS, is_blank))
+}
+
+/// Says whether the key is a command-line flag.
+fn is_flag(text: Text<'_>, key: usize) -> bool {
+    text.at(key) == b'-' && text.at(text.skip(key, 2, |byte| byte == b'-')).is_ascii_alphabetic()
+}
+
+/// Says whether the key begins a table cell.
+fn in_cell(text: Text<'_>, key: usize) -> bool {
+    let start = text.skip_back(key, MAX_REMARK, |byte| is_token(byte) || matches!(byte, b' ' | b'*'));
+    text.before(start) == b'|'
+}
+
+/// Assignment operators, a longer one in front of its prefixes.
+const OPERATORS: &[&str] = &[
+    ":::=", "::=", ":=", "===", "!==", "==", "!=", "=>", "?=", ".=", "+=", "||=", "??=", "~=", ":-", "=", ":",
+];
+/// Verbs that join key and value in prose.
+const VERBS: &[&[u8]] = &[b"is", b"was", b"are", b"to", b"be"];
+/// Most blanks that are skipped.
+const MAX_BLANKS: usize = 64;
+/// Longest remark between key and separator.
+const MAX_REMARK: usize = 48;
+/// Longest verb or flag word that is read.
+const MAX_WORD: usize = 16;
+/// Longest type annotation.
+const MAX_TYPE: usize = 48;

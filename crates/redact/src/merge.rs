@@ -1,0 +1,101 @@
+//! From raw matches to the cleaned text.
+
+use std::ops::Range;
+
+use crate::rule::Match;
+use crate::rules;
+use crate::{Finding, Redacted, Redaction};
+
+/// Orders matches and joins those that overlap; the rule of higher precedence names the joined one.
+pub(crate) fn merge(mut matches: Vec<Match>) -> Vec<Match> {
+    matches.retain(|found| !found.range.is_empty());
+    matches.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
+    let mut merged: Vec<Match> = Vec::with_capacity(matches.len());
+    for found in matches {
+        match merged.last_mut() {
+            Some(last) if found.range.start < last.range.end => {
+                last.range.end = last.range.end.max(found.range.end);
+                if precedence(found.rule.id) < precedence(last.rule.id) {
+                    last.rule = found.rule;
+                }
+            }
+            Some(_) | None => merged.push(found),
+        }
+    }
+    merged
+}
+
+/// Leads from offsets in a rendered text back to offsets in the input.
+pub(crate) struct OffsetMap {
+    /// For each match: its place in the input and in the rendered text.
+    places: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl OffsetMap {
+    /// Makes the map of what [`render`] does with `matches`.
+    pub(crate) fn new(matches: &[Match]) -> Self {
+        let mut places = Vec::with_capacity(matches.len());
+        let (mut input, mut output) = (0, 0);
+        for found in matches {
+            let quotes = found.quotes.as_ref().map_or(0, |quote| 2 * quote.len());
+            let start = output + (found.range.start - input);
+            output = start + found.rule.placeholder.len() + quotes;
+            input = found.range.end;
+            places.push((found.range.clone(), start..output));
+        }
+        Self { places }
+    }
+
+    /// Moves a match in the rendered text to the input; it grows over every secret that it touches.
+    pub(crate) fn to_input(&self, found: Match) -> Match {
+        let range = self.start(found.range.start)..self.end(found.range.end);
+        let quotes = found.quotes.map(|quote| self.start(quote.start)..self.end(quote.end));
+        Match { range, rule: found.rule, quotes }
+    }
+
+    fn start(&self, offset: usize) -> usize {
+        let index = self.places.partition_point(|(_, output)| output.start <= offset);
+        match index.checked_sub(1).and_then(|index| self.places.get(index)) {
+            Some((input, output)) if offset < output.end => input.start,
+            Some((input, output)) => input.end + (offset - output.end),
+            None => offset,
+        }
+    }
+
+    fn end(&self, offset: usize) -> usize {
+        let index = self.places.partition_point(|(_, output)| output.start < offset);
+        match index.checked_sub(1).and_then(|index| self.places.get(index)) {
+            Some((input, output)) if offset <= output.end => input.end,
+            Some((input, output)) => input.end + (offset - output.end),
+            None => offset,
+        }
+    }
+}
+
+/// Writes the text with every match replaced; the matches are ordered and apart.
+pub(crate) fn render(text: &str, matches: &[Match]) -> Redaction {
+    let mut clean = String::with_capacity(text.len());
+    let mut findings = Vec::with_capacity(matches.len());
+    let mut position = 0;
+    for found in matches {
+        let quote = found.quotes.clone().and_then(|quote| text.get(quote)).unwrap_or_default();
+        clean.push_str(text.get(position..found.range.start).unwrap_or_default());
+        clean.push_str(quote);
+        clean.push_str(found.rule.placeholder);
+        clean.push_str(quote);
+        position = found.range.end;
+        findings.push(Finding {
+            rule: found.rule.id,
+            placeholder: found.rule.placeholder,
+            start: found.range.start,
+            end: found.range.end,
+        });
+    }
+    clean.push_str(text.get(position..).unwrap_or_default());
+    Redaction { text: Redacted::new(clean), findings }
+}
+
+/// Place of a rule in the pack: the lower, the stronger.
+fn precedence(id: &str) -> usize {
+    rules::all().position(|rule| rule.id == id).unwrap_or(usize::MAX)
+}

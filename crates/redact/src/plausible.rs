@@ -1,0 +1,436 @@
+//! Whether a value that stands where a secret belongs is one, or rather a variable, a type, a template or a word.
+//!
+//! Only the first bytes of a value are judged; a long value is never refused for what comes later.
+
+use crate::assignment::Kind;
+use crate::rules::PLACEHOLDERS;
+
+/// A value with what is known about it.
+#[derive(Debug)]
+pub(crate) struct Candidate<'a> {
+    /// The value without quotes.
+    pub(crate) value: &'a [u8],
+    /// The key as it is written.
+    pub(crate) key: &'a [u8],
+    /// How key and value are joined.
+    pub(crate) kind: Kind,
+    /// Whether the value is quoted.
+    pub(crate) quoted: bool,
+    /// Whether the key names a password, which may be an ordinary word.
+    pub(crate) password: bool,
+    /// The two bytes after the value.
+    pub(crate) after: &'a [u8],
+}
+
+/// Says whether a placeholder stands for a password.
+pub(crate) fn names_password(placeholder: &str) -> bool {
+    placeholder == "PASSWORD_REDACTED"
+}
+
+/// Says whether the value of an assignment is a secret.
+pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
+    let value = candidate.value;
+    if value.len() < if candidate.password { MIN_PASSWORD } else { MIN_SECRET }
+        || is_never(value)
+        || is_path(value)
+    {
+        return false;
+    }
+    if candidate.key.eq_ignore_ascii_case(value) {
+        return false;
+    }
+    if candidate.quoted {
+        return if candidate.password { is_quoted_password(value) } else { is_random(value) };
+    }
+    if is_expression(value) || is_reference(value) {
+        return false;
+    }
+    match (candidate.password, candidate.kind) {
+        (true, Kind::Prose | Kind::Flag | Kind::Cell | Kind::Call) => {
+            value.len() >= MIN_SECRET && has_strange_byte(value)
+        }
+        (true, Kind::Assign | Kind::Tight | Kind::Colon | Kind::Element) => {
+            has_strange_byte(value) || is_word_as_password(candidate)
+        }
+        (false, _) => is_random(value),
+    }
+}
+
+/// Says whether credentials after a known scheme are real.
+pub(crate) fn is_credentials(value: &[u8]) -> bool {
+    value.len() >= MIN_SECRET
+        && !is_never(value)
+        && !is_expression(value)
+        && (value.iter().any(|byte| !byte.is_ascii_lowercase()) || value.len() >= MIN_WORD_CREDENTIALS)
+        && !value.iter().all(|&byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// Says whether a word looks random enough without any key in front of it.
+pub(crate) fn is_strong(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    value.len() >= MIN_STRONG
+        && !is_never(value)
+        && !is_expression(value)
+        && letters > 0
+        && (digits > 1 || (value.len() >= MIN_LETTERS && is_mixed(value)))
+}
+
+/// Says whether the part between `:` and `@` is a password rather than a template.
+pub(crate) fn is_password_in_url(value: &[u8]) -> bool {
+    value.len() >= MIN_URL_PASSWORD
+        && !contains_placeholder(value)
+        && !is_template(value)
+        && !is_mask(value)
+        && !value.starts_with(b"/")
+}
+
+/// Says whether a bare value is a JSON number.
+pub(crate) fn is_number(value: &[u8]) -> bool {
+    value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
+}
+
+/// Says whether a value may be redacted wherever else it stands: long, and neither a word nor a number.
+pub(crate) fn is_distinctive(value: &[u8]) -> bool {
+    value.len() >= MIN_DISTINCTIVE
+        && !is_json_outside_strings(value)
+        && has_strange_byte(value)
+        && !contains_placeholder(value)
+}
+
+/// Says whether a value could stand in JSON outside of strings, where a placeholder would break it: only numbers,
+/// structure and the letters of `true`, `false` and `null`.
+fn is_json_outside_strings(value: &[u8]) -> bool {
+    value.iter().all(|byte| {
+        byte.is_ascii_digit() || byte.is_ascii_whitespace() || b"+-.eE,:[]{}truefalsn".contains(byte)
+    })
+}
+
+/// What is no secret whatever stands in front of it: a placeholder, a template, a mask, a stop word.
+fn is_never(value: &[u8]) -> bool {
+    contains_placeholder(value) || is_template(value) || is_mask(value) || is_stop_word(value)
+}
+
+/// Says whether one of our own placeholders is in the value.
+fn contains_placeholder(value: &[u8]) -> bool {
+    let mark = b"_REDACTED";
+    value.windows(mark.len()).any(|window| window == mark)
+        && std::str::from_utf8(value).is_ok_and(|text| PLACEHOLDERS.iter().any(|name| text.contains(name)))
+}
+
+/// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `<name>`, `%s`, `%(name)s`, `#{name}`, `{name}`, `@name`, `:name`.
+fn is_template(value: &[u8]) -> bool {
+    let inner_is_name = |inner: &[u8]| {
+        !inner.is_empty() && inner.iter().all(|&byte| byte.is_ascii_alphabetic() || is_name_byte(byte))
+    };
+    match value {
+        [b'$', b'{' | b'(', .., b'}' | b')']
+        | [b'{', b'{', ..]
+        | [b'<', .., b'>']
+        | [b'#' | b'%', b'{' | b'(', ..]
+        | [b'%', b's' | b'd' | b'v']
+        | [b'<', b'%', ..] => true,
+        [b'$', b'{' | b'(', rest @ ..] => inner_is_name(rest),
+        [b'$', name @ ..] => {
+            name.iter().all(|&byte| byte.is_ascii_uppercase() || is_name_byte(byte)) || {
+                name.iter().all(|&byte| byte.is_ascii_lowercase() || is_name_byte(byte))
+                    && !name.iter().any(u8::is_ascii_digit)
+            }
+        }
+        [b'{', inner @ .., b'}'] | [b'[', inner @ .., b']'] | [b'%', inner @ .., b'%'] => {
+            inner_is_name(inner)
+        }
+        [b'<' | b'{' | b'[', rest @ ..] => inner_is_name(rest),
+        _ => false,
+    }
+}
+
+/// Bytes that a template's name may have besides letters.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b' ' | b'.')
+}
+
+/// `********`, `xxxxxxxx`, `......`: at most two different bytes.
+fn is_mask(value: &[u8]) -> bool {
+    let mut others =
+        value.iter().filter(|&&byte| !matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b' '));
+    others.next().is_none() || value.starts_with(b"***") || value.starts_with(b"...")
+}
+
+/// Says whether the whole value is a word that is no secret in any language.
+fn is_stop_word(value: &[u8]) -> bool {
+    STOP_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// `/run/secrets/db`, `./key.pem`, `~/.netrc`, `config/secret.yaml`, `https://…`, but not base64 with a slash in it.
+fn is_path(value: &[u8]) -> bool {
+    let has_scheme = value.windows(3).any(|window| window == b"://");
+    let plain = value
+        .iter()
+        .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'~'));
+    let rooted = matches!(value, [b'/' | b'~', ..] | [b'.', b'/' | b'.', ..]);
+    has_scheme
+        || (plain
+            && value.contains(&b'/')
+            && !is_mixed_with_digits(value)
+            && (rooted || !value.iter().any(u8::is_ascii_digit)))
+}
+
+/// A call, an index or a reference to a field: `getpass()`, `os.environ["X"]`, `config.password`, `&secret`.
+fn is_expression(value: &[u8]) -> bool {
+    if matches!(value, [b'&' | b'[', rest @ ..] if is_words(rest.strip_prefix(b"`").unwrap_or(rest))) {
+        return true;
+    }
+    let value =
+        value.strip_prefix(b"&").or(value.strip_prefix(b"!")).or(value.strip_prefix(b"*")).unwrap_or(value);
+    let name_end = value
+        .iter()
+        .position(|&byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'?')));
+    let name = value.get(..name_end.unwrap_or(value.len())).unwrap_or_default();
+    let starts_as_name = matches!(name.first(), Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_');
+    let next = name_end.and_then(|end| value.get(end));
+    let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_call = matches!(next, Some(b'(' | b'[')) && digits < MANY_DIGITS;
+    let is_type = matches!(next, Some(b'<' | b'{'))
+        && (name.contains(&b'.') || name.first().is_some_and(u8::is_ascii_uppercase));
+    let is_macro =
+        value.get(name.len()..).is_some_and(|rest| rest.starts_with(b"!(") || rest.starts_with(b"!["));
+    let is_field = name.len() == value.len() && name.contains(&b'.') && digits < MANY_DIGITS;
+    let is_scoped = name.windows(2).any(|window| window == b"::");
+    let is_arrow = value.windows(2).any(|window| window == b"->") && value.starts_with(b"$");
+    starts_as_name && (is_call || is_type || is_macro || is_field || is_scoped) || is_arrow
+}
+
+/// A bare name that speaks of a secret is a variable: `user_password`, `token2`.
+fn is_reference(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let is_name = lower.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let digits = lower.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = lower.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+    let stem = lower.get(..letters).unwrap_or_default();
+    let speaks = |word: &&str| lower.windows(word.len()).any(|window| window == word.as_bytes());
+    is_name
+        && ((digits == 0 && SECRET_WORDS.iter().any(speaks))
+            || (digits == 1 && SECRET_WORDS.iter().any(|word| word.as_bytes() == stem)))
+}
+
+/// A quoted password may be anything but a label or a sentence about passwords.
+fn is_quoted_password(value: &[u8]) -> bool {
+    if has_digit(value) {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    let has_space = lower.contains(&b' ');
+    let speaks =
+        SECRET_WORDS.iter().any(|word| lower.windows(word.len()).any(|window| window == word.as_bytes()));
+    let is_label = speaks && (has_space || is_words(&lower));
+    let is_sentence = has_space && LABEL_STARTS.iter().any(|start| lower.starts_with(start.as_bytes()))
+        || lower.ends_with(b"...");
+    !is_label && !is_sentence
+}
+
+/// A bare word is a password where a configuration is written, not where code or prose is.
+fn is_word_as_password(candidate: &Candidate<'_>) -> bool {
+    let ends_line = candidate.after.first().is_none_or(|&byte| matches!(byte, b'\n' | b'\r'));
+    let in_code = matches!(candidate.after.first(), Some(b')' | b',' | b';' | b']' | b'}'));
+    match candidate.kind {
+        Kind::Tight => !in_code,
+        Kind::Colon => {
+            ends_line
+                && candidate.value.len() >= MIN_WORD
+                && candidate.value.iter().all(u8::is_ascii_lowercase)
+        }
+        Kind::Element => true,
+        Kind::Assign | Kind::Call | Kind::Flag | Kind::Prose | Kind::Cell => false,
+    }
+}
+
+/// Says whether the value of a token or key looks generated.
+fn is_random(value: &[u8]) -> bool {
+    let spaces = value.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+    let letters = value.iter().any(u8::is_ascii_alphabetic);
+    let hyphenated = is_words(value) && value.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b' '));
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if spaces > MAX_SPACES || (spaces > 0 && digits == 0) {
+        return false;
+    }
+    (digits > 0 && letters && !is_tech_word(value))
+        || (digits == value.len() && digits >= MIN_DIGITS)
+        || (!hyphenated && value.len() >= MIN_LETTERS)
+        || (digits == 0 && !is_words(value) && value.len() >= MIN_STRONG)
+}
+
+/// `sha256`, `oauth2`, `base64-encoded`, `v2`: words that have a digit.
+fn is_tech_word(value: &[u8]) -> bool {
+    let first = value.split(|byte| matches!(byte, b'-' | b'_' | b' ' | b'.')).next().unwrap_or_default();
+    value.len() < MIN_LETTERS && TECH_WORDS.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Says whether a bare value has what no word, name or clause has.
+fn has_strange_byte(value: &[u8]) -> bool {
+    let symbol = |&byte: &u8| {
+        byte.is_ascii_punctuation()
+            && !matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'\'' | b'(' | b')' | b'[' | b']')
+    };
+    (has_digit(value) && !is_tech_word(value))
+        || value.iter().any(symbol)
+        || (value.len() >= MIN_LETTERS && is_mixed(value))
+}
+
+fn has_digit(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit)
+}
+
+/// Letters and the marks that join words.
+fn is_words(value: &[u8]) -> bool {
+    value.iter().all(|&byte| {
+        byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'_' | b'-' | b'.' | b'\'' | b':' | b',')
+    })
+}
+
+/// Both upper and lower case in the middle.
+fn is_mixed(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase)
+}
+
+fn is_mixed_with_digits(value: &[u8]) -> bool {
+    is_mixed(value) && has_digit(value)
+}
+
+/// Shortest password in an assignment.
+const MIN_PASSWORD: usize = 4;
+/// Shortest password between `:` and `@`.
+const MIN_URL_PASSWORD: usize = 3;
+/// Shortest other secret.
+const MIN_SECRET: usize = 6;
+/// Shortest secret without a key.
+const MIN_STRONG: usize = 8;
+/// Shortest value that is propagated.
+const MIN_DISTINCTIVE: usize = 8;
+/// Shortest bare word that can be a password after a colon.
+const MIN_WORD: usize = 8;
+/// Shortest lower-case word that can be credentials after a scheme.
+const MIN_WORD_CREDENTIALS: usize = 16;
+/// Shortest run of letters that is taken as generated.
+const MIN_LETTERS: usize = 20;
+/// Shortest number that is a token.
+const MIN_DIGITS: usize = 8;
+/// Most spaces in a token.
+const MAX_SPACES: usize = 2;
+/// Digits from which on a dotted name is a token rather than a field.
+const MANY_DIGITS: usize = 4;
+
+/// Words that stand for no value, in code and in prose.
+const STOP_WORDS: &[&str] = &[
+    "true",
+    "false",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "string",
+    "bytes",
+    "optional",
+    "required",
+    "enabled",
+    "disabled",
+    "missing",
+    "invalid",
+    "incorrect",
+    "expired",
+    "changed",
+    "redacted",
+    "hidden",
+    "masked",
+    "encrypted",
+    "unset",
+    "empty",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "your-password",
+    "your-token",
+    "authentication",
+    "authorization",
+    "credentials",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "varchar",
+    "self",
+    "this",
+    "await",
+    "async",
+    "unchanged",
+    "prohibited",
+    "forbidden",
+    "rejected",
+    "accepted",
+    "available",
+    "unavailable",
+    "function",
+    "undefined,",
+];
+/// Words that a variable with a secret has in its name.
+const SECRET_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "pwd",
+    "apikey",
+    "api_key",
+    "_key",
+    "_pass",
+];
+/// Beginnings of sentences that tell the user about a password.
+const LABEL_STARTS: &[&str] =
+    &["must ", "enter ", "your ", "the ", "please ", "is ", "should ", "choose ", "a ", "an ", "forgot "];
+/// Names of algorithms, formats and protocols with a digit.
+const TECH_WORDS: &[&str] = &[
+    "sha1",
+    "sha256",
+    "sha384",
+    "sha512",
+    "md5",
+    "base64",
+    "base32",
+    "utf8",
+    "utf16",
+    "oauth2",
+    "ed25519",
+    "x509",
+    "pkcs8",
+    "pkcs12",
+    "rs256",
+    "hs256",
+    "es256",
+    "aes128",
+    "aes256",
+    "argon2",
+    "argon2id",
+    "bcrypt2",
+    "sr25519",
+    "secp256k1",
+    "int32",
+    "int64",
+    "uint8",
+    "uint32",
+    "uint64",
+    "float64",
+    "i32",
+    "i64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f64",
+    "vec2",
+    "vec3",
+    "http2",
+];

@@ -1,0 +1,61 @@
+//! A secret that was found once is removed everywhere in the same text.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::plausible;
+use crate::rule::{Match, Rule};
+use crate::text::Text;
+
+/// Adds the other places of every distinctive value among `matches`.
+pub(crate) fn propagate(text: &str, mut matches: Vec<Match>) -> Vec<Match> {
+    let values = distinctive(text, &matches);
+    if values.is_empty() {
+        return matches;
+    }
+    let automaton = AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(values.iter().map(|(value, _)| value));
+    let Ok(automaton) = automaton else { return matches };
+    let view = Text::new(text);
+    for hit in automaton.find_iter(text) {
+        if let Some(&(_, rule)) = values.get(hit.pattern().as_usize()) {
+            matches.push(Match { range: whole_escapes(view, hit.range()), rule, quotes: None });
+        }
+    }
+    matches
+}
+
+/// The values worth looking for, each once, up to [`MAX_VALUES_BYTES`] together.
+fn distinctive<'a>(text: &'a str, matches: &[Match]) -> Vec<(&'a [u8], &'static Rule)> {
+    let mut seen: HashMap<&[u8], &'static Rule> = HashMap::new();
+    let mut values = Vec::new();
+    let mut bytes = 0;
+    for found in matches {
+        let value = text.as_bytes().get(found.range.clone()).unwrap_or_default();
+        if value.len() > MAX_VALUE
+            || bytes + value.len() > MAX_VALUES_BYTES
+            || !plausible::is_distinctive(value)
+        {
+            continue;
+        }
+        if seen.insert(value, found.rule).is_none() {
+            bytes += value.len();
+            values.push((value, found.rule));
+        }
+    }
+    values
+}
+
+/// Moves the start in front of a backslash, so that no escape loses its second half.
+fn whole_escapes(text: Text<'_>, range: Range<usize>) -> Range<usize> {
+    text.skip_back(range.start, range.start, |byte| byte == b'\\')..range.end
+}
+
+/// Longest value that is looked for; longer ones are keys and blocks, which their own rules see every time.
+const MAX_VALUE: usize = 1024;
+/// Most bytes of values per text, which bounds the automaton; more than the longest message has.
+const MAX_VALUES_BYTES: usize = 256 * 1024;

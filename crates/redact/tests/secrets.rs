@@ -1,0 +1,239 @@
+//! Every family of rules: what has to disappear, and what has to stand in its place.
+
+use mab_redact::Redactor;
+
+/// A random-looking token body; test vectors are put together at run time, so that repository scanners stay quiet.
+const BODY: &str = "9fKx2LmQ7vRtYb4WsZc8JhNdPg3Ae6Uo";
+
+fn clean(text: &str) -> String {
+    Redactor::new().redact(text).text.into_string()
+}
+
+/// Asserts that a bare token disappears, alone, in a sentence, in JSON, in a URL and after an escape.
+fn assert_token(token: &str, placeholder: &str) {
+    for (before, after) in [
+        ("", ""),
+        ("use ", ", please"),
+        ("(", ")"),
+        ("{\"x\":\"", "\"}"),
+        ("https://h/?q=", "&p=1"),
+        ("a\\n", "\\nb"),
+    ] {
+        assert_eq!(
+            clean(&format!("{before}{token}{after}")),
+            format!("{before}{placeholder}{after}"),
+            "{before}…{after}"
+        );
+    }
+    assert_eq!(clean(&format!("backup_{token}_old.txt")), format!("backup_{placeholder}.txt"));
+}
+
+#[test]
+fn aws_ids_and_secrets_when_seen_then_replaced() {
+    for prefix in ["AKIA", "ASIA", "ABIA", "ACCA", "A3TX"] {
+        assert_token(&format!("{prefix}Q3EGRIYFZ5NTL2WB"), "AWS_KEY_REDACTED");
+    }
+    let secret = format!("wJalr/{BODY}+7");
+    for key in ["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "secretAccessKey", "aws_session_token"] {
+        assert_eq!(clean(&format!("{key} = {secret}")), format!("{key} = AWS_KEY_REDACTED"));
+        assert_eq!(
+            clean(&format!("export {key}={secret}\nX=1")),
+            format!("export {key}=AWS_KEY_REDACTED\nX=1")
+        );
+        assert_eq!(clean(&format!("\"{key}\": \"{secret}\"")), format!("\"{key}\": \"AWS_KEY_REDACTED\""));
+    }
+}
+
+#[test]
+fn vendor_tokens_when_bare_then_replaced() {
+    for prefix in ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"] {
+        assert_token(&format!("{prefix}{BODY}abcd"), "GITHUB_TOKEN_REDACTED");
+    }
+    for prefix in ["sk-", "sk-proj-", "sk-svcacct-", "sk-admin-"] {
+        assert_token(&format!("{prefix}{BODY}"), "OPENAI_KEY_REDACTED");
+    }
+    for prefix in [
+        "sk-ant-api03-",
+        "AIzaSyC",
+        "xoxb-1",
+        "xoxp-1",
+        "xapp-1-",
+        "sk_live_",
+        "rk_live_",
+        "npm_",
+        "pypi-AgE",
+        "hf_",
+        "glpat-",
+        "glrt-",
+        "GOCSPX-",
+    ] {
+        assert_token(&format!("{prefix}{BODY}abcd"), "API_KEY_REDACTED");
+    }
+    assert_token(&format!("SG.{}.{BODY}{}", &BODY[..22], &BODY[..11]), "API_KEY_REDACTED");
+    let jwt = format!("eyJ{BODY}.eyJ{BODY}.{BODY}");
+    for around in ["{}", "see {}.", "{\"x\":\"{}\"}", "a\\n{}\\nb", "?jwt={}&x"] {
+        assert_eq!(clean(&around.replace("{}", &jwt)), around.replace("{}", "API_KEY_REDACTED"));
+    }
+    let webhook = format!("https://hooks.slack.com/services/T0{}/B0{}/{BODY}", &BODY[..8], &BODY[..8]);
+    assert_eq!(clean(&webhook), "https://API_KEY_REDACTED");
+}
+
+#[test]
+fn private_keys_when_whole_or_cut_then_replaced() {
+    let line = format!("{BODY}{BODY}");
+    for label in [
+        "RSA PRIVATE KEY",
+        "PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+        "PGP PRIVATE KEY BLOCK",
+    ] {
+        let begin = format!("-----BEGIN {label}-----");
+        let end = format!("-----END {label}-----");
+        let block =
+            |glue: &str| [&begin, "Proc-Type: 4,ENCRYPTED", "", &line, &line, "Ab3=", &end].join(glue);
+        for glue in ["\n", "\r\n", "\\n", "\\\\n", "\n    "] {
+            assert_eq!(
+                clean(&format!("a {} b", block(glue))),
+                "a PRIVATE_KEY_REDACTED b",
+                "{label} {glue:?}"
+            );
+        }
+        let cut = [&begin, &line[..], &line, "Ab3="].join("\n");
+        assert_eq!(clean(&format!("{cut}\nand then prose")), "PRIVATE_KEY_REDACTED\nand then prose");
+        assert_eq!(clean(&format!("{{\"k\":\"{}\"}}", block("\\n"))), "{\"k\":\"PRIVATE_KEY_REDACTED\"}");
+        let lines = format!("[\"{begin}\",\"{line}\",\"{end}\"]");
+        assert_eq!(clean(&lines), format!("[\"{begin}\",\"PRIVATE_KEY_REDACTED\",\"{end}\"]"));
+    }
+}
+
+#[test]
+fn authorization_when_any_case_and_spacing_then_replaced() {
+    for (text, expected) in [
+        ("Authorization: Bearer {}", "Authorization: Bearer BEARER_TOKEN_REDACTED"),
+        ("authorization: bearer   {}", "authorization: bearer   BEARER_TOKEN_REDACTED"),
+        ("AUTHORIZATION: BEARER {}\r\nHost: x", "AUTHORIZATION: BEARER BEARER_TOKEN_REDACTED\r\nHost: x"),
+        ("{\"Authorization\": \"Token {}\"}", "{\"Authorization\": \"Token BEARER_TOKEN_REDACTED\"}"),
+        ("-H 'Authorization: Basic {}=='", "-H 'Authorization: Basic BEARER_TOKEN_REDACTED'"),
+        (
+            "{\"h\":\"{\\\"authorization\\\":\\\"Bearer {}\\\"}\"}",
+            "{\"h\":\"{\\\"authorization\\\":\\\"Bearer BEARER_TOKEN_REDACTED\\\"}\"}",
+        ),
+        ("Authorization: {}", "Authorization: BEARER_TOKEN_REDACTED"),
+        ("bearer {}", "bearer BEARER_TOKEN_REDACTED"),
+        ("BEARER  {}", "BEARER  BEARER_TOKEN_REDACTED"),
+    ] {
+        assert_eq!(clean(&text.replace("{}", BODY)), expected);
+    }
+}
+
+#[test]
+fn api_keys_when_assigned_then_replaced() {
+    for text in [
+        "api_key = \"{}\"",
+        "apikey: {}",
+        "API_KEY={}",
+        "export ACME_API_KEY='{}'",
+        "x-api-key: {}",
+        "X-Auth-Token: {}",
+        "\"accessToken\":\"{}\"",
+        "access_token={}&page=2",
+        "?page=1&access_token={}#top",
+        "--api-key {}",
+        "--api-key={}",
+        "<apiToken>{}</apiToken>",
+        "client_secret: '{}'",
+        "//registry.npmjs.org/:_authToken={}",
+        "DefaultEndpointsProtocol=https;AccountKey={}==;x=y",
+        "setProperty(\"ACME_API_TOKEN\", \"{}\")",
+        "var acmeApiKey string = \"{}\"",
+        "const apiKey: string = `{}`;",
+        "api_key: str | None = '{}'",
+        "config[\"api_key\"] = \"{}\"",
+        "api_key => '{}'",
+        "api_key := \"{}\"",
+        "API_KEY%3D{}",
+        "| api_key | {} |",
+        "{\"a\":\"API_KEY={}\\nB=1\"}",
+        "API_KEY: &str = r\"{}\"",
+    ] {
+        let expected = text.replace("{}==", "{}").replace("{}", "API_KEY_REDACTED");
+        assert_eq!(clean(&text.replace("{}", BODY)), expected);
+    }
+}
+
+#[test]
+fn passwords_when_assigned_then_only_the_value_is_replaced() {
+    for (text, expected) in [
+        ("Password is: hunter2", "Password is: PASSWORD_REDACTED"),
+        ("the password is hunter2.", "the password is PASSWORD_REDACTED."),
+        ("set the password to Tr0ub4dor&3 now", "set the password to PASSWORD_REDACTED now"),
+        ("password: \"correct horse battery staple\"", "password: \"PASSWORD_REDACTED\""),
+        ("{\"password\": \"x\\\"y\\\\\"}", "{\"password\": \"PASSWORD_REDACTED\"}"),
+        (
+            "{\"a\":\"{\\\"password\\\":\\\"x y\\\\\\\"z1\\\"}\"}",
+            "{\"a\":\"{\\\"password\\\":\\\"PASSWORD_REDACTED\\\"}\"}",
+        ),
+        ("{\"password\":12345678}", "{\"password\":\"PASSWORD_REDACTED\"}"),
+        ("{\n  \"password\":\n    \"letmein\"\n}", "{\n  \"password\":\n    \"PASSWORD_REDACTED\"\n}"),
+        ("Password: `hunter2`", "Password: `PASSWORD_REDACTED`"),
+        ("**Password:** hunter2", "**Password:** PASSWORD_REDACTED"),
+        ("PASSWORD=ab\"cd\"ef1", "PASSWORD=PASSWORD_REDACTED"),
+        ("password = MySecretPass123!\n", "password = PASSWORD_REDACTED\n"),
+        ("db_pass: m{{h}o)p${e]no1\n", "db_pass: PASSWORD_REDACTED\n"),
+        ("passwd=hunter2", "passwd=PASSWORD_REDACTED"),
+        ("Server=db;Pwd=hunter2;Database=x", "Server=db;Pwd=PASSWORD_REDACTED;Database=x"),
+        ("passphrase = 'open sesame'", "passphrase = 'PASSWORD_REDACTED'"),
+        ("DB_PASS=letmein\nDB_USER=me", "DB_PASS=PASSWORD_REDACTED\nDB_USER=me"),
+        ("mysql --password=hunter2 db", "mysql --password=PASSWORD_REDACTED db"),
+        ("login(user=u, password=hunter2)", "login(user=u, password=PASSWORD_REDACTED)"),
+        ("<password>hunter2</password>", "<password>PASSWORD_REDACTED</password>"),
+        ("password: Optional[str] = \"hunter2\"", "password: Optional[str] = \"PASSWORD_REDACTED\""),
+        ("if password == \"hunter2\":", "if password == \"PASSWORD_REDACTED\":"),
+        ("curl -u admin:hunter2 https://h/", "curl -u admin:PASSWORD_REDACTED https://h/"),
+        ("curl -s --user 'admin:hunter2' https://h/", "curl -s --user 'admin:PASSWORD_REDACTED' https://h/"),
+        ("postgres://u:hunter2@h:5432/d", "postgres://u:PASSWORD_REDACTED@h:5432/d"),
+        ("mongodb+srv://u:p%40ss1@h/d", "mongodb+srv://u:PASSWORD_REDACTED@h/d"),
+        ("https://u:pa/ss1@h/x", "https://u:PASSWORD_REDACTED@h/x"),
+        ("redis://:hunter2@h", "redis://:PASSWORD_REDACTED@h"),
+        ("пароль password=hunter2é!", "пароль password=PASSWORD_REDACTED"),
+    ] {
+        assert_eq!(clean(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn other_secrets_when_assigned_then_replaced() {
+    for text in [
+        "SECRET_KEY = '{}'",
+        "secret: {}",
+        "token: {}",
+        "API-less TOKEN={}",
+        "credentials = \"{}\"",
+        "Your token (keep secret): {}",
+        "Partner token (share securely): {}",
+        "The token is {}.",
+        "sumoToken .= \"{}\"",
+        "jira_TOKEN ::= \"{}\"",
+        "\"token\" => \"{}\"",
+    ] {
+        assert_eq!(clean(&text.replace("{}", BODY)), text.replace("{}", "SECRET_REDACTED"));
+    }
+}
+
+#[test]
+fn value_when_found_once_then_replaced_everywhere() {
+    let text = format!("token: {BODY}\nlater {BODY}x and \\n{BODY}");
+    let redaction = Redactor::new().redact(&text);
+    assert!(!redaction.text.as_str().contains(BODY));
+    assert_eq!(redaction.findings.len(), 3);
+    assert_eq!(clean("password=sunshine and sunshine"), "password=PASSWORD_REDACTED and sunshine");
+}
+
+#[test]
+fn specific_rule_when_inside_assignment_then_names_the_secret() {
+    let redaction = Redactor::new().redact(&format!("password = \"ghp_{BODY}abcd\""));
+    assert_eq!(redaction.text.as_str(), "password = \"GITHUB_TOKEN_REDACTED\"");
+    assert_eq!(redaction.findings.len(), 1);
+    assert_eq!(redaction.findings[0].rule, "github-token");
+}

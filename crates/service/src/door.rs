@@ -1,0 +1,225 @@
+//! The pipeline every call goes through: admit → authenticate → authorise → the operation → answer.
+
+use std::{error::Error, future::Future, pin::Pin};
+
+use mab_core::{
+    Code, ConversationId, Denied, Failure, SessionId,
+    entity::{Member, Refusal},
+    limit::Kind,
+    policy::{self, Action, Permit, Principal},
+    token::Claim,
+};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{
+    Bridge, Caller, Connection,
+    admit::{self, Given},
+    reading::Opener,
+    table::{self, Audience},
+};
+
+/// The code of one operation; its row in the table names it.
+pub(crate) trait Op: 'static {
+    /// What policy decides about.
+    const ACTION: Action;
+    /// Whether the caller says who it is; only those that need no identity say no.
+    const IDENTIFIED: bool = true;
+    /// Its arguments, credentials apart.
+    type Arguments: DeserializeOwned + JsonSchema + Send;
+    /// Its answer.
+    type Answer: Serialize + JsonSchema;
+
+    /// Sorts out arguments that share a name with the credentials.
+    fn disambiguate(_arguments: &mut Map<String, Value>, _connection: &Connection) {}
+
+    /// Does it.
+    fn run(
+        call: Call<'_>,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+}
+
+/// A permitted call.
+pub(crate) struct Call<'a> {
+    /// The bridge.
+    pub(crate) bridge: &'a Bridge,
+    /// Proof of permission.
+    pub(crate) permit: Permit,
+    connection: Option<&'a Connection>,
+    member: Option<Member>,
+}
+
+impl<'a> Call<'a> {
+    /// The agent's connection.
+    pub(crate) fn connection(&self) -> Result<&'a Connection, Denied> {
+        self.connection.ok_or_else(|| Denied::new(Code::Forbidden, "only an agent can do this"))
+    }
+
+    /// The agent's row, as it was when it was authenticated.
+    pub(crate) fn member(&self) -> Result<&Member, Denied> {
+        self.member.as_ref().ok_or_else(|| Denied::new(Code::CredentialsMissing, "credentials are needed"))
+    }
+
+    /// Opens and seals the texts of the agent's conversation.
+    pub(crate) fn opener(&self) -> Result<Opener, Failure> {
+        let member = self.member()?;
+        let ended = || Denied::new(Code::Expired, "the conversation's time is over");
+        let wrapped = member.wrapped_key.as_ref().ok_or_else(ended)?;
+        let key = self.bridge.wrapper.unwrap(member.conversation, wrapped)?;
+        Ok(Opener { conversation: member.conversation, key })
+    }
+}
+
+/// What a table row runs.
+pub(crate) type Run = for<'a> fn(&'a Bridge, &'a Caller, Map<String, Value>) -> Running<'a>;
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+
+/// The pipeline for one operation, as a table row keeps it.
+pub(crate) const fn through<O: Op>() -> Run {
+    |bridge, caller, arguments| Box::pin(run::<O>(bridge, caller, arguments))
+}
+
+/// Finds the operation and runs it; turns faults into `internal`.
+pub(crate) async fn call(
+    bridge: &Bridge,
+    caller: &Caller,
+    name: &str,
+    arguments: Map<String, Value>,
+) -> Result<Value, Denied> {
+    let audience = match caller {
+        Caller::Agent(_) => Audience::Agent,
+        Caller::Operator => Audience::Operator,
+    };
+    let Some(operation) = table::operation(name).filter(|operation| operation.audience == audience) else {
+        return Err(Denied::new(Code::UnknownOperation, "no operation has this name").hint("list the tools"));
+    };
+    match (operation.run)(bridge, caller, arguments).await {
+        Ok(answer) => Ok(answer),
+        Err(Failure::Denied(denied)) => Err(denied),
+        Err(Failure::Fault(fault)) => {
+            tracing::error!(operation = operation.name, %fault, source = ?fault.source(), "an operation failed");
+            Err(Denied::new(Code::Internal, "the bridge failed and logged why; nothing was changed")
+                .hint("call again; if it stays, show the operator `mab doctor` and the log on stderr"))
+        }
+    }
+}
+
+async fn run<O: Op>(
+    bridge: &Bridge,
+    caller: &Caller,
+    mut arguments: Map<String, Value>,
+) -> Result<Value, Failure> {
+    let connection = match caller {
+        Caller::Agent(connection) => Some(connection.as_ref()),
+        Caller::Operator => None,
+    };
+    let identified = connection.filter(|_| O::IDENTIFIED);
+    let mut given = Given::default();
+    if let Some(connection) = identified {
+        O::disambiguate(&mut arguments, connection);
+        given = admit::credentials(&mut arguments)?;
+    }
+    let arguments = admit::arguments::<O::Arguments>(&bridge.redactor, arguments)?;
+    let (principal, member) = match (connection, identified) {
+        (None, _) => (Principal::operator(), None),
+        (Some(_), None) => (Principal::newcomer(), None),
+        (Some(_), Some(connection)) => {
+            let claim = admit::claim(given, connection)?;
+            let (principal, member) = authenticate(bridge, connection, &claim, O::ACTION).await?;
+            (principal, Some(member))
+        }
+    };
+    let permit = authorise(bridge, principal, member.as_ref(), O::ACTION).await?;
+    let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
+    let answer = O::run(Call { bridge, permit, connection, member }, arguments).await;
+    if let (Err(Failure::Denied(denied)), Some((conversation, session))) = (&answer, &place)
+        && matches!(denied.code, Code::TokenRotated | Code::Revoked | Code::Expired | Code::Forbidden)
+    {
+        bridge.forget(*conversation, session);
+    }
+    serde_json::to_value(answer?)
+        .map_err(|source| mab_core::Fault::from_source("writing an answer", source).into())
+}
+
+/// Establishes who calls. A wrong guess is charged to the connection that made it.
+pub(crate) async fn authenticate(
+    bridge: &Bridge,
+    connection: &Connection,
+    claim: &Claim,
+    action: Action,
+) -> Result<(Principal, Member), Failure> {
+    let (now, guesses) = (bridge.clock.now(), bridge.settings.limits.guesses_per_minute);
+    if let Some(wait_s) = connection.guessing_wait_s(guesses, now) {
+        return Err(Denied::new(
+            Code::RateLimited,
+            "this connection has presented too many wrong credentials",
+        )
+        .retry_after(wait_s)
+        .hint("stop guessing; ask the operator for `mab tokens <conversation>`")
+        .into());
+    }
+    if let Some(member) = bridge.known(claim.conversation, &claim.session)
+        && let Ok(principal) = bridge.tokens.authenticate(claim, Some(&member), now)
+    {
+        return Ok((principal, member));
+    }
+    let member = bridge.store.member(claim.conversation, &claim.session).await?;
+    match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
+        (Ok(principal), Some(member)) => {
+            bridge.know(&member);
+            Ok((principal, member))
+        }
+        (Ok(_), None) => Err(mab_core::Fault::new("authenticating an agent without a row").into()),
+        (Err(Failure::Denied(denied)), member) => {
+            if denied.code == Code::InvalidToken {
+                connection.guessed_wrong(guesses, now);
+            }
+            let conversation_pk = member.map(|member| member.conversation_pk);
+            let refusal = refusal(bridge, &Principal::newcomer(), action, denied.code);
+            bridge.store.refuse(Refusal { conversation_pk, ..refusal }).await?;
+            Err(denied.into())
+        }
+        (Err(fault), _) => Err(fault),
+    }
+}
+
+/// Decides, and records the refusal of an authenticated caller.
+async fn authorise(
+    bridge: &Bridge,
+    principal: Principal,
+    member: Option<&Member>,
+    action: Action,
+) -> Result<Permit, Failure> {
+    match policy::decide(principal.clone(), action) {
+        Ok(permit) => Ok(permit),
+        Err(denied) => {
+            let refusal = refusal(bridge, &principal, action, denied.code);
+            let conversation_pk = member.map(|member| member.conversation_pk);
+            let agent_pk = member.map(|member| member.agent_pk);
+            bridge.store.refuse(Refusal { conversation_pk, agent_pk, ..refusal }).await?;
+            Err(denied.into())
+        }
+    }
+}
+
+fn refusal(bridge: &Bridge, principal: &Principal, action: Action, code: Code) -> Refusal {
+    Refusal {
+        conversation_pk: None,
+        agent_pk: None,
+        actor: principal.actor(),
+        action,
+        code,
+        charge: bridge.charge(Kind::Refusal),
+    }
+}
+
+/// Where an agent's texts are sealed.
+pub(crate) fn agent_place<'a>(
+    conversation: ConversationId,
+    session: &'a SessionId,
+    column: &'static str,
+) -> mab_core::seal::Place<'a> {
+    mab_core::seal::Place { table: "agent", column, conversation, row: session.as_str().as_bytes() }
+}

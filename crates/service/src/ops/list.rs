@@ -1,0 +1,104 @@
+//! `list`: conversations, for the operator.
+
+use mab_core::{Failure, Timestamp, entity::ConversationState, policy::Action};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::create_conversation::topic_place;
+use crate::{
+    Bridge,
+    door::{Call, Op},
+    reading::Opener,
+};
+
+/// Conversations in one answer when the caller does not say.
+const LIMIT_DEFAULT: u32 = 100;
+/// Most conversations in one answer.
+const LIMIT_MAX: u32 = 10_000;
+
+/// The operation.
+pub(crate) struct List;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    /// Ended ones too
+    #[serde(default)]
+    all: bool,
+    /// Most conversations, default 100
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    conversations: Vec<Summary>,
+    /// Whether there are more
+    more: bool,
+}
+
+/// One conversation.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Summary {
+    pub(crate) conversation_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) topic: Option<String>,
+    pub(crate) created_at: String,
+    pub(crate) expires_at: String,
+    /// active, expired or purged
+    pub(crate) state: &'static str,
+    pub(crate) members: usize,
+    pub(crate) messages: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) audit_entries: u64,
+}
+
+impl Op for List {
+    const ACTION: Action = Action::Inspect;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let (bridge, now) = (call.bridge, call.bridge.clock.now());
+        let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+        let mut states = bridge.store.conversations((!arguments.all).then_some(now), limit + 1).await?;
+        let more = states.len() > limit as usize;
+        states.truncate(limit as usize);
+        Ok(Answer {
+            conversations: states
+                .iter()
+                .map(|state| summary(state, opener(bridge, state).as_ref(), now))
+                .collect(),
+            more,
+        })
+    }
+}
+
+/// What opens a conversation's texts; `None` once it was purged.
+pub(crate) fn opener(bridge: &Bridge, state: &ConversationState) -> Option<Opener> {
+    let key = bridge.wrapper.unwrap(state.id, state.wrapped_key.as_ref()?).ok()?;
+    Some(Opener { conversation: state.id, key })
+}
+
+/// A conversation in one line.
+pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: Timestamp) -> Summary {
+    let topic = || opener?.key.open(&topic_place(state.id), state.topic.as_ref()?).ok()?.pop();
+    Summary {
+        conversation_id: state.id.to_string(),
+        topic: topic(),
+        created_at: state.created_at.to_string(),
+        expires_at: state.expires_at.to_string(),
+        state: match state.purged_at {
+            Some(_) => "purged",
+            None if state.expires_at <= now => "expired",
+            None => "active",
+        },
+        members: state.agents.len(),
+        messages: state.messages,
+        size_bytes: state.size_bytes,
+        audit_entries: state.audit_entries,
+    }
+}

@@ -1,0 +1,126 @@
+//! `send_to_partner`: redacts, seals and stores a message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mab_core::{
+    Code, Denied, Failure, SessionId,
+    agent::{ActionType, MEMBERS_MAX},
+    audit::Detail,
+    entity::NewMessage,
+    limit::Kind,
+    policy::Action,
+    source::draw,
+    text::FILES_MAX,
+};
+use mab_redact::Redacted;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    arguments::{FileName, MessageArgument, MessageText, SessionArgument},
+    door::{Call, Op},
+    reading::{message_place, message_row},
+};
+
+/// The operation.
+pub(crate) struct SendToPartner;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    message: MessageText,
+    /// Default info
+    #[serde(default)]
+    action_type: Option<ActionType>,
+    /// Paths the message is about
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    files_involved: Option<Vec<FileName>>,
+    /// Handles; default everyone else
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    to: Option<Vec<SessionArgument>>,
+    /// A `message_id`
+    #[serde(default)]
+    reply_to: Option<MessageArgument>,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    message_id: String,
+    seq: u64,
+    recipients: Vec<String>,
+    /// Whether secrets were replaced
+    redacted: bool,
+    findings: Vec<Found>,
+}
+
+/// How often one rule found something.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Found {
+    rule: &'static str,
+    count: u64,
+}
+
+impl Op for SendToPartner {
+    const ACTION: Action = Action::Send;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
+        let files = arguments.files_involved.unwrap_or_default();
+        if files.len() > FILES_MAX {
+            let message =
+                format!("files_involved has {} entries; at most {FILES_MAX} are allowed", files.len());
+            return Err(Denied::new(Code::InvalidArguments, message).into());
+        }
+        let to = arguments.to.map(recipients).transpose()?;
+        let action_type = arguments.action_type.unwrap_or(ActionType::Info);
+        let mut found = BTreeMap::new();
+        let body = bridge.redact(&arguments.message.0, &mut found);
+        let files: Vec<Redacted> = files.iter().map(|file| bridge.redact(&file.0, &mut found)).collect();
+        let tag = draw(bridge.random.as_ref())?;
+        let row = message_row(tag, member.ordinal);
+        let seal = |column, parts: &[&Redacted]| {
+            opener.key.seal(bridge.random.as_ref(), &message_place(member.conversation, &row, column), parts)
+        };
+        let new = NewMessage {
+            tag,
+            body: seal("body", &[&body])?,
+            files: if files.is_empty() {
+                None
+            } else {
+                Some(seal("files", &files.iter().collect::<Vec<_>>())?)
+            },
+            action_type,
+            to,
+            reply_to: arguments.reply_to.map(|id| id.0),
+            quotas: bridge.quotas(),
+        };
+        let detail = Detail::default()
+            .name("action_type", action_type.as_str())
+            .number("chars", arguments.message.0.as_str().chars().count() as u64)
+            .number("files", files.len() as u64)
+            .counts("redacted", &found);
+        let appended = bridge.store.append(bridge.stamp(call.permit, Kind::Change, detail), new).await?;
+        Ok(Answer {
+            message_id: appended.id.to_string(),
+            seq: appended.id.seq,
+            recipients: appended.recipients.iter().map(ToString::to_string).collect(),
+            redacted: !found.is_empty(),
+            findings: found.into_iter().map(|(rule, count)| Found { rule, count }).collect(),
+        })
+    }
+}
+
+fn recipients(to: Vec<SessionArgument>) -> Result<Vec<SessionId>, Denied> {
+    if to.is_empty() || to.len() > usize::from(MEMBERS_MAX) {
+        return Err(Denied::new(Code::InvalidArguments, format!("to must name 1 to {MEMBERS_MAX} members"))
+            .hint("leave it out to reach everyone else"));
+    }
+    Ok(to.into_iter().map(|name| name.0).collect::<BTreeSet<_>>().into_iter().collect())
+}

@@ -1,0 +1,110 @@
+//! `show`: one conversation, for the operator.
+
+use mab_core::{Code, Denied, Failure, policy::Action};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::list::{Summary, opener, summary};
+use crate::{
+    arguments::ConversationArgument,
+    door::{Call, Op},
+    reading::{self, ReadAgent, ReadMessage},
+};
+
+/// Most messages in one answer.
+const MESSAGES_MAX: u32 = 1_000;
+
+/// The operation.
+pub(crate) struct Show;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    conversation_id: ConversationArgument,
+    /// Newest messages to show, default none
+    #[serde(default)]
+    messages: u32,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    conversation_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    created_at: String,
+    expires_at: String,
+    state: &'static str,
+    messages: u64,
+    size_bytes: u64,
+    audit_entries: u64,
+    members: Vec<Shown>,
+    /// Newest first
+    recent: Vec<ReadMessage>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<u64>,
+}
+
+/// A member, with what only the operator sees.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Shown {
+    #[serde(flatten)]
+    agent: ReadAgent,
+    revoked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_at: Option<String>,
+}
+
+impl Op for Show {
+    const ACTION: Action = Action::Inspect;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let (bridge, now) = (call.bridge, call.bridge.clock.now());
+        let found = bridge.store.conversation(arguments.conversation_id.0).await?;
+        let state = found.ok_or_else(|| {
+            Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
+        })?;
+        let opener = opener(bridge, &state);
+        let (mut recent, mut damaged) = (Vec::new(), Vec::new());
+        if let Some(opener) = opener.as_ref().filter(|_| arguments.messages > 0) {
+            let page =
+                bridge.store.history(state.pk, None, None, arguments.messages.min(MESSAGES_MAX)).await?;
+            damaged = page.damaged;
+            recent = opener.messages(page.messages, &mut damaged);
+        }
+        let members = state.agents.iter().map(|agent| Shown {
+            agent: reading::agent(agent, opener.as_ref(), now),
+            revoked: agent.revoked,
+            joined_at: agent.joined_at.map(|at| at.to_string()),
+        });
+        let members = members.collect();
+        let Summary {
+            conversation_id,
+            topic,
+            created_at,
+            expires_at,
+            state: phase,
+            messages,
+            size_bytes,
+            audit_entries,
+            ..
+        } = summary(&state, opener.as_ref(), now);
+        Ok(Answer {
+            conversation_id,
+            topic,
+            created_at,
+            expires_at,
+            state: phase,
+            messages,
+            size_bytes,
+            audit_entries,
+            members,
+            recent,
+            damaged,
+        })
+    }
+}

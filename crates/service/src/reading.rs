@@ -1,0 +1,171 @@
+//! Opening what the store returns: messages and agents in the form that callers see.
+
+use mab_core::{
+    ConversationId, SessionId, Timestamp,
+    agent::{ALIVE_WINDOW_S, ActionType, Permission, Status},
+    entity::{AgentState, StoredMessage},
+    seal::{ConversationKey, Place},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::door::agent_place;
+
+/// A message as an agent sees it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct ReadMessage {
+    /// Its name; pass it as `reply_to`.
+    pub(crate) message_id: String,
+    /// Its place in the conversation, from 1.
+    pub(crate) seq: u64,
+    /// The sender's handle.
+    pub(crate) from: String,
+    /// The sender's role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<String>,
+    /// When it was stored, RFC 3339.
+    pub(crate) at: String,
+    /// What it wants.
+    pub(crate) action_type: ActionType,
+    /// The text.
+    pub(crate) message: String,
+    /// Files it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) files_involved: Option<Vec<String>>,
+    /// The message it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reply_to: Option<String>,
+    /// Whether it was handed out before.
+    pub(crate) redelivered: bool,
+    /// Always `peer`: written by another agent, not by your user.
+    pub(crate) trust: &'static str,
+}
+
+/// What names a message's row to its seal: its tag and its sender.
+pub(crate) fn message_row(tag: [u8; 8], sender_ordinal: u8) -> [u8; 9] {
+    let mut row = [sender_ordinal; 9];
+    for (place, byte) in row.iter_mut().zip(tag) {
+        *place = byte;
+    }
+    row
+}
+
+/// Where a message's text is sealed.
+pub(crate) fn message_place<'a>(
+    conversation: ConversationId,
+    row: &'a [u8; 9],
+    column: &'static str,
+) -> Place<'a> {
+    Place { table: "message", column, conversation, row }
+}
+
+/// Opens conversations' texts with their key.
+pub(crate) struct Opener {
+    /// The conversation.
+    pub(crate) conversation: ConversationId,
+    /// Its key.
+    pub(crate) key: ConversationKey,
+}
+
+impl Opener {
+    /// Opens a message; `None` when it was damaged.
+    pub(crate) fn message(&self, stored: StoredMessage) -> Option<ReadMessage> {
+        let row = message_row(stored.id.tag, stored.sender_ordinal);
+        let open =
+            |column, bytes: &[u8]| self.key.open(&message_place(self.conversation, &row, column), bytes).ok();
+        let message = open("body", &stored.body)?.pop()?;
+        let files_involved = match &stored.files {
+            Some(sealed) => Some(open("files", sealed)?),
+            None => None,
+        };
+        Some(ReadMessage {
+            message_id: stored.id.to_string(),
+            seq: stored.id.seq,
+            role: self.agent_text(&stored.sender, "role", stored.sender_role.as_deref()),
+            from: stored.sender.to_string(),
+            at: stored.at.to_string(),
+            action_type: stored.action_type,
+            message,
+            files_involved,
+            reply_to: stored.reply_to.map(|id| id.to_string()),
+            redelivered: stored.redelivered,
+            trust: "peer",
+        })
+    }
+
+    /// Opens messages; those that were damaged are added to `damaged`.
+    pub(crate) fn messages(&self, stored: Vec<StoredMessage>, damaged: &mut Vec<u64>) -> Vec<ReadMessage> {
+        let mut open = |stored: StoredMessage| {
+            let seq = stored.id.seq;
+            let message = self.message(stored);
+            if message.is_none() {
+                tracing::error!(conversation = %self.conversation, seq, "a stored message cannot be opened");
+                damaged.push(seq);
+            }
+            message
+        };
+        stored.into_iter().filter_map(&mut open).collect()
+    }
+
+    /// Opens one text of an agent; `None` when there is none or it was damaged.
+    pub(crate) fn agent_text(
+        &self,
+        session: &SessionId,
+        column: &'static str,
+        sealed: Option<&[u8]>,
+    ) -> Option<String> {
+        self.key.open(&agent_place(self.conversation, session, column), sealed?).ok()?.pop()
+    }
+}
+
+/// An agent as others see it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct ReadAgent {
+    /// Its handle.
+    pub(crate) session_id: String,
+    /// Its role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<String>,
+    /// What it may do.
+    pub(crate) permission: Permission,
+    /// What it says it is doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+    /// Its note beside the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    /// When it last made a call, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_heartbeat: Option<String>,
+    /// Seconds since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) age_seconds: Option<u64>,
+    /// Whether that is at most 120 seconds.
+    pub(crate) alive: bool,
+    /// Messages it has not acknowledged.
+    pub(crate) unread: u64,
+    /// The newest message it has acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_acknowledged_seq: Option<u64>,
+}
+
+/// What an agent's row says at `now`; texts stay closed without an opener.
+pub(crate) fn agent(state: &AgentState, opener: Option<&Opener>, now: Timestamp) -> ReadAgent {
+    let text =
+        |column, sealed: &Option<Vec<u8>>| opener?.agent_text(&state.session, column, sealed.as_deref());
+    let age_seconds = state.last_seen_at.map(|seen| now.millis_since(seen) / 1_000);
+    ReadAgent {
+        session_id: state.session.to_string(),
+        role: text("role", &state.role),
+        permission: state.permission,
+        status: state.status,
+        note: text("note", &state.note),
+        last_heartbeat: state.last_seen_at.map(|seen| seen.to_string()),
+        age_seconds,
+        alive: !state.revoked && age_seconds.is_some_and(|age| age <= ALIVE_WINDOW_S),
+        unread: state.unread,
+        last_acknowledged_seq: state.last_acknowledged_seq,
+    }
+}

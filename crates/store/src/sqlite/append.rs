@@ -1,0 +1,143 @@
+//! Storing a message: one row, and one inbox row per recipient.
+
+use mab_core::{
+    Code, Denied, Failure, Fault, MessageId, SessionId,
+    agent::Audience,
+    entity::{Appended, NewMessage},
+    policy::Stamp,
+    seal::Sealed,
+};
+use rusqlite::params;
+
+use super::{
+    rows,
+    tx::{Entered, Tx, key},
+};
+
+struct Recipient {
+    agent_pk: i64,
+    ordinal: u8,
+    session: SessionId,
+    unread: u64,
+}
+
+impl Tx<'_> {
+    /// Stores a message.
+    pub(super) fn append(&self, stamp: &Stamp, new: &NewMessage) -> Result<Appended, Failure> {
+        const INSERT: &str =
+            "INSERT INTO message (key, tag, sender, audience, at, action_type, reply_to, body, files)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        self.change(stamp, |entered| {
+            let recipients = self.recipients(entered, new)?;
+            if let Some(reply_to) = &new.reply_to {
+                self.check_visible(entered, reply_to)?;
+            }
+            let id = MessageId { seq: self.next_seq(entered, new)?, tag: new.tag };
+            let audience =
+                recipients.iter().fold(Audience::default(), |set, recipient| set.with(recipient.ordinal));
+            let reply_to = new.reply_to.map(|id| id.to_string());
+            self.execute_one(
+                INSERT,
+                params![
+                    key(entered.conversation_pk, id.seq)?,
+                    id.tag,
+                    entered.ordinal,
+                    audience.bits(),
+                    self.now().millis(),
+                    new.action_type.as_str(),
+                    reply_to,
+                    new.body.as_bytes(),
+                    new.files.as_ref().map(Sealed::as_bytes)
+                ],
+            )?;
+            for recipient in &recipients {
+                self.put_in_inbox(recipient.agent_pk, id.seq)?;
+            }
+            let recipients: Vec<SessionId> =
+                recipients.into_iter().map(|recipient| recipient.session).collect();
+            let detail = stamp.detail().clone().message("message", &id).sessions("to", &recipients);
+            let detail = detail.digest_of_sealed("body_sha256", new.body.as_bytes());
+            Ok((Appended { id, recipients, at: self.now() }, detail))
+        })
+    }
+
+    fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {
+        const OTHERS: &str = "SELECT pk, ordinal, session, unread FROM agent
+             WHERE conversation = ?1 AND pk <> ?2 AND revoked_at IS NULL ORDER BY ordinal";
+        let mut others = self.rows(OTHERS, params![entered.conversation_pk, entered.agent_pk], |row| {
+            Ok(Recipient {
+                agent_pk: row.get(0)?,
+                ordinal: row.get(1)?,
+                session: rows::session(row, 2)?,
+                unread: rows::count(row.get(3)?),
+            })
+        })?;
+        if let Some(wanted) = &new.to {
+            if let Some(stranger) =
+                wanted.iter().find(|name| !others.iter().any(|other| other.session == **name))
+            {
+                return Err(Denied::new(Code::UnknownRecipient, format!("{stranger} is not another member"))
+                    .hint("check_partner_status lists the members; leave `to` out to reach all of them")
+                    .into());
+            }
+            others.retain(|other| wanted.contains(&other.session));
+        }
+        if others.is_empty() {
+            return Err(Denied::new(Code::UnknownRecipient, "there is nobody to send to")
+                .hint("invite an agent with invite_agent")
+                .into());
+        }
+        if let Some(full) = others.iter().find(|other| other.unread >= new.quotas.unread_per_inbox) {
+            let message = format!("the inbox of {} is full ({} unread messages)", full.session, full.unread);
+            return Err(Denied::new(Code::QuotaExceeded, message)
+                .hint("wait until it has read some, or send to the others with `to`")
+                .into());
+        }
+        Ok(others)
+    }
+
+    fn check_visible(&self, entered: &Entered, reply_to: &MessageId) -> Result<(), Failure> {
+        const FIND: &str = "SELECT tag, sender, audience FROM message WHERE key = ?1";
+        let found = match key(entered.conversation_pk, reply_to.seq) {
+            Ok(key) => self.row(FIND, [key], |row| {
+                Ok((row.get::<_, [u8; 8]>(0)?, row.get::<_, u8>(1)?, Audience::from_bits(row.get(2)?)))
+            })?,
+            Err(_) => None,
+        };
+        match found {
+            Some((tag, sender, audience))
+                if tag == reply_to.tag
+                    && (sender == entered.ordinal || audience.contains(entered.ordinal)) =>
+            {
+                Ok(())
+            }
+            Some(_) | None => {
+                Err(Denied::new(Code::UnknownMessage, "reply_to names no message that you sent or received")
+                    .hint("copy the message_id from check_messages or search_messages, or leave reply_to out")
+                    .into())
+            }
+        }
+    }
+
+    fn next_seq(&self, entered: &Entered, new: &NewMessage) -> Result<u64, Failure> {
+        const GROW: &str = "UPDATE conversation SET last_seq = last_seq + 1, size_bytes = size_bytes + ?2
+             WHERE pk = ?1 AND size_bytes + ?2 <= ?3 RETURNING last_seq";
+        let bytes = new.body.as_bytes().len() + new.files.as_ref().map_or(0, |files| files.as_bytes().len());
+        let bytes = i64::try_from(bytes).map_err(|_| Fault::new("measuring a message"))?;
+        let most = rows::stored(new.quotas.bytes_per_conversation);
+        let grown =
+            self.row(GROW, params![entered.conversation_pk, bytes, most], |row| row.get::<_, i64>(0))?;
+        grown.map(rows::count).ok_or_else(|| {
+            let message = format!("the conversation holds its {most} bytes of messages");
+            Denied::new(Code::QuotaExceeded, message).hint("open another conversation").into()
+        })
+    }
+
+    fn put_in_inbox(&self, agent_pk: i64, seq: u64) -> Result<(), Failure> {
+        self.execute_one(
+            "INSERT INTO inbox (agent, seq) VALUES (?1, ?2)",
+            params![agent_pk, rows::stored(seq)],
+        )?;
+        self.execute_one("UPDATE agent SET unread = unread + 1 WHERE pk = ?1", [agent_pk])
+    }
+}

@@ -1,0 +1,102 @@
+//! Opens connections: version, ownership, pragmas, migrations.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
+
+use mab_core::{Clock, Code, Denied, Failure, Fault};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    error::{failure, read_only, wrong_store},
+    options::Options,
+    schema,
+};
+
+/// Oldest SQLite that several processes may write with: before it, two connections that write and checkpoint at
+/// once can corrupt the log (sqlite.org/wal.html#walresetbug).
+const OLDEST_SAFE_VERSION: i32 = 3_051_003;
+
+/// Statements kept prepared per connection; more than the engine has.
+const STATEMENT_CACHE: usize = 96;
+
+/// Opens the writer's connection; creates, checks and migrates the file.
+pub(super) fn open_writer(options: &Options, clock: &dyn Clock) -> Result<Connection, Failure> {
+    if rusqlite::version_number() < OLDEST_SAFE_VERSION {
+        return Err(wrong_store(format!("SQLite {} can corrupt shared files", rusqlite::version())).into());
+    }
+    create_private_file(&options.path)?;
+    let mut connection = open(options)?;
+    schema::check_owner(&connection)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(|source| failure("switching to write-ahead logging", source))?;
+    if mode != "wal" {
+        return Err(read_only("the file system does not support write-ahead logging").into());
+    }
+    connection
+        .execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;")
+        .map_err(|source| failure("setting up the writer", source))?;
+    schema::migrate(&mut connection, options.master_fingerprint, clock.now())?;
+    Ok(connection)
+}
+
+/// Opens the reader's connection to a file that the writer has prepared.
+pub(super) fn open_reader(options: &Options) -> Result<Connection, Failure> {
+    let connection = open(options)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")
+        .map_err(|source| failure("setting up the reader", source))?;
+    Ok(connection)
+}
+
+fn open(options: &Options) -> Result<Connection, Failure> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(real_path(&options.path), flags)?;
+        connection.busy_timeout(Duration::from_millis(options.busy_timeout_ms))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        Ok(connection)
+    };
+    open().map_err(|source| failure("opening the database", source))
+}
+
+/// The path with links in its folder resolved: `NOFOLLOW` then refuses only a linked file.
+fn real_path(path: &Path) -> std::path::PathBuf {
+    let resolve = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
+    resolve().unwrap_or_else(|| path.to_path_buf())
+}
+
+/// Creates the file for its owner only; SQLite gives its log the same permissions.
+fn create_private_file(path: &Path) -> Result<(), Failure> {
+    let opened =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    match opened {
+        Ok(_) => Ok(()),
+        Err(source) => Err(file_failure(source)),
+    }
+}
+
+/// What a file error means to the operator.
+pub(super) fn file_failure(source: io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    let kind = source.kind();
+    if matches!(kind, Kind::PermissionDenied | Kind::ReadOnlyFilesystem) {
+        return read_only("the database file cannot be written").into();
+    }
+    if matches!(kind, Kind::NotFound | Kind::NotADirectory) {
+        return read_only("the folder of the database does not exist").into();
+    }
+    if kind == Kind::IsADirectory {
+        return wrong_store("the database path is a folder").into();
+    }
+    if matches!(kind, Kind::StorageFull | Kind::QuotaExceeded) {
+        return Denied::new(Code::StorageFull, "the disk is full").hint("free space on it").into();
+    }
+    Fault::from_source("opening the database file", source).into()
+}

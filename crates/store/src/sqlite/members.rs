@@ -1,0 +1,112 @@
+//! Members: joining, inviting, saying what one does, and the operator's hand on tokens.
+
+use mab_core::{
+    Code, ConversationId, Denied, Failure, SessionId, Timestamp,
+    agent::{MEMBERS_MAX, Status},
+    audit::Detail,
+    entity::{Member, NewAgent},
+    policy::Stamp,
+    seal::Sealed,
+};
+use rusqlite::params;
+
+use super::{rows, tx::Tx};
+use crate::TokenChange;
+
+impl Tx<'_> {
+    /// Takes up an invitation; returns the epoch whose token is now valid.
+    pub(super) fn join(&self, stamp: &Stamp) -> Result<u32, Failure> {
+        const JOIN: &str = "UPDATE agent SET epoch = epoch + 1, joined_at = ?2 WHERE pk = ?1 RETURNING epoch";
+        self.change(stamp, |entered| {
+            let epoch =
+                self.row(JOIN, params![entered.agent_pk, self.now().millis()], |row| row.get::<_, u32>(0))?;
+            let epoch = epoch.unwrap_or_default();
+            Ok((epoch, Detail::default().number("epoch", u64::from(epoch))))
+        })
+    }
+
+    /// Adds an agent.
+    pub(super) fn invite(&self, stamp: &Stamp, agent: &NewAgent) -> Result<(), Failure> {
+        const COUNT: &str =
+            "SELECT count(*), coalesce(sum(session = ?2), 0) FROM agent WHERE conversation = ?1";
+        self.change(stamp, |entered| {
+            let values = params![entered.conversation_pk, agent.session.as_str()];
+            let counted =
+                self.row(COUNT, values, |row| Ok((row.get::<_, u8>(0)?, row.get::<_, bool>(1)?)))?;
+            let (members, taken) = counted.unwrap_or_default();
+            if taken {
+                return Err(Denied::new(Code::Conflict, format!("the handle {} is taken", agent.session))
+                    .hint("choose another session_id, or leave it out")
+                    .into());
+            }
+            if members >= MEMBERS_MAX {
+                return Err(Denied::new(
+                    Code::QuotaExceeded,
+                    format!("a conversation has at most {MEMBERS_MAX} members"),
+                )
+                .hint("open another conversation")
+                .into());
+            }
+            self.insert_agent(entered.conversation_pk, members, agent)?;
+            let detail = Detail::default()
+                .sessions("session", [&agent.session])
+                .name("permission", agent.permission.as_str());
+            Ok(((), detail))
+        })
+    }
+
+    /// Replaces status and note.
+    pub(super) fn set_status(
+        &self,
+        stamp: &Stamp,
+        status: Status,
+        note: Option<&Sealed>,
+    ) -> Result<Timestamp, Failure> {
+        const SET: &str = "UPDATE agent SET status = ?2, status_at = ?3, note = ?4 WHERE pk = ?1";
+        self.change(stamp, |entered| {
+            let note = note.map(Sealed::as_bytes);
+            self.execute_one(SET, params![entered.agent_pk, status.as_str(), self.now().millis(), note])?;
+            Ok((self.now(), stamp.detail().clone().name("status", status.as_str())))
+        })
+    }
+
+    /// Records the operator's look at a conversation's tokens, and changes one when asked.
+    pub(super) fn manage_tokens(
+        &self,
+        stamp: &Stamp,
+        id: ConversationId,
+        change: Option<&TokenChange>,
+    ) -> Result<(), Failure> {
+        const FIND: &str = "SELECT pk FROM conversation WHERE id = ?1 AND pk <> 0";
+        const ROTATE: &str = "UPDATE agent SET epoch = epoch + 1 WHERE pk = ?1";
+        const REVOKE: &str = "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2), unread = 0 WHERE pk = ?1";
+        self.guarded(stamp, || {
+            self.enter(stamp)?;
+            let pk: i64 =
+                self.row(FIND, [id.bytes()], |row| row.get(0))?.ok_or_else(|| nothing("conversation"))?;
+            let detail = match change {
+                None => Detail::default().name("change", "shown"),
+                Some(TokenChange::Rotate(session)) => {
+                    self.execute_one(ROTATE, [self.member_named(id, session)?.agent_pk])?;
+                    Detail::default().name("change", "rotated").sessions("session", [session])
+                }
+                Some(TokenChange::Revoke(session)) => {
+                    let agent_pk = self.member_named(id, session)?.agent_pk;
+                    self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
+                    self.execute("DELETE FROM inbox WHERE agent = ?1", [agent_pk])?;
+                    Detail::default().name("change", "revoked").sessions("session", [session])
+                }
+            };
+            self.done(pk, stamp, detail)
+        })
+    }
+
+    fn member_named(&self, id: ConversationId, session: &SessionId) -> Result<Member, Failure> {
+        let member = self.row(rows::MEMBER_BY_NAME, params![id.bytes(), session.as_str()], rows::member)?;
+        member.ok_or_else(|| nothing("agent").into())
+    }
+}
+
+fn nothing(what: &str) -> Denied {
+    Denied::new(Code::NotFound, format!("no such {what}")).hint("`mab list --all` shows what there is")
+}

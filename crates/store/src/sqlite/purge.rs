@@ -1,0 +1,49 @@
+//! Purging: what remains of a conversation that ended is its audit chain.
+
+use mab_core::{Failure, audit::Detail, policy::Stamp};
+use rusqlite::{Connection, params};
+
+use super::tx::{Tx, key};
+
+/// Rows of `conversation` that ended by `now_ms` and still hold something.
+pub(super) fn ended(connection: &Connection, now_ms: i64) -> rusqlite::Result<Vec<i64>> {
+    const ENDED: &str =
+        "SELECT pk FROM conversation WHERE purged_at IS NULL AND expires_at <= ?1 AND pk <> 0";
+    connection.prepare_cached(ENDED)?.query_map([now_ms], |row| row.get(0))?.collect()
+}
+
+/// Copies the log into the file and empties it; `false` when a reader of another process held it.
+pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        .map(|busy| busy == 0)
+}
+
+impl Tx<'_> {
+    /// Purges one conversation; `None` when another process did it first. Returns how many messages went.
+    /// `secure_delete` overwrites what is removed.
+    pub(super) fn purge(&self, stamp: &Stamp, conversation_pk: i64) -> Result<Option<u64>, Failure> {
+        const MARK: &str =
+            "UPDATE conversation SET purged_at = ?2, wrapped_key = NULL, topic = NULL, size_bytes = 0
+             WHERE pk = ?1 AND purged_at IS NULL AND expires_at <= ?2";
+        const MESSAGES: &str = "DELETE FROM message WHERE key BETWEEN ?1 AND ?2";
+        const INBOX: &str = "DELETE FROM inbox WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
+        const ACCEPTED: &str = "DELETE FROM accepted WHERE subject = -?1
+             OR subject IN (SELECT pk FROM agent WHERE conversation = ?1)";
+        const AGENTS: &str =
+            "UPDATE agent SET role = NULL, note = NULL, status = NULL, unread = 0 WHERE conversation = ?1";
+        self.guarded(stamp, || {
+            if self.execute(MARK, params![conversation_pk, self.now().millis()])? == 0 {
+                return Ok(None);
+            }
+            let keys = params![key(conversation_pk, 0)?, key(conversation_pk, u64::from(u32::MAX))?];
+            let messages = self.execute(MESSAGES, keys)? as u64;
+            self.execute(INBOX, [conversation_pk])?;
+            self.execute(ACCEPTED, [conversation_pk])?;
+            self.execute(AGENTS, [conversation_pk])?;
+            let detail = Detail::default().number("messages", messages);
+            self.done(conversation_pk, stamp, detail)?;
+            Ok(Some(messages))
+        })
+    }
+}

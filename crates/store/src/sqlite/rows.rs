@@ -1,0 +1,139 @@
+//! Rows to values and back: one reader per shape.
+
+use mab_core::{
+    ConversationId, MessageId, SessionId, Timestamp,
+    entity::{AgentState, Member, StoredMessage},
+};
+use rusqlite::{Row, types::Type};
+
+use super::tx;
+
+/// Columns that [`member`] reads.
+pub(super) const MEMBER_BY_PK: &str = "SELECT c.id, c.pk, a.pk, a.session, a.ordinal, a.permission, a.epoch,
+     a.revoked_at IS NOT NULL, c.expires_at, c.wrapped_key
+     FROM agent a JOIN conversation c ON c.pk = a.conversation WHERE a.pk = ?1";
+
+/// As [`MEMBER_BY_PK`], by names.
+pub(super) const MEMBER_BY_NAME: &str = "SELECT c.id, c.pk, a.pk, a.session, a.ordinal, a.permission, a.epoch,
+     a.revoked_at IS NOT NULL, c.expires_at, c.wrapped_key
+     FROM conversation c JOIN agent a ON a.conversation = c.pk WHERE c.id = ?1 AND a.session = ?2 AND c.pk <> 0";
+
+/// Reads what authentication needs.
+pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
+    Ok(Member {
+        conversation: ConversationId::from_bytes(row.get(0)?),
+        conversation_pk: row.get(1)?,
+        agent_pk: row.get(2)?,
+        session: session(row, 3)?,
+        ordinal: row.get(4)?,
+        permission: named(row, 5)?,
+        epoch: row.get(6)?,
+        revoked: row.get(7)?,
+        expires_at: time(row, 8)?,
+        wrapped_key: row.get(9)?,
+    })
+}
+
+/// Columns that [`message`] reads; `m` is the message, `s` its sender.
+macro_rules! message_columns {
+    () => {
+        "m.key, m.tag, s.session, s.ordinal, s.role, m.at, m.action_type, m.body, m.files, m.reply_to"
+    };
+}
+pub(super) use message_columns;
+
+/// Reads a message.
+pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
+    let reply_to: Option<String> = row.get(9)?;
+    Ok(StoredMessage {
+        id: MessageId { seq: tx::number(row.get(0)?), tag: row.get(1)? },
+        sender: session(row, 2)?,
+        sender_ordinal: row.get(3)?,
+        sender_role: row.get(4)?,
+        at: time(row, 5)?,
+        action_type: named(row, 6)?,
+        body: row.get(7)?,
+        files: row.get(8)?,
+        reply_to: reply_to.map(|text| parsed(text.parse::<MessageId>(), 9)).transpose()?,
+        redelivered: false,
+    })
+}
+
+/// An agent with the time of its newest accepted call.
+pub(super) const AGENTS: &str =
+    "SELECT a.session, a.ordinal, a.role, a.permission, a.epoch, a.revoked_at IS NOT NULL,
+     a.joined_at, a.status, a.note, a.status_at, a.unread, a.acknowledged_seq,
+     (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
+     (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1)
+     FROM agent a WHERE a.conversation = ?1 ORDER BY a.ordinal";
+
+/// Reads a row of [`AGENTS`].
+pub(super) fn agent(row: &Row<'_>) -> rusqlite::Result<AgentState> {
+    let status: Option<String> = row.get(7)?;
+    Ok(AgentState {
+        session: session(row, 0)?,
+        ordinal: row.get(1)?,
+        role: row.get(2)?,
+        permission: named(row, 3)?,
+        epoch: row.get(4)?,
+        revoked: row.get(5)?,
+        joined_at: optional_time(row, 6)?,
+        status: status.map(|text| parsed(text.parse(), 7)).transpose()?,
+        note: row.get(8)?,
+        status_at: optional_time(row, 9)?,
+        unread: count(row.get(10)?),
+        last_acknowledged_seq: row.get::<_, Option<i64>>(11)?.map(count),
+        last_seen_at: optional_time(row, 12)?.max(optional_time(row, 13)?),
+    })
+}
+
+/// Reads a time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+/// Reads a time that may be missing.
+pub(super) fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(column).map(|at| at.map(Timestamp::from_millis))
+}
+
+/// Reads a handle.
+pub(super) fn session(row: &Row<'_>, column: usize) -> rusqlite::Result<SessionId> {
+    named(row, column)
+}
+
+fn named<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    parsed(row.get::<_, String>(column)?.parse(), column)
+}
+
+fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
+    value: Result<T, E>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    value.map_err(|source| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(source)))
+}
+
+/// A count as SQLite keeps it.
+pub(super) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count that SQLite kept.
+pub(super) fn count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+/// Whether an error means that one row is missing or holds what it should not, rather than that the engine failed.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::QueryReturnedNoRows
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
+}

@@ -1,0 +1,83 @@
+//! Numbered, embedded migrations, and the marks that tell whose file this is.
+//!
+//! To change the schema, add `schema/NNNN.sql`, append it to [`MIGRATIONS`], and keep a database of the version
+//! before under `tests/`. A released migration is never edited.
+
+use mab_core::{Failure, Timestamp, audit};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::error::{failure, wrong_store};
+
+/// `application_id` of our files: "mab0".
+const APPLICATION_ID: i32 = 0x6d61_6230;
+
+/// Every step, from an empty file on.
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema/0001.sql")];
+
+/// The version this program writes: the number of migrations.
+pub(super) const VERSION: u32 = 1;
+
+/// Refuses a file of another program or of a newer version, before anything is written to it.
+pub(super) fn check_owner(connection: &Connection) -> Result<(), Failure> {
+    let read = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let marks = || -> rusqlite::Result<(i64, i64, i64)> {
+        Ok((
+            read("PRAGMA application_id")?,
+            read("PRAGMA user_version")?,
+            read("SELECT count(*) FROM sqlite_schema")?,
+        ))
+    };
+    let (application, version, objects) =
+        marks().map_err(|source| failure("reading the database's marks", source))?;
+    if application != i64::from(APPLICATION_ID) && (application != 0 || objects != 0 || version != 0) {
+        return Err(wrong_store("the database belongs to another program").into());
+    }
+    if version > i64::from(VERSION) {
+        let message = format!("the database has schema {version}; this mab knows {VERSION}");
+        return Err(wrong_store(message).into());
+    }
+    Ok(())
+}
+
+/// Brings the file to [`VERSION`], in one transaction; safe when several processes start at once.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    fingerprint: [u8; 8],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let mut steps = || -> rusqlite::Result<Vec<u8>> {
+        if version(connection)? < VERSION {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = version(&tx)?;
+            for step in MIGRATIONS.iter().skip(done as usize) {
+                tx.execute_batch(step)?;
+            }
+            if done == 0 {
+                seed(&tx, fingerprint, now)?;
+            }
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+            tx.pragma_update(None, "user_version", VERSION)?;
+            tx.commit()?;
+        }
+        connection.query_row("SELECT value FROM meta WHERE name = 'master_fingerprint'", [], |row| row.get(0))
+    };
+    let kept = steps().map_err(|source| failure("migrating the database", source))?;
+    if kept != fingerprint {
+        return Err(wrong_store("the database was made with another master.key").into());
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn seed(connection: &Connection, fingerprint: [u8; 8], now: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .execute("INSERT INTO meta (name, value) VALUES ('master_fingerprint', ?1)", params![fingerprint])?;
+    connection.execute(
+        "INSERT INTO conversation (pk, id, created_at, expires_at, audit_head) VALUES (0, ?1, ?2, ?3, ?4)",
+        params![[0_u8; 8], now.millis(), i64::MAX, audit::genesis(None)],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! [`SqliteStore`]: the [`Store`] trait on a writer and a reader.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use mab_core::{
+    Clock, ConversationId, Failure, SessionId, Timestamp,
+    agent::Status,
+    entity::{
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
+        NewConversation, NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo,
+    },
+    policy::Stamp,
+    seal::Sealed,
+};
+use rusqlite::Connection;
+
+use super::{
+    audit, connection,
+    offer::has_mail,
+    options::Options,
+    purge,
+    reader::Reader,
+    reads::{self, Stretch},
+    turn::Turns,
+    tx::Tx,
+    writer::{Desk, NeedsDisk, Writer},
+};
+use crate::{Store, TokenChange};
+
+/// Conversations in one SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    reader: Reader,
+    clock: Arc<dyn Clock>,
+    options: Options,
+}
+
+impl SqliteStore {
+    /// Opens the file; creates, checks and migrates it when needed. The write turn is taken meanwhile.
+    ///
+    /// # Errors
+    /// `wrong_store` when the file belongs to another program, another master key or a newer version; `read_only`,
+    /// `storage_full`, `busy`.
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        let turns = Turns::open(&options.path)?;
+        let connection = connection::open_writer(&options, clock.as_ref())?;
+        let reader = Reader::start(connection::open_reader(&options)?)?;
+        let desk = Desk { connection, turns, clock: Arc::clone(&clock), durability: options.durability };
+        let writer = Writer::start(desk, Duration::from_millis(options.busy_timeout_ms))?;
+        Ok(Self { writer, reader, clock, options })
+    }
+
+    /// A write whose commit must reach the disk.
+    async fn durable<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.writer.write(Box::new(|_| true), work).await
+    }
+
+    /// A write of which a power cut may take the newest: read windows and refusals.
+    async fn light<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.writer.write(Box::new(|_| false), work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.reader.read(what, query).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn info(&self) -> Result<StoreInfo, Failure> {
+        let options = self.options.clone();
+        self.read("asking the store about itself", move |connection| reads::info(connection, &options)).await
+    }
+
+    async fn member(
+        &self,
+        conversation: ConversationId,
+        session: &SessionId,
+    ) -> Result<Option<Member>, Failure> {
+        let session = session.clone();
+        self.read("finding an agent", move |connection| {
+            reads::member(connection, conversation, session.as_str())
+        })
+        .await
+    }
+
+    async fn create(&self, stamp: Stamp, conversation: NewConversation) -> Result<(), Failure> {
+        self.durable(move |tx| tx.create(&stamp, &conversation)).await
+    }
+
+    async fn join(&self, stamp: Stamp) -> Result<u32, Failure> {
+        self.durable(move |tx| tx.join(&stamp)).await
+    }
+
+    async fn invite(&self, stamp: Stamp, agent: NewAgent) -> Result<(), Failure> {
+        self.durable(move |tx| tx.invite(&stamp, &agent)).await
+    }
+
+    async fn append(&self, stamp: Stamp, message: NewMessage) -> Result<Appended, Failure> {
+        self.durable(move |tx| tx.append(&stamp, &message)).await
+    }
+
+    async fn offer(&self, stamp: Stamp, request: OfferRequest) -> Result<Offered, Failure> {
+        let (acknowledges, peek) = (request.ack.is_some(), request.peek);
+        let agent_pk = stamp.seat().map(|seat| seat.agent_pk);
+        let needs_disk: NeedsDisk = Box::new(move |connection| {
+            acknowledges || (!peek && agent_pk.is_none_or(|agent_pk| has_mail(connection, agent_pk)))
+        });
+        self.writer.write(needs_disk, move |tx| tx.offer(&stamp, &request)).await
+    }
+
+    async fn charge(&self, stamp: Stamp) -> Result<(), Failure> {
+        self.light(move |tx| tx.guarded(&stamp, || tx.enter(&stamp).map(|_| ()))).await
+    }
+
+    async fn set_status(
+        &self,
+        stamp: Stamp,
+        status: Status,
+        note: Option<Sealed>,
+    ) -> Result<Timestamp, Failure> {
+        self.durable(move |tx| tx.set_status(&stamp, status, note.as_ref())).await
+    }
+
+    async fn history(
+        &self,
+        conversation_pk: i64,
+        viewer: Option<u8>,
+        before_seq: Option<u64>,
+        scan: u32,
+    ) -> Result<HistoryPage, Failure> {
+        let stretch = Stretch { conversation_pk, viewer, before_seq, scan };
+        self.read("reading history", move |connection| reads::history(connection, &stretch)).await
+    }
+
+    async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure> {
+        self.read("listing members", move |connection| reads::agents(connection, conversation_pk)).await
+    }
+
+    async fn refuse(&self, refusal: Refusal) -> Result<(), Failure> {
+        self.light(move |tx| tx.record_refusal(&refusal)).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure> {
+        self.read("reading a conversation", move |connection| reads::one(connection, id)).await
+    }
+
+    async fn conversations(
+        &self,
+        active_at: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<ConversationState>, Failure> {
+        self.read("listing conversations", move |connection| reads::all(connection, active_at, limit)).await
+    }
+
+    async fn manage_tokens(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: Option<TokenChange>,
+    ) -> Result<(), Failure> {
+        self.durable(move |tx| tx.manage_tokens(&stamp, conversation, change.as_ref())).await
+    }
+
+    async fn audit(
+        &self,
+        conversation: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Failure> {
+        self.read("reading the audit trail", move |connection| audit::newest(connection, conversation, limit))
+            .await
+    }
+
+    async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure> {
+        self.read("verifying the audit trail", move |connection| audit::verify(connection, conversation))
+            .await
+    }
+
+    async fn purge(&self, stamp: Stamp) -> Result<Purged, Failure> {
+        let (stamp, now_ms) = (Arc::new(stamp), self.clock.now().millis());
+        let mut purged = Purged::default();
+        for conversation_pk in self.read("finding what has ended", move |c| purge::ended(c, now_ms)).await? {
+            let stamp = Arc::clone(&stamp);
+            if let Some(messages) = self.durable(move |tx| tx.purge(&stamp, conversation_pk)).await? {
+                purged.conversations += 1;
+                purged.messages += messages;
+            }
+        }
+        purged.log_emptied = self.read("emptying the log", purge::empty_log).await?;
+        Ok(purged)
+    }
+}

@@ -1,0 +1,272 @@
+//! Inside one transaction: the re-check, the windows and the audit entry that every use case shares.
+
+use mab_core::{
+    Code, Failure, Fault, Timestamp,
+    audit::{Actor, Detail, Entry, Hash, Outcome},
+    entity::{Member, Refusal},
+    limit::{Charge, Kind},
+    policy::{Action, Stamp},
+};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+
+use super::{error::failure, rows};
+
+/// The bridge's own row in `conversation`.
+pub(super) const BRIDGE: i64 = 0;
+
+/// Bits of a key below the conversation's: message numbers and audit numbers stay under 2^32.
+const NUMBER_BITS: u32 = 32;
+
+/// An open transaction at one moment.
+pub(super) struct Tx<'a> {
+    connection: &'a Connection,
+    now: Timestamp,
+}
+
+/// The key of row `number` of a conversation, in `message` and `audit`.
+pub(super) fn key(conversation_pk: i64, number: u64) -> Result<i64, Fault> {
+    let number =
+        u32::try_from(number).map_err(|_| Fault::new("numbering past 2^32 rows of a conversation"))?;
+    let base = conversation_pk
+        .checked_mul(1 << NUMBER_BITS)
+        .ok_or(Fault::new("numbering past 2^31 conversations"))?;
+    Ok(base | i64::from(number))
+}
+
+/// The number inside a key.
+pub(super) fn number(key: i64) -> u64 {
+    rows::count(key & ((1 << NUMBER_BITS) - 1))
+}
+
+/// The conversation's row inside a key.
+pub(super) fn conversation_pk(key: i64) -> i64 {
+    key >> NUMBER_BITS
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(connection: &'a Connection, now: Timestamp) -> Self {
+        Self { connection, now }
+    }
+
+    /// When this transaction happens.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A kept prepared statement.
+    pub(super) fn prepare(&self, sql: &'static str) -> Result<CachedStatement<'a>, Failure> {
+        self.connection.prepare_cached(sql).map_err(|source| failure(sql, source))
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub(super) fn execute(&self, sql: &'static str, params: impl Params) -> Result<usize, Failure> {
+        self.prepare(sql)?.execute(params).map_err(|source| failure(sql, source))
+    }
+
+    /// Runs a statement that must change exactly one row.
+    pub(super) fn execute_one(&self, sql: &'static str, params: impl Params) -> Result<(), Failure> {
+        match self.execute(sql, params)? {
+            1 => Ok(()),
+            _ => Err(Fault::new("writing: a row that must be there is not").into()),
+        }
+    }
+
+    /// Reads at most one row.
+    pub(super) fn row<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Failure> {
+        self.prepare(sql)?.query_row(params, read).optional().map_err(|source| failure(sql, source))
+    }
+
+    /// Reads every row.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut statement = self.prepare(sql)?;
+        let rows = statement.query_map(params, read).and_then(Iterator::collect);
+        rows.map_err(|source| failure(sql, source))
+    }
+
+    /// Does one stamped change in a savepoint: re-check, charge, effect, audit entry. A refusal undoes the effect
+    /// and is recorded instead. `effect` returns its result and the facts for the entry.
+    pub(super) fn change<T>(
+        &self,
+        stamp: &Stamp,
+        effect: impl FnOnce(&Entered) -> Result<(T, Detail), Failure>,
+    ) -> Result<T, Failure> {
+        self.guarded(stamp, || {
+            let entered = self.enter(stamp)?;
+            let (result, detail) = effect(&entered)?;
+            self.done(entered.conversation_pk, stamp, detail)?;
+            Ok(result)
+        })
+    }
+
+    /// As [`Self::change`], for calls that only read or that record their own entry.
+    pub(super) fn guarded<T>(
+        &self,
+        stamp: &Stamp,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.execute("SAVEPOINT job", [])?;
+        let result = work();
+        if result.is_err() {
+            if self.connection.is_autocommit() {
+                return result;
+            }
+            self.execute("ROLLBACK TO job", [])?;
+        }
+        if let Err(Failure::Denied(denied)) = &result
+            && !matches!(denied.code, Code::Busy | Code::StorageFull | Code::ReadOnly)
+        {
+            let seat = stamp.seat();
+            self.record_refusal(&Refusal {
+                conversation_pk: seat.map(|seat| seat.conversation_pk),
+                agent_pk: seat.map(|seat| seat.agent_pk),
+                actor: stamp.principal().actor(),
+                action: stamp.action(),
+                code: denied.code,
+                charge: stamp.refusals().clone(),
+            })?;
+        }
+        self.execute("RELEASE job", [])?;
+        result
+    }
+
+    /// Re-checks the principal and charges its windows.
+    pub(super) fn enter(&self, stamp: &Stamp) -> Result<Entered, Failure> {
+        let Some(seat) = stamp.seat() else {
+            self.charge(BRIDGE, stamp.charge())?;
+            return Ok(Entered { conversation_pk: BRIDGE, agent_pk: 0, ordinal: 0 });
+        };
+        let member =
+            self.member_by_pk(seat.agent_pk)?.ok_or(Fault::new("an authenticated agent has no row"))?;
+        stamp.principal().still_holds(&member, self.now)?;
+        self.charge(member.agent_pk, stamp.charge())?;
+        Ok(Entered {
+            conversation_pk: member.conversation_pk,
+            agent_pk: member.agent_pk,
+            ordinal: member.ordinal,
+        })
+    }
+
+    fn member_by_pk(&self, agent_pk: i64) -> Result<Option<Member>, Failure> {
+        self.row(rows::MEMBER_BY_PK, [agent_pk], rows::member)
+    }
+
+    /// Accepts one more under `subject`, or refuses with `rate_limited`.
+    fn charge(&self, subject: i64, charge: &Charge) -> Result<(), Failure> {
+        const NEWEST: &str =
+            "SELECT n, at FROM accepted WHERE subject = ?1 AND kind = ?2 ORDER BY n DESC LIMIT 1";
+        const NTH: &str = "SELECT at FROM accepted WHERE subject = ?1 AND kind = ?2 AND n = ?3";
+        const INSERT: &str = "INSERT INTO accepted (subject, kind, n, at) VALUES (?1, ?2, ?3, ?4)";
+        const FORGET: &str = "DELETE FROM accepted WHERE subject = ?1 AND kind = ?2 AND n <= ?3";
+        let kind = charge.kind.stored();
+        let newest = self
+            .row(NEWEST, params![subject, kind], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        let (n, latest) = newest.unwrap_or((0, i64::MIN));
+        let now = self.now.max(Timestamp::from_millis(latest));
+        charge.decide(now, |nth| -> Result<Option<Timestamp>, Failure> {
+            match n + 1 - i64::from(nth) {
+                nth if nth < 1 => Ok(None),
+                nth => Ok(self
+                    .row(NTH, params![subject, kind, nth], |row| row.get(0))?
+                    .map(Timestamp::from_millis)),
+            }
+        })?;
+        self.execute_one(INSERT, params![subject, kind, n + 1, now.millis()])?;
+        self.execute(FORGET, params![subject, kind, (n + 1).saturating_sub(rows::stored(charge.keep()))])?;
+        if n % 32 == 0 {
+            self.forget_expired(subject, charge, now)?;
+        }
+        Ok(())
+    }
+
+    /// Drops accepts older than every window, a bounded number at a time: limits may be huge.
+    fn forget_expired(&self, subject: i64, charge: &Charge, now: Timestamp) -> Result<(), Failure> {
+        const FORGET: &str = "DELETE FROM accepted WHERE subject = ?1 AND kind = ?2 AND at <= ?3 AND n < (
+             SELECT min(n) + 64 FROM accepted WHERE subject = ?1 AND kind = ?2) AND n < (
+             SELECT max(n) FROM accepted WHERE subject = ?1 AND kind = ?2)";
+        let longest_ms = rows::stored(charge.longest_s().saturating_mul(1_000));
+        let horizon = now.millis().saturating_sub(longest_ms);
+        self.execute(FORGET, params![subject, charge.kind.stored(), horizon]).map(|_| ())
+    }
+
+    /// Records a stamped change that was carried out.
+    pub(super) fn done(&self, conversation_pk: i64, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
+        let actor = stamp.principal().actor();
+        self.record(conversation_pk, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })
+    }
+
+    /// Appends an entry to a conversation's chain.
+    fn record(&self, conversation_pk: i64, deed: Deed) -> Result<(), Failure> {
+        const HEAD: &str = "SELECT audit_n, audit_head, unrecorded FROM conversation WHERE pk = ?1";
+        const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        const MOVE: &str =
+            "UPDATE conversation SET audit_n = ?2, audit_head = ?3, unrecorded = 0 WHERE pk = ?1";
+        let head = self.row(HEAD, [conversation_pk], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Hash>(1)?, row.get::<_, i64>(2)?))
+        })?;
+        let (n, previous, unrecorded) = head.ok_or(Fault::new("a conversation has no row"))?;
+        let detail = match rows::count(unrecorded) {
+            0 => deed.detail,
+            refusals => deed.detail.number("unrecorded_refusals", refusals),
+        };
+        let entry = Entry {
+            n: rows::count(n) + 1,
+            at: self.now,
+            actor: deed.actor.as_str().to_owned(),
+            action: deed.action.as_str().to_owned(),
+            outcome: deed.outcome.as_str().to_owned(),
+            detail: detail.to_text(),
+        };
+        let hash = entry.hash(&previous);
+        let row_key = key(conversation_pk, entry.n)?;
+        self.execute_one(
+            INSERT,
+            params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
+        )?;
+        self.execute_one(MOVE, params![conversation_pk, n + 1, hash])
+    }
+
+    /// Records a refusal; past its window it is only counted, so that a flood cannot fill the chain.
+    pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<(), Failure> {
+        const COUNT: &str = "UPDATE conversation SET unrecorded = unrecorded + 1 WHERE pk = ?1";
+        debug_assert_eq!(refusal.charge.kind, Kind::Refusal);
+        let conversation_pk = refusal.conversation_pk.unwrap_or(BRIDGE);
+        match self.charge(refusal.agent_pk.unwrap_or(-conversation_pk), &refusal.charge) {
+            Ok(()) => {
+                let (actor, action, outcome) =
+                    (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
+                self.record(conversation_pk, Deed { actor, action, outcome, detail: Detail::default() })
+            }
+            Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// What an audit entry says, before its place in the chain is known.
+struct Deed {
+    actor: Actor,
+    action: Action,
+    outcome: Outcome,
+    detail: Detail,
+}
+
+/// Whom a stamped change turned out to be of.
+pub(super) struct Entered {
+    /// The conversation's row; the bridge's own for newcomers and the operator.
+    pub(super) conversation_pk: i64,
+    /// The agent's row.
+    pub(super) agent_pk: i64,
+    /// The agent's join ordinal.
+    pub(super) ordinal: u8,
+}
