@@ -70,7 +70,7 @@ pub(crate) struct Opener {
 
 impl Opener {
     /// Opens a message; `None` when it was damaged.
-    pub(crate) fn message(&self, stored: StoredMessage) -> Option<ReadMessage> {
+    pub(crate) fn message(&self, stored: &StoredMessage) -> Option<ReadMessage> {
         let row = message_row(stored.id.tag, stored.sender_ordinal);
         let open =
             |column, bytes: &[u8]| self.key.open(&message_place(self.conversation, &row, column), bytes).ok();
@@ -96,16 +96,16 @@ impl Opener {
 
     /// Opens messages; those that were damaged are added to `damaged`.
     pub(crate) fn messages(&self, stored: Vec<StoredMessage>, damaged: &mut Vec<u64>) -> Vec<ReadMessage> {
-        let mut open = |stored: StoredMessage| {
+        let open = |stored: StoredMessage| {
             let seq = stored.id.seq;
-            let message = self.message(stored);
+            let message = self.message(&stored);
             if message.is_none() {
                 tracing::error!(conversation = %self.conversation, seq, "a stored message cannot be opened");
                 damaged.push(seq);
             }
             message
         };
-        stored.into_iter().filter_map(&mut open).collect()
+        stored.into_iter().filter_map(open).collect()
     }
 
     /// Opens one text of an agent; `None` when there is none or it was damaged.

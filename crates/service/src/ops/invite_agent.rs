@@ -58,27 +58,26 @@ impl Op for InviteAgent {
             |handle: &str| connection.wallet().all().iter().any(|known| known.session.as_str() == handle);
         let names_another =
             arguments.get("session_id").and_then(Value::as_str).is_some_and(|handle| !own(handle));
-        if names_another && !arguments.contains_key("token") && !arguments.contains_key("new_session_id") {
-            if let Some(handle) = arguments.remove("session_id") {
-                arguments.insert("new_session_id".to_owned(), handle);
-            }
+        if names_another
+            && !arguments.contains_key("token")
+            && !arguments.contains_key("new_session_id")
+            && let Some(handle) = arguments.remove("session_id")
+        {
+            arguments.insert("new_session_id".to_owned(), handle);
         }
     }
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?.clone());
         let conversation = member.conversation;
-        let session = match arguments.new_session_id {
-            Some(chosen) => chosen.0,
-            None => {
-                let taken = bridge.store.agents(member.conversation_pk).await?;
-                let free = |session: &SessionId| !taken.iter().any(|state| state.session == *session);
-                // With every ordinal taken the store refuses: the conversation is full.
-                (0..=MEMBERS_MAX)
-                    .map(SessionId::from_ordinal)
-                    .find(free)
-                    .unwrap_or(SessionId::from_ordinal(MEMBERS_MAX))
-            }
+        let session = if let Some(chosen) = arguments.new_session_id {
+            chosen.0
+        } else {
+            let taken = bridge.store.agents(member.conversation_pk).await?;
+            let free = |session: &SessionId| !taken.iter().any(|state| state.session == *session);
+            // With every handle taken the store refuses: the conversation is full.
+            let last = SessionId::from_ordinal(MEMBERS_MAX);
+            (0..MEMBERS_MAX).map(SessionId::from_ordinal).find(free).unwrap_or(last)
         };
         let permission = arguments.permission.unwrap_or(Permission::Member);
         let role = bridge.redact(&arguments.role.0, &mut BTreeMap::new());
