@@ -50,6 +50,14 @@ pub struct Operation {
     pub(crate) run: Run,
 }
 
+impl Operation {
+    /// [`Self::output_schema`] without its descriptions, for the wire: a model reads answers, not their schema, and
+    /// every client pays for the tool list.
+    pub fn output_schema_on_the_wire(&self) -> Value {
+        schema::bare((self.output_schema)())
+    }
+}
+
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation").field("name", &self.name).finish_non_exhaustive()

@@ -10,7 +10,7 @@ const DROPPED: [&str; 3] = ["$schema", "title", "format"];
 
 /// The schema of an operation's arguments, with the credentials where it takes them.
 pub(super) fn input<O: Op>() -> Value {
-    let mut schema = of::<O::Arguments>();
+    let mut schema = of::<O::Arguments>(SchemaSettings::draft2020_12());
     if let Some(object) = schema.as_object_mut() {
         object.insert("additionalProperties".to_owned(), Value::Bool(false));
         let properties = object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
@@ -28,45 +28,81 @@ pub(super) fn input<O: Op>() -> Value {
 
 /// The schema of an operation's answer.
 pub(super) fn output<O: Op>() -> Value {
-    of::<O::Answer>()
+    of::<O::Answer>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-fn of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
+/// The schema without descriptions.
+pub(super) fn bare(mut schema: Value) -> Value {
+    every_object(&mut schema, &mut |object| drop_keywords(object, &["description"]));
+    schema
+}
+
+fn of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
-    prune(&mut schema);
+    every_object(&mut schema, &mut |object| {
+        drop_keywords(object, &DROPPED);
+        list_names(object);
+        leave_out_null(object);
+    });
     if let Some(object) = schema.as_object_mut() {
         object.remove("description");
     }
     schema
 }
 
-fn prune(value: &mut Value) {
+fn every_object(value: &mut Value, change: &mut dyn FnMut(&mut Map<String, Value>)) {
     match value {
         Value::Object(object) => {
-            // A property may be called `title` or `format`: only keywords are dropped.
-            object.retain(|key, value| !DROPPED.contains(&key.as_str()) || value.is_object());
-            if let Some(one_of) = object.get("oneOf").and_then(names_of) {
-                object.remove("oneOf");
-                object.insert("type".to_owned(), Value::from("string"));
-                object.insert("enum".to_owned(), one_of);
-            }
-            object.values_mut().for_each(prune);
+            object.values_mut().for_each(|value| every_object(value, change));
+            change(object);
         }
-        Value::Array(items) => items.iter_mut().for_each(prune),
+        Value::Array(items) => items.iter_mut().for_each(|value| every_object(value, change)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-/// The names of an enum whose variants are documented one by one.
+fn drop_keywords(object: &mut Map<String, Value>, keywords: &[&str]) {
+    // A property may have the name of a keyword; its value is then a schema, not a string.
+    object.retain(|key, value| !keywords.contains(&key.as_str()) || value.is_object());
+}
+
+/// An enum whose variants are documented one by one becomes a plain list of names.
+fn list_names(object: &mut Map<String, Value>) {
+    if let Some(names) = object.get("oneOf").and_then(names_of) {
+        object.remove("oneOf");
+        object.remove("description");
+        object.insert("type".to_owned(), Value::from("string"));
+        object.insert("enum".to_owned(), names);
+    }
+}
+
 fn names_of(variants: &Value) -> Option<Value> {
-    variants
-        .as_array()?
-        .iter()
-        .map(|variant| variant.get("const").cloned())
-        .collect::<Option<Vec<_>>>()
-        .map(Value::Array)
+    let names = variants.as_array()?.iter().map(|variant| variant.get("const").cloned());
+    names.collect::<Option<Vec<_>>>().map(Value::Array)
+}
+
+/// What is optional is left out: `null` is understood, but not worth a model's attention.
+fn leave_out_null(object: &mut Map<String, Value>) {
+    if object.get("default").is_some_and(Value::is_null) {
+        object.remove("default");
+    }
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
 }

@@ -1,0 +1,187 @@
+//! A bridge on a temporary SQLite store, with a clock and randomness the test decides.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test file uses its part of the kit"
+)]
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use mab_core::{Clock, Code, Denied, Fault, Random, Timestamp, secret::MasterKey};
+use mab_service::{Bridge, Caller, Connection, MemoryWallet, Parts, Settings};
+use mab_store::sqlite::{Durability, Options, SqliteStore};
+use serde_json::{Map, Value, json};
+
+/// A clock that stands until it is moved.
+pub struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Hand {
+    pub fn advance_ms(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    pub fn advance_s(&self, seconds: i64) {
+        self.advance_ms(seconds * 1_000);
+    }
+}
+
+/// Bytes that never repeat and are the same in every run.
+pub struct Drawn(AtomicU64);
+
+impl Random for Drawn {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Fault> {
+        for chunk in buffer.chunks_mut(8) {
+            let mixed =
+                self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// One data folder with one bridge on it.
+pub struct House {
+    pub folder: tempfile::TempDir,
+    pub clock: Arc<Hand>,
+    pub bridge: Bridge,
+    settings: Settings,
+}
+
+impl House {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hand(AtomicI64::new(1_795_332_600_000)));
+        let mut settings = Settings::default();
+        adjust(&mut settings);
+        let bridge = bridge(&folder.path().join("bridge.db"), &clock, &settings, 1);
+        Self { folder, clock, bridge, settings }
+    }
+
+    /// Another process on the same folder.
+    pub fn second_bridge(&self) -> Bridge {
+        bridge(&self.database(), &self.clock, &self.settings, 1 << 40)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("bridge.db")
+    }
+
+    pub async fn operator(&self, operation: &str, arguments: Value) -> Result<Value, Denied> {
+        call(&self.bridge, &Caller::Operator, operation, arguments).await
+    }
+
+    /// Every byte of every file in the folder.
+    pub fn bytes_on_disk(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+
+    /// Two agents, each on a connection of its own, with b joined.
+    pub async fn pair(&self) -> (Agent, Agent) {
+        let a = Agent::new(1);
+        let created = a
+            .ok(
+                &self.bridge,
+                "create_conversation",
+                json!({"my_role": "backend", "partner_role": "frontend"}),
+            )
+            .await;
+        let b = Agent::new(2);
+        let invitation = json!({
+            "conversation_id": created["conversation_id"], "session_id": "b", "token": created["session_b_token"],
+        });
+        b.ok(&self.bridge, "join_conversation", invitation).await;
+        (a, b)
+    }
+}
+
+fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: u64) -> Bridge {
+    let master = MasterKey::from_file_text(&"5a".repeat(32)).unwrap();
+    let options = Options {
+        path: path.to_path_buf(),
+        durability: Durability::Full,
+        busy_timeout_ms: 5_000,
+        master_fingerprint: master.fingerprint().unwrap(),
+    };
+    let store = SqliteStore::open(options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
+    let parts = Parts {
+        store: Arc::new(store),
+        master,
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        random: Arc::new(Drawn(AtomicU64::new(seed))),
+        settings: settings.clone(),
+    };
+    Bridge::new(parts).unwrap()
+}
+
+async fn call(bridge: &Bridge, caller: &Caller, operation: &str, arguments: Value) -> Result<Value, Denied> {
+    let Value::Object(arguments) = arguments else { unreachable!("arguments are an object") };
+    bridge.call(caller, operation, arguments).await
+}
+
+/// An agent on one connection.
+pub struct Agent(pub Caller);
+
+impl Agent {
+    pub fn new(holder: u64) -> Self {
+        Self(Caller::Agent(Arc::new(Connection::new(holder << 8, Box::new(MemoryWallet::default())))))
+    }
+
+    pub async fn call(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Result<Value, Denied> {
+        call(bridge, &self.0, operation, arguments).await
+    }
+
+    pub async fn ok(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Value {
+        self.call(bridge, operation, arguments).await.unwrap_or_else(|denied| panic!("{operation}: {denied}"))
+    }
+
+    /// The code a call is refused with.
+    pub async fn code(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Code {
+        match self.call(bridge, operation, arguments).await {
+            Ok(answer) => panic!("{operation} was not refused: {answer}"),
+            Err(denied) => denied.code,
+        }
+    }
+
+    pub async fn send(&self, bridge: &Bridge, message: &str) -> Value {
+        self.ok(bridge, "send_to_partner", json!({ "message": message })).await
+    }
+
+    /// The texts a check hands out.
+    pub async fn texts(&self, bridge: &Bridge) -> Vec<String> {
+        texts(&self.ok(bridge, "check_messages", json!({})).await)
+    }
+}
+
+/// The texts in an answer.
+pub fn texts(answer: &Value) -> Vec<String> {
+    answer["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["message"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// An answer without what differs from run to run.
+pub fn object(value: Value) -> Map<String, Value> {
+    let Value::Object(object) = value else { unreachable!("an answer is an object") };
+    object
+}
