@@ -1,0 +1,127 @@
+//! The definition of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use mab_core::{ConversationId, Denied, SessionId};
+
+use crate::cli::{audit, completions, list, man, redact, show, tokens};
+
+/// Lets coding agents talk to each other, safely, over MCP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mab",
+    version,
+    about = "Lets coding agents talk to each other, safely, over MCP",
+    after_help = "Start here:\n  \
+        mab demo                        two agents talk through the bridge, live\n  \
+        claude mcp add mab -- mab mcp   give Claude Code the bridge's tools\n  \
+        mab list                        conversations, as the operator sees them\n  \
+        mab doctor                      what is set, and whether it works\n\n\
+        Exit codes:\n  \
+        0 done               4 not allowed    8 store unavailable\n  \
+        1 internal           5 expired        9 audit chain broken\n  \
+        2 wrong use          6 limited       10 doctor found a fault\n  \
+        3 not found          7 conflict      11 demo failed"
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The data folder.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        help = "Folder with database, keys and credentials [default: $MAB_DATA_DIR, or ~/.local/share/mab]"
+    )]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The store.
+    #[arg(
+        long,
+        global = true,
+        value_name = "STORE",
+        help = "Database: a path or sqlite:PATH [default: $MAB_DATABASE_URL, or bridge.db in the data folder]"
+    )]
+    pub(crate) db: Option<String>,
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Configuration file [default: $MAB_CONFIG, or ~/.config/mab/config.toml]"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON: data on stdout, errors as {"code","message","hint"} on stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// One variant per command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve MCP on stdin and stdout (an MCP client starts this).
+    #[command(after_help = "Examples:\n  \
+        claude mcp add mab -- mab mcp\n  \
+        codex mcp add mab -- mab mcp\n  \
+        {\"mcpServers\": {\"mab\": {\"command\": \"mab\", \"args\": [\"mcp\"]}}}\n\n\
+        stdout carries protocol only; the log goes to stderr.")]
+    Mcp,
+    /// List conversations.
+    List(list::List),
+    /// Show one conversation: members, state, latest messages.
+    Show(show::Show),
+    /// Print, rotate or revoke the tokens of one conversation.
+    Tokens(tokens::Tokens),
+    /// Print or verify the audit trail.
+    Audit(audit::Audit),
+    /// Destroy what has expired: keys, messages, members.
+    #[command(after_help = "The key of a cleaned-up conversation is destroyed. Its audit entries are kept.")]
+    Cleanup,
+    /// Replace secrets in text: a filter from stdin or FILE to stdout.
+    Redact(redact::Redact),
+    /// Check settings, data folder, database and clock.
+    #[command(after_help = "Prints one line per check: ok, warn or fail. Exits with 10 when one failed.")]
+    Doctor,
+    /// Let two real MCP clients talk through the bridge, printed live.
+    #[command(
+        after_help = "Everything happens in a temporary folder, removed afterwards; your data stay untouched.\n\
+        Every step checks its result. Exits with 11 when one is not as it should be."
+    )]
+    Demo,
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+    /// Print the manual page of mab or of one command.
+    Man(man::Man),
+}
+
+/// Parses a conversation's name for clap.
+pub(crate) fn conversation(text: &str) -> Result<ConversationId, String> {
+    text.parse().map_err(|denied: Denied| denied.message)
+}
+
+/// Parses an agent's handle for clap.
+pub(crate) fn session(text: &str) -> Result<SessionId, String> {
+    text.parse().map_err(|denied: Denied| denied.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,162 @@
+//! The checks of `mab doctor` that look at the data folder and the database.
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cli::{Trouble, doctor::Check, operator::Operator};
+
+/// The first SQLite whose write-ahead log survives several writing processes (<https://sqlite.org/wal.html>, 2026-03).
+const ENGINE_MIN: [u32; 3] = [3, 51, 3];
+
+/// Most files of the data folder that are looked at.
+const FILES_MAX: usize = 1_000;
+
+/// What `store_info` answers.
+#[derive(Deserialize)]
+struct Info {
+    engine: String,
+    location: String,
+    schema: Value,
+    durability: String,
+    size_bytes: u64,
+    check: Value,
+}
+
+/// Opens the database as every command does, and asks it about itself.
+pub(super) fn store(operator: &Operator<'_>) -> Vec<Check> {
+    let answer = operator.call("store_info", json!({})).and_then(|answer| {
+        serde_json::from_value::<Info>(answer).map_err(|error| {
+            Trouble::Fault(mab_core::Fault::from_source("reading the answer of store_info", error))
+        })
+    });
+    match answer {
+        Ok(info) => vec![opened(&info), engine(&info.engine), whole(&info.check)],
+        Err(trouble) => vec![Check::trouble("database", &trouble)],
+    }
+}
+
+/// Whether others can read or change what is in the data folder.
+pub(super) fn folder(path: &Path) -> Vec<Check> {
+    let name = "data folder";
+    if !path.exists() {
+        let hint = "it is made by the first command that needs it, if the folder above it can be written";
+        return vec![Check::warn(name, format!("{} is not there", path.display()), hint)];
+    }
+    let loose = loose_entries(path);
+    match loose.first() {
+        None => vec![Check::good(name, format!("{}, for its owner only", path.display()))],
+        Some(first) => {
+            let message = format!("{} of its entries are open to others, such as {first}", loose.len());
+            vec![Check::warn(name, message, "chmod -R go= on the data folder")]
+        }
+    }
+}
+
+fn opened(info: &Info) -> Check {
+    let schema = info.schema.as_str().map_or_else(|| info.schema.to_string(), str::to_owned);
+    Check::good(
+        "database",
+        format!(
+            "{} (schema {schema}, durability {}, {} bytes)",
+            info.location, info.durability, info.size_bytes
+        ),
+    )
+}
+
+fn engine(engine: &str) -> Check {
+    if !engine.to_ascii_lowercase().contains("sqlite") {
+        return Check::good("engine", engine.to_owned());
+    }
+    match version(engine) {
+        Some(version) if version >= ENGINE_MIN => Check::good("engine", engine.to_owned()),
+        Some(_) => {
+            let hint = "older ones can corrupt a log that several processes write; install a current mab";
+            Check::fail("engine", format!("{engine} is older than 3.51.3"), hint)
+        }
+        None => Check::warn("engine", format!("{engine} does not tell its version"), "report this"),
+    }
+}
+
+fn whole(check: &Value) -> Check {
+    if check.as_str() == Some("ok") || check.as_bool() == Some(true) {
+        return Check::good("self-check", "the database is whole".to_owned());
+    }
+    let hint = "stop every mab, copy the data folder, and restore a backup";
+    Check::fail("self-check", format!("the database reports {check}"), hint)
+}
+
+fn version(text: &str) -> Option<[u32; 3]> {
+    text.split(|character: char| !character.is_ascii_digit() && character != '.').find_map(|word| {
+        let mut parts = word.split('.').map(str::parse::<u32>);
+        Some([parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?])
+    })
+}
+
+#[cfg(unix)]
+fn loose_entries(path: &Path) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let loose =
+        |entry: &Path| fs::symlink_metadata(entry).is_ok_and(|entry| entry.permissions().mode() & 0o077 != 0);
+    let inside = fs::read_dir(path).into_iter().flatten().flatten().take(FILES_MAX).map(|entry| entry.path());
+    std::iter::once(path.to_owned())
+        .chain(inside)
+        .filter(|entry| loose(entry))
+        .map(|entry| entry.display().to_string())
+        .collect()
+}
+
+#[cfg(not(unix))]
+fn loose_entries(_path: &Path) -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::State;
+
+    #[test]
+    fn engine_when_older_than_needed_fails() {
+        for (text, state) in [
+            ("SQLite 3.51.3", State::Good),
+            ("sqlite 3.53.0 (bundled)", State::Good),
+            ("SQLite 4.0.0", State::Good),
+            ("SQLite 3.51.2", State::Fail),
+            ("SQLite 3.9.9", State::Fail),
+            ("SQLite", State::Warn),
+            ("PostgreSQL 17.2", State::Good),
+        ] {
+            assert_eq!(engine(text).state, state, "{text}");
+        }
+    }
+
+    #[test]
+    fn self_check_when_it_is_not_a_clear_yes_fails() {
+        assert_eq!(whole(&json!("ok")).state, State::Good);
+        for bad in [json!("row 3 missing"), json!(false), json!(null), json!([])] {
+            assert_eq!(whole(&bad).state, State::Fail, "{bad}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_when_others_can_read_it_warns() -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder_path = tempfile::tempdir()?;
+        fs::set_permissions(folder_path.path(), fs::Permissions::from_mode(0o700))?;
+        assert_eq!(
+            folder(folder_path.path()).iter().map(|check| check.state).collect::<Vec<_>>(),
+            [State::Good]
+        );
+        let file = folder_path.path().join("x");
+        fs::write(&file, "")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640))?;
+        assert_eq!(
+            folder(folder_path.path()).iter().map(|check| check.state).collect::<Vec<_>>(),
+            [State::Warn]
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Exit codes: public numbers, never changed, only added.
+
+use std::process::ExitCode;
+
+use mab_core::Code;
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(u8);
+
+impl Exit {
+    /// Done.
+    pub const OK: Self = Self(0);
+    /// The bridge failed; nothing the caller did wrong.
+    pub const INTERNAL: Self = Self(1);
+    /// The command line or an input is not what it should be.
+    pub const USAGE: Self = Self(2);
+    /// `mab audit verify` found a chain that was changed.
+    pub const AUDIT_BROKEN: Self = Self(9);
+    /// `mab doctor` found something that does not work.
+    pub const CHECK_FAILED: Self = Self(10);
+    /// `mab demo` saw something else than it should.
+    pub const DEMO_FAILED: Self = Self(11);
+
+    /// The exits that no refusal [`Code`] stands for, with their meaning, for the documentation.
+    pub const OWN: [(Self, &'static str); 6] = [
+        (Self::OK, "Done."),
+        (Self::INTERNAL, "The bridge failed; the message says where."),
+        (Self::USAGE, "The command line or an input is not what it should be."),
+        (Self::AUDIT_BROKEN, "`mab audit verify` found a chain that was changed, cut or reordered."),
+        (Self::CHECK_FAILED, "`mab doctor` found something that does not work."),
+        (Self::DEMO_FAILED, "`mab demo` saw something else than it should."),
+    ];
+
+    /// The exit of a refusal.
+    pub fn refused(code: Code) -> Self {
+        Self(code.row().exit_code)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_exits_when_not_shared_on_purpose_are_no_code_of_a_refusal() {
+        for exit in [Exit::AUDIT_BROKEN, Exit::CHECK_FAILED, Exit::DEMO_FAILED] {
+            assert!(Code::ALL.iter().all(|code| Exit::refused(*code) != exit), "{exit:?}");
+        }
+        assert_eq!(Exit::refused(Code::Internal), Exit::INTERNAL);
+        assert_eq!(Exit::refused(Code::InvalidArguments), Exit::USAGE);
+    }
+}

@@ -1,0 +1,38 @@
+//! The command line: one file per command, each a rendering of one operation.
+//!
+//! A command parses its arguments, calls [`mab_service::Bridge::call`] as the operator (or a library), and renders the
+//! answer: JSON with `--json`, tables on a terminal, tab-separated lines elsewhere. stdout is data, stderr is talk.
+//! It may not decide anything about conversations, read the environment, or print text of an agent that did not go
+//! through [`Visible`].
+//!
+//! To add a command, add a file here with its arguments and its `run`, and a variant in `arguments.rs` and `run.rs`.
+
+mod arguments;
+mod audit;
+mod cleanup;
+mod completions;
+mod doctor;
+mod doctor_store;
+mod exit;
+mod json;
+mod list;
+mod man;
+mod operator;
+pub(crate) mod output;
+mod redact;
+mod redact_lines;
+mod run;
+mod show;
+mod table;
+mod tokens;
+mod trouble;
+mod visible;
+
+pub use arguments::Arguments;
+pub use exit::Exit;
+pub use run::run;
+
+pub(crate) use arguments::Global;
+pub(crate) use output::Output;
+pub(crate) use trouble::Trouble;
+pub(crate) use visible::Visible;

@@ -1,0 +1,73 @@
+//! From the words of the command line to the exit code.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser as _, error::ErrorKind};
+use mab_core::{Code, Denied};
+
+use crate::{
+    cli::{Arguments, Exit, Output, Trouble, arguments::Command, cleanup, doctor, operator::Operator},
+    demo,
+    environment::Environment,
+    mcp,
+};
+
+/// Runs one command.
+pub fn run(words: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error, words.iter().any(|word| word == "--json")).into(),
+    };
+    let output = Output::of_process(arguments.global.json);
+    let operator = Operator { global: &arguments.global, environment, output };
+    let exit = command(&arguments.command, &operator).unwrap_or_else(|trouble| {
+        output.trouble(&trouble);
+        trouble.exit()
+    });
+    exit.into()
+}
+
+fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+    match command {
+        Command::Mcp => serve(operator),
+        Command::List(list) => list.run(operator),
+        Command::Show(show) => show.run(operator),
+        Command::Tokens(tokens) => tokens.run(operator),
+        Command::Audit(audit) => audit.run(operator),
+        Command::Cleanup => cleanup::run(operator),
+        Command::Redact(redact) => redact.run(operator),
+        Command::Doctor => doctor::run(operator),
+        Command::Demo => demo::run(operator.output),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}
+
+/// Serves MCP. Settings that are refused are said here, and to the client with every call.
+fn serve(operator: &Operator<'_>) -> Result<Exit, Trouble> {
+    match operator.config() {
+        Ok(config) => mcp::serve(&config)?,
+        Err(denied) => {
+            operator.output.trouble(&Trouble::Denied(denied.clone()));
+            mcp::serve_refusal(denied)?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+/// Help and version go to stdout; what cannot be parsed is a refusal like any other.
+fn refuse(error: &clap::Error, json: bool) -> Exit {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked || !json {
+        // A closed pipe is all that can go wrong, and then nobody is left to tell.
+        let _ = error.print();
+        return if asked { Exit::OK } else { Exit::USAGE };
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let denied =
+        Denied::new(Code::InvalidArguments, message).hint("`mab help` shows how each command is used");
+    Output::of_process(true).trouble(&Trouble::Denied(denied));
+    Exit::USAGE
+}

@@ -1,0 +1,254 @@
+//! `mab show`: one conversation, as its operator may see it.
+
+use clap::Args;
+use mab_core::{ConversationId, MessageId};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cli::{
+    Exit, Trouble, Visible, arguments,
+    operator::Operator,
+    output::{CAREFUL, STRONG},
+    table::{Column, Page, Table, absent, optional},
+};
+
+/// Arguments of `mab show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mab show conv_0123456789abcdef\n  \
+    mab show conv_0123456789abcdef --messages 50 --json\n\n\
+    Looking changes nothing: no message counts as read by it. Text written by\n\
+    agents is shown with control characters escaped. Without a terminal every\n\
+    line starts with its kind: the name of a field, member, message or damaged.")]
+pub(crate) struct Show {
+    /// The conversation, conv_ and 16 hexadecimal digits.
+    #[arg(value_parser = arguments::conversation)]
+    conversation: ConversationId,
+    /// How many of the latest messages to print.
+    #[arg(long, value_name = "N")]
+    messages: Option<u32>,
+}
+
+impl Show {
+    pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let answer = operator.call(
+            "show",
+            json!({"conversation_id": self.conversation.to_string(), "messages": self.messages}),
+        )?;
+        operator.output.answer(answer, render)?;
+        Ok(Exit::OK)
+    }
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    conversation_id: String,
+    topic: Option<String>,
+    created_at: String,
+    expires_at: String,
+    state: String,
+    size_bytes: u64,
+    messages: u64,
+    audit_entries: u64,
+    members: Vec<Member>,
+    #[serde(default)]
+    recent: Vec<Said>,
+    #[serde(default)]
+    damaged: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    session_id: String,
+    role: Option<String>,
+    permission: String,
+    status: Option<String>,
+    note: Option<String>,
+    last_heartbeat: Option<String>,
+    alive: bool,
+    unread: u64,
+    last_acknowledged_seq: Option<u64>,
+    revoked: bool,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    seq: u64,
+    from: String,
+    at: String,
+    action_type: String,
+    message: String,
+    files_involved: Option<Vec<String>>,
+    reply_to: Option<String>,
+}
+
+fn render(shown: &Shown, page: &mut Page) {
+    page.field("conversation", &Visible::line(&shown.conversation_id));
+    page.field("state", &Visible::line(&shown.state));
+    page.field("topic", &optional(shown.topic.as_deref()));
+    page.field("created", &page.moment(Some(&shown.created_at)));
+    page.field("expires", &page.moment(Some(&shown.expires_at)));
+    page.field("messages", &shown.messages.into());
+    page.field("size", &page.bytes(shown.size_bytes));
+    page.field("audit", &shown.audit_entries.into());
+    page.aside("");
+    let rows = shown.members.iter().map(|member| member.row(page)).collect();
+    page.table(&Table { kind: Some("member"), columns: &MEMBER, rows });
+    if !shown.recent.is_empty() {
+        page.aside("");
+        let rows = shown.recent.iter().map(|message| message.row(page)).collect();
+        page.table(&Table { kind: Some("message"), columns: &MESSAGE, rows });
+    } else if shown.messages > 0 {
+        page.aside(&format!("{STRONG}no messages shown{STRONG:#}; --messages N prints the latest"));
+    }
+    for seq in &shown.damaged {
+        if page.for_person() {
+            page.line(&format!(
+                "{CAREFUL}damaged{CAREFUL:#}  message {seq} was changed in the store and cannot be opened"
+            ));
+        } else {
+            page.line(&format!("damaged\t{seq}"));
+        }
+    }
+}
+
+const MEMBER: [Column; 9] = [
+    Column::Whole("agent"),
+    Column::Text("role"),
+    Column::Whole("permission"),
+    Column::Whole("presence"),
+    Column::Whole("status"),
+    Column::Text("note"),
+    Column::Whole("last seen"),
+    Column::Number("unread"),
+    Column::Number("read to"),
+];
+
+const MESSAGE: [Column; 7] = [
+    Column::Number("seq"),
+    Column::Whole("from"),
+    Column::Whole("at"),
+    Column::Whole("type"),
+    Column::Text("message"),
+    Column::Text("files"),
+    Column::Whole("reply to"),
+];
+
+impl Member {
+    fn row(&self, page: &Page) -> Vec<Visible> {
+        let presence = match (self.revoked, self.alive, &self.last_heartbeat) {
+            (true, _, _) => "revoked",
+            (false, true, _) => "alive",
+            (false, false, Some(_)) => "silent",
+            (false, false, None) => "never came",
+        };
+        vec![
+            Visible::line(&self.session_id),
+            optional(self.role.as_deref()),
+            Visible::line(&self.permission),
+            Visible::line(presence),
+            optional(self.status.as_deref()),
+            self.note.as_deref().map_or_else(absent, |note| page.body(note)),
+            page.moment(self.last_heartbeat.as_deref()),
+            self.unread.into(),
+            self.last_acknowledged_seq.map_or_else(absent, Visible::from),
+        ]
+    }
+}
+
+impl Said {
+    fn row(&self, page: &Page) -> Vec<Visible> {
+        let files = self.files_involved.as_deref().unwrap_or_default();
+        vec![
+            self.seq.into(),
+            Visible::line(&self.from),
+            page.moment(Some(&self.at)),
+            Visible::line(&self.action_type),
+            page.body(&self.message),
+            if files.is_empty() { absent() } else { page.body(&files.join("\n")) },
+            self.reply_to.as_deref().map_or_else(absent, |id| reply(id, page)),
+        ]
+    }
+}
+
+/// The message replied to: by its place in the conversation for a person.
+fn reply(id: &str, page: &Page) -> Visible {
+    let seq = id.parse::<MessageId>().map(|id| format!("#{}", id.seq)).ok().filter(|_| page.for_person());
+    Visible::line(seq.as_deref().unwrap_or(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown() -> Result<Shown, serde_json::Error> {
+        serde_json::from_value(json!({
+            "conversation_id": "conv_0123456789abcdef", "topic": "api\u{202e}", "state": "active",
+            "created_at": "2026-11-22T07:30:00.125Z", "expires_at": "2026-11-22T10:30:00.125Z",
+            "size_bytes": 300, "messages": 2, "audit_entries": 5,
+            "members": [
+                {"session_id": "a", "role": "backend\u{1b}[2J", "permission": "owner", "status": "working",
+                 "note": "line 1\nline 2", "last_heartbeat": "2026-11-22T07:31:00.000Z", "alive": true, "unread": 0,
+                 "last_acknowledged_seq": 1, "revoked": false},
+                {"session_id": "b", "permission": "member", "alive": false, "unread": 2, "revoked": false},
+            ],
+            "recent": [
+                {"seq": 2, "message_id": "msg_2_0123456789abcdef", "from": "a", "at": "2026-11-22T07:31:00.000Z",
+                 "action_type": "proposal", "message": "hello\u{9b}31m\n=====\nFrom: system", "reply_to": null,
+                 "files_involved": ["src/a.rs", "x\u{202e}y"]},
+            ],
+            "damaged": [1],
+        }))
+    }
+
+    #[test]
+    fn render_for_a_program_is_one_line_per_thing() -> Result<(), serde_json::Error> {
+        let mut page = Page::new(None);
+        render(&shown()?, &mut page);
+        insta::assert_snapshot!(page.as_str(), @r#"
+conversation	conv_0123456789abcdef
+state	active
+topic	api\u{202e}
+created	2026-11-22T07:30:00.125Z
+expires	2026-11-22T10:30:00.125Z
+messages	2
+size	300
+audit	5
+member	a	backend\u{1b}[2J	owner	alive	working	line 1\nline 2	2026-11-22T07:31:00.000Z	0	1
+member	b	-	member	never came	-	-	-	2	-
+message	2	a	2026-11-22T07:31:00.000Z	proposal	hello\u{9b}31m\n=====\nFrom: system	src/a.rs\nx\u{202e}y	-
+damaged	1
+"#);
+        Ok(())
+    }
+
+    #[test]
+    fn render_for_a_person_frames_every_line_of_an_agent() -> Result<(), serde_json::Error> {
+        let mut page = Page::new(Some(120));
+        render(&shown()?, &mut page);
+        insta::assert_snapshot!(anstream::adapter::strip_str(page.as_str()).to_string(), @r#"
+conversation conv_0123456789abcdef
+state        active
+topic        api\u{202e}
+created      2026-11-22 07:30:00
+expires      2026-11-22 10:30:00
+messages     2
+size         300 B
+audit        5
+
+ AGENT   ROLE               PERMISSION   PRESENCE     STATUS    NOTE     LAST SEEN             UNREAD   READ TO
+────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ a       backend\u{1b}[2J   owner        alive        working   line 1   2026-11-22 07:31:00        0         1
+                                                                line 2
+ b       -                  member       never came   -         -        -                          2         -
+
+ SEQ   FROM   AT                    TYPE       MESSAGE          FILES        REPLY TO
+──────────────────────────────────────────────────────────────────────────────────────
+   2   a      2026-11-22 07:31:00   proposal   hello\u{9b}31m   src/a.rs     -
+                                               =====            x\u{202e}y
+                                               From: system
+damaged  message 1 was changed in the store and cannot be opened
+"#);
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! Pages of fields and tables, laid out for a terminal or for a program.
+//!
+//! On a terminal a table is aligned, wrapped to the width and headed. Elsewhere every row is one line of tab-separated
+//! cells without a head, and every cell one line: a line break in it stands as `\n`. An absent value is `-` in both.
+
+use anstyle::Style;
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle,
+};
+
+use crate::cli::{Visible, output::STRONG};
+
+/// What is being printed.
+#[derive(Debug)]
+pub(crate) struct Page {
+    terminal_width: Option<u16>,
+    text: String,
+}
+
+/// A table: rows of escaped cells.
+#[derive(Debug)]
+pub(crate) struct Table<'a> {
+    /// The kind of row, printed as first cell for programs when a page holds rows of several kinds.
+    pub(crate) kind: Option<&'static str>,
+    /// The columns.
+    pub(crate) columns: &'a [Column],
+    /// The rows.
+    pub(crate) rows: Vec<Vec<Visible>>,
+}
+
+/// A column by its heading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column {
+    /// Words, wrapped when the terminal is too narrow.
+    Text(&'static str),
+    /// Names and moments, kept in one line while there is room.
+    Whole(&'static str),
+    /// Numbers, aligned to the right.
+    Number(&'static str),
+    /// What a person can do without.
+    ForPrograms,
+}
+
+impl Page {
+    /// An empty page; with a width, for a person.
+    pub(crate) fn new(terminal_width: Option<u16>) -> Self {
+        Self { terminal_width, text: String::new() }
+    }
+
+    /// The page so far.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a person reads it.
+    pub(crate) fn for_person(&self) -> bool {
+        self.terminal_width.is_some()
+    }
+
+    /// Text of an agent: framed by the table on a terminal, where it may keep its lines; one line elsewhere.
+    pub(crate) fn body(&self, text: &str) -> Visible {
+        if self.for_person() { Visible::lines(text) } else { Visible::line(text) }
+    }
+
+    /// A moment as the operations tell it (RFC 3339, UTC): shortened to the second for a person.
+    pub(crate) fn moment(&self, moment: Option<&str>) -> Visible {
+        let Some(moment) = moment else { return absent() };
+        let short = || {
+            let (date, time) = moment.split_once('T')?;
+            Some(format!("{date} {}", time.get(..8)?))
+        };
+        let text = short().filter(|_| self.for_person());
+        Visible::line(text.as_deref().unwrap_or(moment))
+    }
+
+    /// An amount of bytes: in the next larger unit for a person.
+    pub(crate) fn bytes(&self, bytes: u64) -> Visible {
+        if self.for_person() { Visible::line(&size(bytes)) } else { bytes.into() }
+    }
+
+    /// A named value.
+    pub(crate) fn field(&mut self, name: &str, value: &Visible) {
+        if self.for_person() {
+            self.line(&format!("{STRONG}{name:<12}{STRONG:#} {value}"));
+        } else {
+            self.line(&format!("{}\t{value}", name.replace(' ', "_")));
+        }
+    }
+
+    /// A line of our own words; agents' text must have been made [`Visible`] before.
+    pub(crate) fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// A line that only a person needs: a gap, a title, an explanation.
+    pub(crate) fn aside(&mut self, line: &str) {
+        if self.for_person() {
+            self.line(line);
+        }
+    }
+
+    /// A table.
+    pub(crate) fn table(&mut self, table: &Table<'_>) {
+        match self.terminal_width {
+            Some(width) => self.grid(table, width),
+            None => {
+                for row in &table.rows {
+                    let cells: Vec<&str> =
+                        table.kind.into_iter().chain(row.iter().map(Visible::as_str)).collect();
+                    self.line(&cells.join("\t"));
+                }
+            }
+        }
+    }
+
+    fn grid(&mut self, table: &Table<'_>, width: u16) {
+        // Columns that say nothing are left out.
+        let said = |index: &usize| {
+            table.rows.iter().any(|row| row.get(*index).is_some_and(|cell| *cell != absent()))
+        };
+        let shown: Vec<(usize, Column)> = table
+            .columns
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(index, column)| !matches!(column, Column::ForPrograms) && said(index))
+            .collect();
+        let mut grid = Grid::new();
+        grid.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        grid.set_header(shown.iter().map(|(_, column)| column.cell(&column.heading().to_uppercase())));
+        for row in &table.rows {
+            let cells =
+                shown.iter().filter_map(|(index, column)| Some(column.cell(row.get(*index)?.as_str())));
+            grid.add_row(cells);
+        }
+        keep_whole(&mut grid, &shown, width);
+        let mut heading = true;
+        for line in grid.lines() {
+            let line = line.trim_end();
+            heading = heading && !line.contains('─');
+            let style = if heading { STRONG } else { Style::new() };
+            self.line(&format!("{style}{line}{style:#}"));
+        }
+    }
+}
+
+impl Column {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Text(heading) | Self::Whole(heading) | Self::Number(heading) => heading,
+            Self::ForPrograms => "",
+        }
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    fn cell(self, text: &str) -> Cell {
+        let alignment =
+            if matches!(self, Self::Number(_)) { CellAlignment::Right } else { CellAlignment::Left };
+        Cell::new(text).set_alignment(alignment)
+    }
+}
+
+/// Keeps everything but text in one line when that leaves room for the text.
+fn keep_whole(grid: &mut Grid, shown: &[(usize, Column)], width: u16) {
+    let widths = grid.column_max_content_widths();
+    let text_min = |width: u16| width.min(TEXT_MIN_WIDTH);
+    let needed: u16 = widths
+        .iter()
+        .zip(shown)
+        .map(|(width, (_, column))| if column.is_text() { text_min(*width) } else { *width })
+        .fold(0, |sum, width| sum.saturating_add(width).saturating_add(PADDING));
+    if needed > width {
+        return;
+    }
+    for (column, (_, shown)) in grid.column_iter_mut().zip(shown) {
+        if !shown.is_text() {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+}
+
+/// What stands for an absent value.
+pub(crate) fn absent() -> Visible {
+    Visible::line("-")
+}
+
+/// A value of an agent, or what stands for its absence.
+pub(crate) fn optional(text: Option<&str>) -> Visible {
+    text.map_or_else(absent, Visible::line)
+}
+
+/// Columns of text are not squeezed below this for the sake of others.
+const TEXT_MIN_WIDTH: u16 = 16;
+
+/// Blanks around a cell, and what may stand between two.
+const PADDING: u16 = 3;
+
+/// Columns apart, one line under the heading, nothing else.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut unit = "B";
+    let (mut whole, mut tenths) = (bytes, 0);
+    for larger in UNITS {
+        if whole < 1024 {
+            break;
+        }
+        tenths = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+        unit = larger;
+    }
+    if unit == "B" { format!("{whole} B") } else { format!("{whole}.{tenths} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<'static> {
+        let row = |cells: [&str; 3]| cells.iter().map(|cell| Visible::line(cell)).collect();
+        Table {
+            kind: Some("member"),
+            columns: &[Column::Whole("agent"), Column::Text("role"), Column::Number("unread")],
+            rows: vec![row(["a", "backend\u{1b}[31m\nfake  row", "7"]), row(["b", "日本語", "120"])],
+        }
+    }
+
+    #[test]
+    fn table_for_a_program_is_one_line_per_row() {
+        let mut page = Page::new(None);
+        page.table(&table());
+        page.aside("nobody reads this");
+        assert_eq!(page.as_str(), "member\ta\tbackend\\u{1b}[31m\\nfake  row\t7\nmember\tb\t日本語\t120\n");
+    }
+
+    #[test]
+    fn table_for_a_person_is_aligned_and_never_wider_than_the_terminal() {
+        let mut page = Page::new(Some(30));
+        page.table(&table());
+        insta::assert_snapshot!(anstream::adapter::strip_str(page.as_str()).to_string(), @r#"
+ AGENT   ROLE          UNREAD
+──────────────────────────────
+ a       backend\u{1        7
+         b}[31m\nfak
+         e  row
+ b       日本語           120
+"#);
+    }
+
+    #[test]
+    fn body_for_a_person_stays_inside_its_cell() {
+        let mut page = Page::new(Some(40));
+        let body = page.body(&format!("one\ntwo {}forged", " ".repeat(60)));
+        page.table(&Table {
+            kind: None,
+            columns: &[Column::Number("seq"), Column::Whole("from"), Column::Text("message")],
+            rows: vec![vec![1.into(), Visible::line("a"), body]],
+        });
+        for line in page.as_str().lines().skip(3) {
+            assert!(line.starts_with("           "), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_unit_a_person_reads() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_600_000, "1.5 MiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
+            assert_eq!(size(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn moment_for_a_person_is_short_and_for_a_program_whole() {
+        let moment = Some("2026-11-22T07:30:00.125Z");
+        assert_eq!(Page::new(Some(80)).moment(moment).as_str(), "2026-11-22 07:30:00");
+        assert_eq!(Page::new(None).moment(moment).as_str(), "2026-11-22T07:30:00.125Z");
+        assert_eq!(Page::new(Some(80)).moment(Some("soon\u{1b}")).as_str(), "soon\\u{1b}");
+    }
+}

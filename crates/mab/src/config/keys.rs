@@ -1,0 +1,317 @@
+//! The table of settings. To add one, add a row here and its field in [`Config`] or `mab_service::Settings`.
+
+use std::ops::RangeInclusive;
+
+use mab_core::Denied;
+use mab_service::Settings;
+use mab_store::sqlite::Durability;
+use toml::Value;
+
+use super::load::{Config, Source, refuse};
+use crate::environment::Environment;
+
+/// One setting.
+pub struct Key {
+    /// Its name: `section.key` in the file, `MAB_SECTION_KEY` in the environment.
+    pub name: &'static str,
+    /// The unit or kind of its value.
+    pub unit: &'static str,
+    /// What it means, one sentence.
+    pub help: &'static str,
+    /// What it is when nobody sets it.
+    pub default: &'static str,
+    field: Field,
+}
+
+/// Where a value lives and what it may be.
+enum Field {
+    /// Set by a flag or the environment only.
+    Place(fn(&Config) -> String),
+    Count(fn(&mut Settings) -> &mut u32, RangeInclusive<u32>),
+    Amount(fn(&mut Settings) -> &mut u64, RangeInclusive<u64>),
+    BusyTimeout(RangeInclusive<u64>),
+    Durability,
+}
+
+/// Every setting, in the order of the documentation.
+pub fn keys() -> &'static [Key] {
+    &KEYS
+}
+
+impl Key {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("MAB_{}", self.name.to_ascii_uppercase().replace('.', "_"))
+    }
+
+    /// Whether the file may set it; otherwise only a flag or the environment may.
+    pub fn in_file(&self) -> bool {
+        !matches!(self.field, Field::Place(_))
+    }
+
+    /// The values it accepts, for people; empty when its unit says it all.
+    pub fn range(&self) -> String {
+        match &self.field {
+            Field::Place(_) => String::new(),
+            Field::Count(_, range) => format!("{} to {}", range.start(), range.end()),
+            Field::Amount(_, range) | Field::BusyTimeout(range) => {
+                format!("{} to {}", range.start(), range.end())
+            }
+            Field::Durability => "full, normal".to_owned(),
+        }
+    }
+
+    pub(super) fn show(&self, config: &Config) -> String {
+        let mut settings = config.settings.clone();
+        match &self.field {
+            Field::Place(show) => show(config),
+            Field::Count(at, _) => at(&mut settings).to_string(),
+            Field::Amount(at, _) => at(&mut settings).to_string(),
+            Field::BusyTimeout(_) => config.busy_timeout_ms.to_string(),
+            Field::Durability => durability_name(config.durability).to_owned(),
+        }
+    }
+
+    /// Sets it from a value of the file, or a text of the environment.
+    pub(super) fn apply(&self, config: &mut Config, value: &Value, source: Source) -> Result<(), Denied> {
+        let wrong = || {
+            refuse(format_args!("{} cannot be {}", self.name, shown(value)), &source).hint(format!(
+                "use {} ({})",
+                self.range(),
+                self.unit
+            ))
+        };
+        match &self.field {
+            Field::Place(_) => return Err(not_in_files(self, &source)),
+            Field::Count(at, range) => {
+                let count = number(value).and_then(|number| u32::try_from(number).ok());
+                *at(&mut config.settings) = count.filter(|count| range.contains(count)).ok_or_else(wrong)?;
+            }
+            Field::Amount(at, range) => {
+                *at(&mut config.settings) =
+                    number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
+            }
+            Field::BusyTimeout(range) => {
+                config.busy_timeout_ms =
+                    number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
+            }
+            Field::Durability => config.durability = value.as_str().and_then(durability).ok_or_else(wrong)?,
+        }
+        config.sources.insert(self.name, source);
+        Ok(())
+    }
+}
+
+/// The row of a key found in the file.
+pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, Denied> {
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return Ok(key);
+    }
+    let names = KEYS.iter().filter(|key| key.in_file()).map(|key| key.name.to_owned());
+    Err(unknown("key", name, names, source))
+}
+
+/// Refuses a variable in the name space of the table that is not in the table: it is a slip of the pen.
+pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), Denied> {
+    for section in ["MAB_LIMITS_", "MAB_CONVERSATION_", "MAB_STORE_"] {
+        for name in environment.names_with_prefix(section) {
+            if KEYS.iter().all(|key| key.variable() != name) {
+                let names = KEYS.iter().filter(|key| key.in_file()).map(Key::variable);
+                return Err(unknown("variable", name, names, &Source::Environment(name.to_owned())));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unknown(kind: &str, name: &str, known: impl Iterator<Item = String>, source: &Source) -> Denied {
+    let closest = known.min_by_key(|candidate| distance(candidate, name)).unwrap_or_default();
+    refuse(format_args!("unknown {kind} {name}"), source).hint(format!("did you mean {closest}?"))
+}
+
+fn not_in_files(key: &Key, source: &Source) -> Denied {
+    refuse(format_args!("{} cannot be set here", key.name), source)
+        .hint(format!("set {} in the environment, or use the flag", key.variable()))
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => value.as_integer().and_then(|number| u64::try_from(number).ok()),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let scalar = value.as_str().map(|text| format!("{text:?}"));
+    let scalar = scalar.or_else(|| value.as_integer().map(|number| number.to_string()));
+    scalar.unwrap_or_else(|| format!("a {}", value.type_str()))
+}
+
+fn durability(name: &str) -> Option<Durability> {
+    [Durability::Full, Durability::Normal].into_iter().find(|durability| durability_name(*durability) == name)
+}
+
+fn durability_name(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Full => "full",
+        Durability::Normal => "normal",
+    }
+}
+
+/// Edits that turn one name into the other (Levenshtein 1966), one row of the matrix at a time.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().take(MAX_COMPARED_CHARS).collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (done, from) in left.chars().enumerate() {
+        let mut diagonal = done;
+        let mut left_neighbour = done + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left_neighbour;
+        }
+        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
+            let kept = diagonal + usize::from(from != *to);
+            diagonal = *cell;
+            left_neighbour = kept.min(diagonal + 1).min(left_neighbour + 1);
+            *cell = left_neighbour;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+const MAX_COMPARED_CHARS: usize = 64;
+
+/// Calls in one window; zero turns the window off.
+const RATE: RangeInclusive<u32> = 0..=u32::MAX;
+/// Ten years.
+const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
+/// What the store can count.
+const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;
+
+static KEYS: [Key; 18] = [
+    Key {
+        name: "data_dir",
+        unit: "path",
+        help: "The folder of the database, the master key and the remembered credentials.",
+        default: "$XDG_DATA_HOME/mab, else ~/.local/share/mab",
+        field: Field::Place(|config| config.data_dir.display().to_string()),
+    },
+    Key {
+        name: "database_url",
+        unit: "path or sqlite:path",
+        help: "Where conversations are kept.",
+        default: "bridge.db in the data folder",
+        field: Field::Place(|config| config.database.display().to_string()),
+    },
+    Key {
+        name: "config",
+        unit: "path",
+        help: "The configuration file; it need not exist unless it is named.",
+        default: "$XDG_CONFIG_HOME/mab/config.toml, else ~/.config/mab/config.toml",
+        field: Field::Place(|config| config.file.display().to_string()),
+    },
+    Key {
+        name: "agent",
+        unit: "name",
+        help: "The profile under which credentials are kept for the next process.",
+        default: "the Claude Code session when there is one, else kept by no one",
+        field: Field::Place(|config| config.agent.clone().unwrap_or_default()),
+    },
+    Key {
+        name: "log",
+        unit: "off, error, warn, info, debug or trace",
+        help: "The least serious level that is logged to stderr.",
+        default: "warn",
+        field: Field::Place(|config| config.log.to_string()),
+    },
+    Key {
+        name: "limits.send_per_minute",
+        unit: "calls",
+        help: "Messages and other changes per agent of a conversation in any minute; 0 is no limit.",
+        default: "10",
+        field: Field::Count(|settings| &mut settings.limits.send_per_minute, RATE),
+    },
+    Key {
+        name: "limits.send_per_hour",
+        unit: "calls",
+        help: "Messages and other changes per agent of a conversation in any hour; 0 is no limit.",
+        default: "100",
+        field: Field::Count(|settings| &mut settings.limits.send_per_hour, RATE),
+    },
+    Key {
+        name: "limits.send_per_day",
+        unit: "calls",
+        help: "Messages and other changes per agent of a conversation in any day; 0 is no limit.",
+        default: "500",
+        field: Field::Count(|settings| &mut settings.limits.send_per_day, RATE),
+    },
+    Key {
+        name: "limits.read_per_minute",
+        unit: "calls",
+        help: "Reads per agent of a conversation in any minute; 0 is no limit.",
+        default: "600",
+        field: Field::Count(|settings| &mut settings.limits.read_per_minute, RATE),
+    },
+    Key {
+        name: "limits.create_per_minute",
+        unit: "conversations",
+        help: "New conversations per data folder in any minute; 0 is no limit.",
+        default: "60",
+        field: Field::Count(|settings| &mut settings.limits.create_per_minute, RATE),
+    },
+    Key {
+        name: "limits.guesses_per_minute",
+        unit: "calls",
+        help: "Wrong credentials per connection in any minute before it is refused unheard; 0 is no limit.",
+        default: "60",
+        field: Field::Count(|settings| &mut settings.limits.guesses_per_minute, RATE),
+    },
+    Key {
+        name: "limits.refusals_per_minute",
+        unit: "audit entries",
+        help: "Refusals per agent or conversation in any minute that are recorded one by one; the rest is counted.",
+        default: "30",
+        field: Field::Count(|settings| &mut settings.limits.refusals_per_minute, RATE),
+    },
+    Key {
+        name: "limits.unread_per_inbox",
+        unit: "messages",
+        help: "Most unread messages of one inbox.",
+        default: "1000000",
+        field: Field::Amount(|settings| &mut settings.limits.unread_per_inbox, AMOUNT),
+    },
+    Key {
+        name: "limits.bytes_per_conversation",
+        unit: "bytes",
+        help: "Most bytes of sealed messages in one conversation.",
+        default: "4294967296",
+        field: Field::Amount(|settings| &mut settings.limits.bytes_per_conversation, AMOUNT),
+    },
+    Key {
+        name: "conversation.expires_in_minutes",
+        unit: "minutes",
+        help: "Life of a new conversation when its creator does not say.",
+        default: "180",
+        field: Field::Count(|settings| &mut settings.expires_in_minutes, MINUTES),
+    },
+    Key {
+        name: "conversation.max_expires_in_minutes",
+        unit: "minutes",
+        help: "Longest life a creator may ask for.",
+        default: "43200",
+        field: Field::Count(|settings| &mut settings.max_expires_in_minutes, MINUTES),
+    },
+    Key {
+        name: "store.durability",
+        unit: "a word",
+        help: "When a commit counts as done: full survives power loss, normal only the death of processes.",
+        default: "full",
+        field: Field::Durability,
+    },
+    Key {
+        name: "store.busy_timeout_ms",
+        unit: "milliseconds",
+        help: "How long a call waits for another process's write before it is refused as busy.",
+        default: "5000",
+        field: Field::BusyTimeout(0..=600_000),
+    },
+];

@@ -1,0 +1,167 @@
+//! Reading it all, in order of precedence.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use mab_core::{Code, Denied};
+use mab_service::Settings;
+use mab_store::sqlite::Durability;
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    file,
+    keys::{self, Key, keys},
+    places::Places,
+};
+use crate::environment::Environment;
+
+/// What command-line flags may set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--db`: a path, `sqlite:path` or `postgres://…`.
+    pub db: Option<String>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+}
+
+/// Everything in effect, and where each value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The data folder, absolute.
+    pub data_dir: PathBuf,
+    /// The SQLite file, absolute.
+    pub database: PathBuf,
+    /// The configuration file, absolute; it need not exist.
+    pub file: PathBuf,
+    /// When a commit counts as done.
+    pub durability: Durability,
+    /// How long a call waits for another process's write, in milliseconds.
+    pub busy_timeout_ms: u64,
+    /// The profile under which credentials are kept between processes; none: only within this process.
+    pub agent: Option<String>,
+    /// What the bridge allows.
+    pub settings: Settings,
+    /// The least serious level that is logged.
+    pub log: LevelFilter,
+    pub(super) sources: BTreeMap<&'static str, Source>,
+}
+
+/// One setting in effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectiveSetting {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// `default`, `env NAME`, `flag --name`, or the path of the file.
+    pub source: String,
+    /// What it means.
+    pub help: &'static str,
+}
+
+impl Config {
+    /// Reads flags, environment and file.
+    ///
+    /// # Errors
+    /// `invalid_arguments`, naming the key and where it was set: an unknown key, a value out of range, a file that
+    /// cannot be read, a store that is not built yet.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, Denied> {
+        keys::refuse_unknown_variables(environment)?;
+        let places = Places::find(flags, environment)?;
+        let mut config = Self {
+            data_dir: places.data_dir,
+            database: places.database,
+            file: places.file,
+            durability: Durability::Full,
+            busy_timeout_ms: DEFAULT_BUSY_TIMEOUT_MS,
+            agent: places.agent,
+            settings: Settings::default(),
+            log: places.log,
+            sources: places.sources,
+        };
+        let named = config.sources.contains_key("config");
+        for (name, value) in file::read(&config.file, named)? {
+            let source = Source::File(config.file.clone());
+            let key = keys::find_in_file(&name, &source)?;
+            key.apply(&mut config, &value, source)?;
+        }
+        for key in keys().iter().filter(|key| key.in_file()) {
+            let variable = key.variable();
+            if let Some(value) = environment.get(&variable) {
+                key.apply(
+                    &mut config,
+                    &toml::Value::String(value.to_owned()),
+                    Source::Environment(variable),
+                )?;
+            }
+        }
+        config.check_together()?;
+        Ok(config)
+    }
+
+    /// Every setting in effect, in the order of the table.
+    pub fn effective(&self) -> Vec<EffectiveSetting> {
+        let row = |key: &'static Key| EffectiveSetting {
+            key: key.name,
+            value: key.show(self),
+            source: self.sources.get(key.name).unwrap_or(&Source::Default).to_string(),
+            help: key.help,
+        };
+        keys().iter().map(row).collect()
+    }
+
+    fn check_together(&self) -> Result<(), Denied> {
+        if self.settings.expires_in_minutes > self.settings.max_expires_in_minutes {
+            return Err(Denied::new(
+                Code::InvalidArguments,
+                "conversation.expires_in_minutes is greater than conversation.max_expires_in_minutes",
+            )
+            .hint("raise the maximum or lower the default life of a conversation"));
+        }
+        Ok(())
+    }
+}
+
+/// Where one value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Default,
+    File(PathBuf),
+    Environment(String),
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Environment(name) => write!(f, "env {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// A refusal that says what is wrong and where it was set.
+pub(super) fn refuse(what: impl fmt::Display, source: &Source) -> Denied {
+    Denied::new(Code::InvalidArguments, format!("{what} ({source})"))
+}
+
+/// Makes a path absolute, against the working directory, with a leading `~/` replaced by the home folder (clients pass
+/// `"env": {"MAB_DATA_DIR": "~/x"}` on as it is).
+pub(super) fn absolute(path: &Path, environment: &Environment) -> PathBuf {
+    let home = environment.absolute_folder("HOME");
+    let expanded = match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        (Ok(_) | Err(_), _) => path.to_owned(),
+    };
+    std::path::absolute(&expanded).unwrap_or(expanded)
+}
+
+/// Longer than the worst queue of writers that was measured (9 ms, 2026-11-21) by far; shorter than any client's patience.
+const DEFAULT_BUSY_TIMEOUT_MS: u64 = 5_000;

@@ -1,0 +1,14 @@
+//! What the operator set: flags over `MAB_*` variables over a TOML file over defaults.
+//!
+//! Every setting is one row of the table in `keys.rs`, from which the file, the environment, the documentation and
+//! `mab doctor` are read. It may not touch the data folder. To add a setting, add its field and its row.
+
+mod file;
+mod keys;
+mod load;
+mod places;
+#[cfg(test)]
+mod tests;
+
+pub use keys::{Key, keys};
+pub use load::{Config, EffectiveSetting, Flags};

@@ -1,0 +1,134 @@
+//! Precedence, refusals, and the table.
+
+use std::path::Path;
+
+use mab_core::{Code, Denied};
+use mab_service::Settings;
+use mab_store::sqlite::Durability;
+use tracing::level_filters::LevelFilter;
+
+use super::*;
+use crate::environment::Environment;
+
+fn load(environment: &[(&str, &str)], flags: &Flags) -> Result<Config, Denied> {
+    let home = [("HOME", "/nowhere/home")];
+    let variables = Environment::from(home.into_iter().chain(environment.iter().copied()));
+    Config::load(flags, &variables)
+}
+
+fn with_file(text: &str, environment: &[(&str, &str)]) -> Result<Config, Denied> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    load(environment, &Flags { config: Some(path), ..Flags::default() })
+}
+
+fn source_of(config: &Config, key: &str) -> String {
+    config.effective().into_iter().find(|row| row.key == key).unwrap().source
+}
+
+#[test]
+fn nothing_set_gives_the_defaults_that_the_table_promises() {
+    let config = load(&[], &Flags::default()).unwrap();
+    assert_eq!(config.settings, Settings::default());
+    assert_eq!(config.data_dir, Path::new("/nowhere/home/.local/share/mab"));
+    assert_eq!(config.database, Path::new("/nowhere/home/.local/share/mab/bridge.db"));
+    assert_eq!(config.file, Path::new("/nowhere/home/.config/mab/config.toml"));
+    assert_eq!((config.agent.as_deref(), config.log), (None, LevelFilter::WARN));
+    for row in config.effective() {
+        assert_eq!(row.source, "default", "{}", row.key);
+        let key = keys().iter().find(|key| key.name == row.key).unwrap();
+        assert!(!key.in_file() || key.default == row.value, "{}: {} is documented", row.key, key.default);
+    }
+}
+
+#[test]
+fn environment_wins_over_file_and_flag_wins_over_environment() {
+    let file = "[limits]\nsend_per_minute = 20\nsend_per_hour = 30\n[store]\ndurability = \"normal\"\n";
+    let config = with_file(file, &[("MAB_LIMITS_SEND_PER_MINUTE", "40")]).unwrap();
+    assert_eq!(config.settings.limits.send_per_minute, 40);
+    assert_eq!(config.settings.limits.send_per_hour, 30);
+    assert_eq!(config.durability, Durability::Normal);
+    assert_eq!(source_of(&config, "limits.send_per_minute"), "env MAB_LIMITS_SEND_PER_MINUTE");
+    assert_eq!(source_of(&config, "limits.send_per_hour"), config.file.display().to_string());
+    assert_eq!(source_of(&config, "config"), "flag --config");
+
+    let flags = Flags { data_dir: Some("/flag".into()), db: Some("/flag.db".to_owned()), config: None };
+    let config = load(&[("MAB_DATA_DIR", "/env"), ("MAB_DATABASE_URL", "/env.db")], &flags).unwrap();
+    assert_eq!((config.data_dir, config.database), ("/flag".into(), "/flag.db".into()));
+}
+
+#[test]
+fn folders_follow_xdg_and_tilde() {
+    let config = load(&[("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "/c")], &Flags::default()).unwrap();
+    assert_eq!((config.data_dir, config.file), ("/d/mab".into(), "/c/mab/config.toml".into()));
+    let config = load(&[("MAB_DATA_DIR", "~/mine")], &Flags::default()).unwrap();
+    assert_eq!(config.database, Path::new("/nowhere/home/mine/bridge.db"));
+    assert!(Config::load(&Flags::default(), &Environment::default()).is_err());
+}
+
+#[test]
+fn database_takes_a_path_or_sqlite_url_and_nothing_else() {
+    for url in ["/x/y.db", "sqlite:/x/y.db", "sqlite:///x/y.db"] {
+        let config = load(&[("MAB_DATABASE_URL", url)], &Flags::default()).unwrap();
+        assert_eq!(config.database, Path::new("/x/y.db"));
+    }
+    for url in ["postgres://user:hunter2@host/db", "postgresql://x", "mysql://hunter2", "sqlite:"] {
+        let denied = load(&[("MAB_DATABASE_URL", url)], &Flags::default()).unwrap_err();
+        assert_eq!(denied.code, Code::InvalidArguments);
+        assert!(!format!("{denied:?}").contains("hunter2"), "{denied:?}");
+    }
+}
+
+#[test]
+fn profile_is_the_agent_or_else_the_claude_code_session() {
+    let session = ("CLAUDE_CODE_SESSION_ID", "0b-1");
+    let agent = |environment: &[(&str, &str)]| load(environment, &Flags::default()).unwrap().agent;
+    assert_eq!(agent(&[session]).as_deref(), Some("claude-0b-1"));
+    assert_eq!(agent(&[session, ("MAB_AGENT", "alice")]).as_deref(), Some("alice"));
+}
+
+#[test]
+fn unknown_key_names_the_closest_one() {
+    let denied = with_file("[limits]\nsend_per_minut = 3\n", &[]).unwrap_err();
+    assert!(denied.message.starts_with("unknown key limits.send_per_minut ("), "{denied}");
+    assert_eq!(denied.hint.as_deref(), Some("did you mean limits.send_per_minute?"));
+    let denied = load(&[("MAB_STORE_DURABILTY", "full")], &Flags::default()).unwrap_err();
+    assert_eq!(denied.hint.as_deref(), Some("did you mean MAB_STORE_DURABILITY?"));
+    assert!(load(&[("MAB_SOMETHING_ELSE", "1")], &Flags::default()).is_ok());
+}
+
+#[test]
+fn bad_values_are_refused_with_key_and_range() {
+    for (file, key) in [
+        ("[limits]\nsend_per_minute = -1\n", "limits.send_per_minute"),
+        ("[limits]\nsend_per_minute = 1.5\n", "limits.send_per_minute"),
+        ("[limits]\nsend_per_minute = { a = 1 }\n", "limits.send_per_minute"),
+        ("[limits]\nunread_per_inbox = 0\n", "limits.unread_per_inbox"),
+        ("[conversation]\nexpires_in_minutes = 0\n", "conversation.expires_in_minutes"),
+        ("[store]\ndurability = \"some\"\n", "store.durability"),
+        ("[store]\nbusy_timeout_ms = true\n", "store.busy_timeout_ms"),
+        ("data_dir = \"/x\"\n", "data_dir"),
+    ] {
+        let denied = with_file(file, &[]).unwrap_err();
+        assert!(denied.message.starts_with(key) && denied.hint.is_some(), "{file}: {denied:?}");
+    }
+    assert!(load(&[("MAB_LIMITS_SEND_PER_DAY", "many")], &Flags::default()).is_err());
+    assert!(load(&[("MAB_LOG", "loud")], &Flags::default()).is_err());
+    assert!(with_file("[conversation]\nexpires_in_minutes = 50000\n", &[]).is_err());
+}
+
+#[test]
+fn file_when_broken_names_the_line_and_when_named_must_exist() {
+    let denied = with_file("[limits]\nsend_per_minute = \n", &[]).unwrap_err();
+    assert!(denied.message.starts_with("line 2 is not TOML"), "{denied}");
+    let flags = Flags { config: Some("/nowhere/config.toml".into()), ..Flags::default() };
+    assert!(load(&[], &flags).is_err());
+}
+
+#[test]
+fn variables_are_unique() {
+    let variables: std::collections::BTreeSet<_> = keys().iter().map(Key::variable).collect();
+    assert_eq!(variables.len(), keys().len());
+    assert!(variables.contains("MAB_DATABASE_URL"));
+}

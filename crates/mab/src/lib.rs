@@ -1,0 +1,15 @@
+//! The parts of the `mab` program: command line, MCP server, configuration, demonstration and generated pages.
+//!
+//! Nothing here decides anything about conversations: every command and every tool goes through
+//! [`mab_service::Bridge::call`].
+
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod docs;
+pub mod environment;
+pub mod folder;
+pub mod keystore;
+pub mod mcp;
+pub mod runtime;
+pub mod system;

@@ -1,0 +1,81 @@
+//! The bridge, opened beside the protocol: a client gets its first answer while the store still opens, and when it
+//! cannot be opened, every call says why.
+
+use std::sync::Arc;
+
+use mab_core::{Code, Denied, Failure, Fault, source::draw};
+use mab_service::{Bridge, Caller, Connection};
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use crate::{config::Config, folder::DataFolder, keystore::Keystore, runtime, system::OsRandom};
+
+/// The way to the bridge for one client.
+#[derive(Debug)]
+pub(super) struct Door {
+    config: Result<Config, Denied>,
+    opened: OnceCell<Opened>,
+}
+
+/// The bridge and who calls.
+struct Opened {
+    bridge: Bridge,
+    caller: Caller,
+}
+
+impl Door {
+    pub(super) fn new(config: Result<Config, Denied>) -> Self {
+        Self { config, opened: OnceCell::new() }
+    }
+
+    /// Opens the bridge unless it is open. After a refusal the next call tries again: what was wrong may be mended.
+    pub(super) async fn open(&self) -> Result<(), Denied> {
+        self.opened.get_or_try_init(|| open(self.config.clone())).await.map(drop)
+    }
+
+    /// Takes one call to the bridge.
+    pub(super) async fn call(&self, operation: &str, arguments: Map<String, Value>) -> Result<Value, Denied> {
+        let opened = self.opened.get_or_try_init(|| open(self.config.clone())).await?;
+        opened.bridge.call(&opened.caller, operation, arguments).await
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+async fn open(config: Result<Config, Denied>) -> Result<Opened, Denied> {
+    let outcome = match config {
+        Ok(config) => tokio::task::spawn_blocking(move || open_now(&config))
+            .await
+            .unwrap_or_else(|panicked| Err(Fault::from_source("opening the bridge", panicked).into())),
+        Err(denied) => Err(denied.into()),
+    };
+    outcome.map_err(|failure| match failure {
+        Failure::Denied(denied) => {
+            tracing::error!(
+                code = denied.code.name(),
+                hint = denied.hint,
+                "cannot open the bridge: {}",
+                denied.message
+            );
+            denied
+        }
+        Failure::Fault(fault) => {
+            tracing::error!(error = &fault as &dyn std::error::Error, "cannot open the bridge");
+            Denied::new(Code::Internal, "the bridge could not be opened")
+                .hint("the server's stderr says why; `mab doctor` examines the data folder")
+        }
+    })
+}
+
+fn open_now(config: &Config) -> Result<Opened, Failure> {
+    let bridge = runtime::open(config)?;
+    let folder = DataFolder::open_or_create(&config.data_dir)?;
+    let wallet = Keystore::open(&folder, config.agent.as_deref())?;
+    let holder = u64::from_ne_bytes(draw(&OsRandom)?);
+    let caller = Caller::Agent(Arc::new(Connection::new(holder, Box::new(wallet))));
+    Ok(Opened { bridge, caller })
+}

@@ -1,0 +1,107 @@
+//! What the server answers to each request of the protocol.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use mab_core::{Code, Denied};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, DiscoverResult, Implementation, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    },
+    service::RequestContext,
+};
+use serde_json::Value;
+
+use super::{answer::answer, door::Door, instructions::INSTRUCTIONS, tools};
+
+/// Serves one client.
+pub(super) struct Handler {
+    door: Arc<Door>,
+}
+
+impl Handler {
+    pub(super) fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let server =
+            Implementation::new("mab", env!("CARGO_PKG_VERSION")).with_title("MCP Multiagent Bridge");
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(server)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        let result = DiscoverResult::from_server_info(versions, self.get_info());
+        Ok(result.with_ttl_ms(UNCHANGING_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let result = ListToolsResult::with_all_items(tools::tools().to_vec());
+        // Earlier revisions know no caching.
+        if context.protocol_version().is_none_or(|version| version.has_initialize()) {
+            return Ok(result);
+        }
+        Ok(result.with_ttl_ms(UNCHANGING_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(operation) = tools::operation(&request.name) else {
+            let name: String = request.name.chars().take(NAME_MAX_CHARS).collect();
+            return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
+        };
+        let call = self.door.call(operation.name, request.arguments.unwrap_or_default());
+        tokio::select! {
+            biased;
+            outcome = contained(call) => Ok(answer(outcome).into()),
+            // Nobody hears the answer to a cancelled call, so a waiting check must not take messages for it.
+            () = context.ct.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
+        }
+    }
+}
+
+/// Turns a panic into a refusal: without an answer the caller would wait for ever.
+async fn contained(call: impl Future<Output = Result<Value, Denied>>) -> Result<Value, Denied> {
+    let mut call = pin!(call);
+    let polled = std::future::poll_fn(|context| {
+        // What a panic leaves behind is the store's, which is consistent at every instruction.
+        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))).unwrap_or_else(|_| {
+            Poll::Ready(Err(Denied::new(Code::Internal, "the bridge failed and logged why")))
+        })
+    });
+    polled.await
+}
+
+/// The tools change with the program only.
+const UNCHANGING_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Longest tool name that clients accept (specification 2025-11-25, tools § names).
+const NAME_MAX_CHARS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn call_when_it_panics_is_answered() {
+        let code = contained(async { panic!("on purpose") }).await.map_err(|denied| denied.code);
+        assert_eq!(code, Err(Code::Internal));
+    }
+}

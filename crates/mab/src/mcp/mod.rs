@@ -1,0 +1,21 @@
+//! The MCP server over stdin and stdout: the operation table as tools, and nothing else.
+//!
+//! Protocol revisions 2024-11-05 to 2026-07-28; the protocol itself is `rmcp`'s, the transport is ours. stdout carries
+//! protocol only. It may not decide anything about conversations: every call goes through
+//! [`mab_service::Bridge::call`]. To add a tool, add a row to the operation table.
+
+mod answer;
+mod door;
+mod frames;
+mod handler;
+mod instructions;
+mod lifecycle;
+mod outbox;
+mod parse;
+mod scan;
+mod server;
+mod tools;
+mod transport;
+
+pub use server::{serve, serve_refusal};
+pub use tools::tools;

@@ -1,0 +1,128 @@
+//! Messages on their way to the client: serialised at once into one buffer, written by one task.
+//!
+//! While a write is under way, messages gather; the next write takes them all.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Serialize;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    sync::watch,
+};
+
+use super::lifecycle::Lifecycle;
+
+/// Where messages are put.
+#[derive(Debug, Clone)]
+pub(super) struct Outbox {
+    gathered: Arc<Mutex<Vec<u8>>>,
+    unwritten: watch::Sender<usize>,
+}
+
+impl Outbox {
+    /// An outbox, and the task that empties it into `writer` until the client is gone.
+    pub(super) fn new<W: AsyncWrite + Unpin>(
+        writer: W,
+        lifecycle: Arc<Lifecycle>,
+    ) -> (Self, impl Future<Output = ()> + use<W>) {
+        let outbox = Self { gathered: Arc::default(), unwritten: watch::Sender::new(0) };
+        let emptying = outbox.clone().empty_into(writer, lifecycle);
+        (outbox, emptying)
+    }
+
+    /// Puts a message in, and one line end.
+    pub(super) fn put(&self, message: &impl Serialize) {
+        let mut gathered = self.gathered();
+        let before = gathered.len();
+        if let Err(error) = serde_json::to_writer(&mut *gathered, message) {
+            tracing::error!(%error, "cannot serialise an answer");
+            gathered.truncate(before);
+            return;
+        }
+        gathered.push(b'\n');
+        let added = gathered.len() - before;
+        drop(gathered);
+        self.unwritten.send_modify(|bytes| *bytes += added);
+    }
+
+    /// Waits until at most `bytes` are unwritten.
+    pub(super) async fn at_most(&self, bytes: usize) {
+        // The sender lives as long as this: waiting cannot fail.
+        let _ = self.unwritten.subscribe().wait_for(|unwritten| *unwritten <= bytes).await;
+    }
+
+    /// Whether more than `bytes` are unwritten.
+    pub(super) fn holds_more_than(&self, bytes: usize) -> bool {
+        *self.unwritten.borrow() > bytes
+    }
+
+    async fn empty_into<W: AsyncWrite + Unpin>(self, mut writer: W, lifecycle: Arc<Lifecycle>) {
+        let mut unwritten = self.unwritten.subscribe();
+        let mut writing = Vec::new();
+        while unwritten.wait_for(|bytes| *bytes > 0).await.is_ok() {
+            std::mem::swap(&mut *self.gathered(), &mut writing);
+            if let Err(error) = write(&mut writer, &writing).await {
+                // The client has closed its end: nobody is left to tell.
+                tracing::debug!(%error, "cannot write to stdout");
+                return lifecycle.client_gone();
+            }
+            let written = writing.len();
+            writing.clear();
+            writing.shrink_to(KEPT_BYTES);
+            self.unwritten.send_modify(|bytes| *bytes = bytes.saturating_sub(written));
+        }
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
+        // A message is put in whole or taken back.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    // A pipe needs no flush; a terminal or file is written by another thread and does.
+    writer.flush().await
+}
+
+/// What one long answer may leave allocated.
+const KEPT_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_come_out_in_order_one_per_line() {
+        let (mut client, server) = tokio::io::duplex(8);
+        let (outbox, emptying) = Outbox::new(server, Arc::default());
+        for number in 0..100 {
+            outbox.put(&number);
+        }
+        assert!(outbox.holds_more_than(8));
+        let reading = async {
+            let mut text = vec![0; 290];
+            client.read_exact(&mut text).await.unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let text = tokio::select! { text = reading => text, () = emptying => panic!("ended") };
+        let numbers: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
+        assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn writer_when_the_client_is_gone_says_so() {
+        let (client, server) = tokio::io::duplex(8);
+        drop(client);
+        let lifecycle = Arc::new(Lifecycle::default());
+        let (outbox, emptying) = Outbox::new(server, lifecycle.clone());
+        outbox.put(&"hello");
+        emptying.await;
+        lifecycle.client_went().await;
+    }
+}

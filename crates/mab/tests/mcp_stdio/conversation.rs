@@ -1,0 +1,109 @@
+//! Two agents in two processes.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+
+fn data() -> (tempfile::TempDir, std::path::PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("data");
+    (place, path)
+}
+
+fn create(client: &mut Client) -> Value {
+    let roles = json!({"my_role": "backend developer", "partner_role": "frontend developer"});
+    client.did("create_conversation", roles)
+}
+
+fn invitation(created: &Value) -> Value {
+    json!({
+        "conversation_id": created["conversation_id"],
+        "session_id": "b",
+        "token": created["session_b_token"],
+    })
+}
+
+#[test]
+fn two_processes_talk_without_repeating_their_credentials() {
+    let (_place, path) = data();
+    let (mut a, mut b) = (Client::opened(&path, &[]), Client::opened(&path, &[]));
+    let created = create(&mut a);
+    b.did("join_conversation", invitation(&created));
+    let sent = a.did("send_to_partner", json!({"message": "which port?", "action_type": "question"}));
+    let got = b.did("check_messages", json!({}));
+    assert_eq!(got["messages"][0]["message"], "which port?");
+    assert_eq!(got["messages"][0]["message_id"], sent["message_id"]);
+    assert_eq!(got["messages"][0]["trust"], "peer");
+    b.did("send_to_partner", json!({"message": "8080", "reply_to": sent["message_id"]}));
+    assert_eq!(a.did("check_messages", json!({}))["messages"][0]["message"], "8080");
+    assert_eq!(b.did("check_messages", json!({}))["messages"], json!([]));
+}
+
+#[test]
+fn agent_of_the_original_bridge_with_explicit_tokens_works_unchanged() {
+    let (_place, path) = data();
+    let mut both = Client::opened(&path, &[]);
+    let created = create(&mut both);
+    let who = |session: &str, more: Value| {
+        let mut arguments = json!({
+            "conversation_id": created["conversation_id"],
+            "session_id": session,
+            "token": created[format!("session_{session}_token")],
+        });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        arguments
+    };
+    both.did("send_to_partner", who("a", json!({"message": "hello", "files_involved": ["src/main.rs"]})));
+    let got = both.did("check_messages", who("b", json!({})));
+    assert_eq!(got["messages"][0]["message"], "hello");
+    both.did("update_my_status", who("b", json!({"status": "working"})));
+    both.did("check_partner_status", who("a", json!({})));
+}
+
+#[test]
+fn process_with_a_profile_when_started_again_knows_its_credentials() {
+    let (_place, path) = data();
+    for profile in [[("MAB_AGENT", "alice")], [("CLAUDE_CODE_SESSION_ID", "0b1c-2d")]] {
+        let mut client = Client::opened(&path, &profile);
+        let created = create(&mut client);
+        client.end();
+        let mut again = Client::opened(&path, &profile);
+        let listed = again.did("list_conversations", json!({}));
+        assert_eq!(listed["conversations"][0]["conversation_id"], created["conversation_id"], "{listed}");
+        again.did("send_to_partner", json!({"message": "still me"}));
+    }
+}
+
+#[test]
+fn process_without_a_profile_never_finds_anybodys_credentials() {
+    let (_place, path) = data();
+    let mut first = Client::opened(&path, &[]);
+    create(&mut first);
+    let mut second = Client::opened(&path, &[]);
+    let refused = second.refused("send_to_partner", json!({"message": "hello"}));
+    assert_eq!(refused["code"], "credentials_missing");
+    assert!(!path.join("agents").exists());
+}
+
+#[test]
+fn log_at_its_finest_holds_no_token_and_no_message() {
+    let (_place, path) = data();
+    let mut client = Client::opened(&path, &[("MAB_LOG", "trace"), ("MAB_AGENT", "alice")]);
+    let created = create(&mut client);
+    client.did("send_to_partner", json!({"message": "a very private body"}));
+    client.refused(
+        "check_messages",
+        json!({"conversation_id": created["conversation_id"], "session_id": "a", "token": "00ff".repeat(16)}),
+    );
+    client.send_bytes(b"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"x\":\"a very private body\"\n");
+    client.answer();
+    let (_, stderr) = client.end();
+    for secret in [
+        &created["session_a_token"],
+        &created["session_b_token"],
+        &json!("a very private body"),
+        &json!("00ff00ff"),
+    ] {
+        assert!(!stderr.contains(secret.as_str().unwrap()), "{stderr}");
+    }
+}

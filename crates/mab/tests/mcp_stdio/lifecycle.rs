@@ -1,0 +1,133 @@
+//! How the process ends, and what it does with calls under way.
+
+use std::{fs::File, path::Path};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+
+/// Longer than any guard: who waits for it has hung.
+const PATIENT: (&str, &str) = ("MAB_STORE_BUSY_TIMEOUT_MS", "600000");
+
+/// Holds the turn to write, as another process that writes does.
+fn hold_the_store(data_dir: &Path) -> File {
+    let file = File::options().write(true).open(data_dir.join("bridge.db-turn")).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+fn data() -> (tempfile::TempDir, std::path::PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("data");
+    (place, path)
+}
+
+/// A client with one call under way that will not end by itself.
+fn stuck(data_dir: &Path) -> (Client, File, i64) {
+    let mut client = Client::opened(data_dir, &[PATIENT]);
+    client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    let store = hold_the_store(data_dir);
+    let id = client.ask("tools/call", json!({"name": "send_to_partner", "arguments": {"message": "hello"}}));
+    client.ping();
+    (client, store, id)
+}
+
+#[test]
+fn end_of_input_when_idle_ends_the_server() {
+    let (_place, path) = data();
+    for client in [Client::start(&path), Client::opened(&path, &[])] {
+        let (status, stderr) = client.end();
+        assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn end_of_input_with_a_call_under_way_ends_the_server() {
+    let (_place, path) = data();
+    let (client, _store, _) = stuck(&path);
+    assert_eq!(client.end().0.code(), Some(0));
+}
+
+#[test]
+fn end_of_input_right_after_requests_still_answers_them() {
+    let (_place, path) = data();
+    let mut client = Client::opened(&path, &[]);
+    client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    let ids: Vec<i64> = (0..20).map(|_| client.ask("ping", Value::Null)).collect();
+    client.close_input();
+    for id in ids {
+        assert_eq!(client.answer()["id"], id);
+    }
+    assert_eq!(client.end().0.code(), Some(0));
+}
+
+#[test]
+fn signals_end_the_server_in_order_whatever_it_does() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (_place, path) = data();
+        let mut idle = Client::opened(&path, &[]);
+        idle.ping();
+        let (stuck, _store, _) = stuck(&path);
+        for client in [idle, stuck] {
+            client.signal(signal);
+            let (status, stderr) = client.ended();
+            assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{signal:?}");
+        }
+    }
+}
+
+#[test]
+fn signal_before_the_first_request_ends_the_server() {
+    let (_place, path) = data();
+    let mut client = Client::start(&path);
+    client.ping();
+    client.signal(Signal::TERM);
+    assert_eq!(client.ended().0.code(), Some(0));
+}
+
+#[test]
+fn client_that_stops_reading_ends_the_server_quietly() {
+    let (_place, path) = data();
+    let mut client = Client::opened(&path, &[]);
+    client.stop_reading();
+    // The first answer may still go into the pipe while its reader notices; one of the next cannot.
+    let flood = std::iter::repeat_n("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n", 1_000);
+    client.send_bytes(flood.collect::<String>().as_bytes());
+    let (status, stderr) = client.ended();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn id_of_a_call_under_way_when_used_again_is_refused_without_an_id() {
+    let (_place, path) = data();
+    let (mut client, _store, id) = stuck(&path);
+    client.send(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}));
+    let refused = client.answer();
+    assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!(-32_600), &Value::Null), "{refused}");
+}
+
+#[test]
+fn cancelled_call_is_never_answered() {
+    let (_place, path) = data();
+    let (mut client, store, id) = stuck(&path);
+    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}));
+    client.ping();
+    drop(store);
+    // Queued behind what was cancelled: by its answer the cancelled call is over.
+    client.did("update_my_status", json!({"status": "working"}));
+}
+
+#[test]
+fn more_calls_under_way_than_allowed_are_refused_one_by_one() {
+    let (_place, path) = data();
+    let (mut client, _store, _) = stuck(&path);
+    let call = json!({"name": "send_to_partner", "arguments": {"message": "hello"}});
+    // One is under way already.
+    for _ in 0..255 {
+        client.ask("tools/call", call.clone());
+    }
+    let refused = client.request("tools/call", call);
+    assert_eq!(refused["error"]["code"], -32_603, "{refused}");
+    assert_eq!(client.end().0.code(), Some(0));
+}

@@ -1,0 +1,12 @@
+//! The stdio server as clients meet it: a process and its pipes.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod protocol;
+#[cfg(test)]
+mod refusals;
