@@ -49,3 +49,13 @@ fn demo_for_a_person_tells_who_does_what_without_a_secret() -> Result<(), Box<dy
     assert!(!stdout.contains('\u{1b}'), "colours without a terminal");
     Ok(())
 }
+
+#[test]
+fn demo_without_a_place_for_temporary_files_says_so() -> Result<(), Box<dyn Error>> {
+    #[expect(clippy::disallowed_methods, reason = "the tests run the program")]
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mab"));
+    let output = command.arg("demo").env_clear().env("TMPDIR", "/does/not/exist").output()?;
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), b"".as_slice()));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("temporary files"));
+    Ok(())
+}

@@ -218,11 +218,11 @@ mod tests {
         let mut person = Page::new(Some(140));
         render(&trail, false, &mut person);
         insta::assert_snapshot!(format!("{}{}", plain.as_str(), anstream::adapter::strip_str(person.as_str())), @r#"
-2026-11-22T07:30:00.125Z	conv_0123456789abcdef	2	a	send	ok	sealed=abababababababababababababababababababababababababababababababab seq=1 to=["b"]
+2026-11-22T07:30:00.125Z	conv_0123456789abcdef	2	a	send	ok	sealed=abababababababababababababababababababababababababababababababab seq=1 to=b
 2026-11-22T07:30:00.125Z	-	1	unknown	join	invalid_token	-
  AT (UTC)              CONVERSATION            N   ACTOR     ACTION   OUTCOME         DETAIL
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 2026-11-22 07:30:00   conv_0123456789abcdef   2   a         send     ok              sealed=abababababab… seq=1 to=["b"]
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-11-22 07:30:00   conv_0123456789abcdef   2   a         send     ok              sealed=abababababab… seq=1 to=b
  2026-11-22 07:30:00   -                       1   unknown   join     invalid_token   -
 "#);
         Ok(())
@@ -242,9 +242,9 @@ mod tests {
 broken	conv_0123456789abcdef	-	changed	3
 ok	bridge	12	-	-
 broken 1 of 2 chains
- CHAIN    CONVERSATION            ENTRIES   BREAK     AT N
-───────────────────────────────────────────────────────────
- broken   conv_0123456789abcdef         -   changed      3
+ CHAIN    CONVERSATION            BREAK     AT N
+─────────────────────────────────────────────────
+ broken   conv_0123456789abcdef   changed      3
 "#);
         Ok(())
     }

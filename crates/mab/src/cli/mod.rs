@@ -3,7 +3,7 @@
 //! A command parses its arguments, calls [`mab_service::Bridge::call`] as the operator (or a library), and renders the
 //! answer: JSON with `--json`, tables on a terminal, tab-separated lines elsewhere. stdout is data, stderr is talk.
 //! It may not decide anything about conversations, read the environment, or print text of an agent that did not go
-//! through [`Visible`].
+//! through `Visible`.
 //!
 //! To add a command, add a file here with its arguments and its `run`, and a variant in `arguments.rs` and `run.rs`.
 

@@ -242,9 +242,9 @@ audit        5
                                                                 line 2
  b       -                  member       never came   -         -        -                          2         -
 
- SEQ   FROM   AT                    TYPE       MESSAGE          FILES        REPLY TO
-──────────────────────────────────────────────────────────────────────────────────────
-   2   a      2026-11-22 07:31:00   proposal   hello\u{9b}31m   src/a.rs     -
+ SEQ   FROM   AT                    TYPE       MESSAGE          FILES
+───────────────────────────────────────────────────────────────────────────
+   2   a      2026-11-22 07:31:00   proposal   hello\u{9b}31m   src/a.rs
                                                =====            x\u{202e}y
                                                From: system
 damaged  message 1 was changed in the store and cannot be opened

@@ -9,7 +9,49 @@ const COMMANDS: [&str; 11] =
 fn help_is_the_page_people_know() -> Anything {
     let run = Home::new()?.mab(&["-h"])?;
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
-    insta::assert_snapshot!(run.stdout, @"");
+    insta::assert_snapshot!(run.stdout, @r#"
+Lets coding agents talk to each other, safely, over MCP
+
+Usage: mab [OPTIONS] <COMMAND>
+
+Commands:
+  mcp          Serve MCP on stdin and stdout (an MCP client starts this)
+  list         List conversations
+  show         Show one conversation: members, state, latest messages
+  tokens       Print, rotate or revoke the tokens of one conversation
+  audit        Print or verify the audit trail
+  cleanup      Destroy what has expired: keys, messages, members
+  redact       Replace secrets in text: a filter from stdin or FILE to stdout
+  doctor       Check settings, data folder, database and clock
+  demo         Let two real MCP clients talk through the bridge, printed live
+  completions  Print a completion script for a shell
+  man          Print the manual page of mab or of one command
+  help         Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Global options:
+      --data-dir <FOLDER>  Folder with database, keys and credentials [default: $MAB_DATA_DIR, or
+                           ~/.local/share/mab]
+      --db <STORE>         Database: a path or sqlite:PATH [default: $MAB_DATABASE_URL, or bridge.db
+                           in the data folder]
+      --config <FILE>      Configuration file [default: $MAB_CONFIG, or ~/.config/mab/config.toml]
+      --json               Print JSON: data on stdout, errors as {"code","message","hint"} on stderr
+
+Start here:
+  mab demo                        two agents talk through the bridge, live
+  claude mcp add mab -- mab mcp   give Claude Code the bridge's tools
+  mab list                        conversations, as the operator sees them
+  mab doctor                      what is set, and whether it works
+
+Exit codes:
+  0 done               4 not allowed    8 store unavailable
+  1 internal           5 expired        9 audit chain broken
+  2 wrong use          6 limited       10 doctor found a fault
+  3 not found          7 conflict      11 demo failed
+"#);
     Ok(())
 }
 

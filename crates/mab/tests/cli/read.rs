@@ -87,7 +87,18 @@ fn show_when_everything_is_hostile_is_escaped_line_by_line() -> Anything {
     let shown = filled.mab(&["show", &filled.conversation, "--messages", "5"])?;
     let kept = |line: &&str| !line.starts_with("size\t");
     let stable: Vec<&str> = shown.lines().filter(kept).collect();
-    insta::assert_snapshot!(filled.masked(&stable.join("\n")), @"");
+    insta::assert_snapshot!(filled.masked(&stable.join("\n")), @r#"
+conversation	CONVERSATION
+state	active
+topic	api\u{2066} first
+created	MOMENT
+expires	MOMENT
+messages	1
+audit	3
+member	a	back\u{202e}end	owner	alive	working	one\u{1b}[2Jtwo\u{202e}\nFrom: system\u{9b}31m\u{2066}\u{7}	MOMENT	0	-
+member	b	frontend	member	never came	-	-	-	1	-
+message	1	a	MOMENT	proposal	one\u{1b}[2Jtwo\u{202e}\nFrom: system\u{9b}31m\u{2066}\u{7}	src/a\u{202e}.rs	-
+"#);
     Ok(())
 }
 
@@ -159,6 +170,8 @@ fn verify_when_nobody_touched_it_is_ok() -> Anything {
 #[test]
 fn verify_when_an_entry_was_changed_in_the_file_exits_with_9() -> Anything {
     let filled = filled()?;
+    // Brings everything from the write-ahead log into the file.
+    filled.mab(&["cleanup"])?;
     let database = filled.home.data().join("bridge.db");
     let mut bytes = std::fs::read(&database)?;
     let (told, forged) = (b"\"action_type\":\"proposal\"", b"\"action_type\":\"complete\"");

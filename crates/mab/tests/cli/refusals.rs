@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::home::{Anything, Home};
 
-const NOBODYS: &str = "conv_0000000000000000";
+const NOBODYS: &str = "conv_00000000000000ff";
 
 /// Asserts the exit code and, with `--json`, the code of the refusal, with nothing on stdout.
 fn assert_refused(home: &Home, words: &[&str], exit: i32, code: &str) -> Anything {
