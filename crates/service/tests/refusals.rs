@@ -102,7 +102,9 @@ async fn token_when_rotated_or_revoked_says_so_at_once_in_every_process() {
         .operator("tokens", json!({"conversation_id": of_b["conversation_id"], "revoke": "b"}))
         .await
         .unwrap();
-    assert_eq!(fresh.code(&other, "check_messages", of_b).await, Code::Revoked);
+    assert_eq!(fresh.code(&other, "check_messages", of_b.clone()).await, Code::Revoked);
+    let again = json!({"conversation_id": of_b["conversation_id"], "rotate": "b"});
+    assert_eq!(house.operator("tokens", again).await.unwrap_err().code, Code::Revoked);
     assert_eq!(
         a.code(&house.bridge, "send_to_partner", json!({"message": "anybody?"})).await,
         Code::UnknownRecipient
@@ -212,13 +214,12 @@ async fn operations_when_unknown_or_of_the_operator_are_refused() {
     }
     let refused = house.operator("send_to_partner", json!({"message": "x"})).await.unwrap_err();
     assert_eq!(refused.code, Code::UnknownOperation);
-    let nowhere = json!({"conversation_id": "conv_00000000deadbeef"});
-    for operation in ["show", "tokens", "audit", "audit_verify"] {
-        assert_eq!(
-            house.operator(operation, nowhere.clone()).await.unwrap_err().code,
-            Code::NotFound,
-            "{operation}"
-        );
+    // The second is the name the bridge's own row would have.
+    for nowhere in ["conv_00000000deadbeef", "conv_0000000000000000"] {
+        for operation in ["show", "tokens", "audit", "audit_verify"] {
+            let refused = house.operator(operation, json!({ "conversation_id": nowhere })).await.unwrap_err();
+            assert_eq!(refused.code, Code::NotFound, "{operation} {nowhere}");
+        }
     }
 }
 

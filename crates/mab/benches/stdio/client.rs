@@ -14,14 +14,14 @@ use serde_json::Value;
 use crate::{figures::Figures, seat, server};
 
 /// Credentials.
-pub struct Seat {
-    pub conversation: String,
-    pub session: String,
-    pub token: String,
+pub(crate) struct Seat {
+    pub(crate) conversation: String,
+    pub(crate) session: String,
+    pub(crate) token: String,
 }
 
 /// One server process and the pipes to it.
-pub struct Client {
+pub(crate) struct Client {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -31,7 +31,7 @@ pub struct Client {
 
 impl Client {
     /// Starts a server and waits for its answer to `initialize`.
-    pub fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let mut child = server(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -45,7 +45,7 @@ impl Client {
     }
 
     /// Two clients in one conversation.
-    pub fn pair(folder: &Path) -> (Self, Self) {
+    pub(crate) fn pair(folder: &Path) -> (Self, Self) {
         let (mut a, mut b) = (Self::start(folder), Self::start(folder));
         let made = a.call("create_conversation", r#"{"my_role":"backend","partner_role":"frontend"}"#);
         let invitation = seat(&made["result"]["structuredContent"], "b", "session_b_token");
@@ -60,18 +60,18 @@ impl Client {
     }
 
     /// Sends a message and waits for the receipt.
-    pub fn send(&mut self, text: &str) {
+    pub(crate) fn send(&mut self, text: &str) {
         let answer = self.call("send_to_partner", &format!(r#"{{"message":"{text}"}}"#));
         self.last_seq = answer["result"]["structuredContent"]["seq"].as_u64().unwrap();
     }
 
     /// The sequence number of the last message sent.
-    pub fn last_seq(&self) -> u64 {
+    pub(crate) fn last_seq(&self) -> u64 {
         self.last_seq
     }
 
     /// One call; panics when it is refused.
-    pub fn call(&mut self, tool: &str, arguments: &str) -> Value {
+    pub(crate) fn call(&mut self, tool: &str, arguments: &str) -> Value {
         let id = self.next;
         self.next += 1;
         self.write(&request(id, tool, arguments));
@@ -81,7 +81,12 @@ impl Client {
     }
 
     /// `count` calls with at most `window` unanswered.
-    pub fn pipelined(&mut self, count: usize, window: usize, call: impl Fn(usize) -> (&'static str, String) + Send) -> Figures {
+    pub(crate) fn pipelined(
+        &mut self,
+        count: usize,
+        window: usize,
+        call: impl Fn(usize) -> (&'static str, String) + Send,
+    ) -> Figures {
         let (permits, taken) = sync_channel::<Instant>(window);
         let mut input = self.input.take().unwrap();
         let mut figures = Figures::default();
@@ -109,7 +114,7 @@ impl Client {
     }
 
     /// Resident memory of the server.
-    pub fn resident_kb(&self) -> u64 {
+    pub(crate) fn resident_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -135,5 +140,7 @@ impl Drop for Client {
 }
 
 fn request(id: u64, tool: &str, arguments: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#)
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+    )
 }

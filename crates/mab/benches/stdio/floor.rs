@@ -9,7 +9,7 @@ use crate::figures::Figures;
 const SCHEMA: &str = include_str!("../../../store/src/sqlite/schema/0001.sql");
 
 /// Commits of the rows of one send, one after the other, durable.
-pub fn commits(path: &Path, count: i64) -> Figures {
+pub(crate) fn commits(path: &Path, count: i64) -> Figures {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").unwrap();
     connection.execute_batch(SCHEMA).unwrap();
@@ -36,7 +36,10 @@ fn send(connection: &Connection, n: i64) {
     let (key, body) = ((1_i64 << 32) + n, [7_u8; 345]);
     run("BEGIN IMMEDIATE", &[]);
     run("INSERT INTO accepted (subject, kind, n, at) VALUES (1, 0, ?1, ?1)", &[&n]);
-    run("UPDATE conversation SET last_seq = last_seq + 1, size_bytes = size_bytes + 345, audit_n = ?1, audit_head = ?2 WHERE pk = 1", params![n, [9_u8; 32]]);
+    run(
+        "UPDATE conversation SET last_seq = last_seq + 1, size_bytes = size_bytes + 345, audit_n = ?1, audit_head = ?2 WHERE pk = 1",
+        params![n, [9_u8; 32]],
+    );
     run(
         "INSERT INTO message (key, tag, sender, audience, at, action_type, body) VALUES (?1, x'0011223344556677', 0, 2, ?1, 'info', ?2)",
         params![key, body],
@@ -51,7 +54,7 @@ fn send(connection: &Connection, n: i64) {
 }
 
 /// Puts messages that everybody has read into the newest conversation of a bridge's database.
-pub fn store_messages(path: &Path, count: i64) {
+pub(crate) fn store_messages(path: &Path, count: i64) {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE;").unwrap();
     let mut insert = connection

@@ -2,9 +2,16 @@
 //!
 //! The floor is a bare SQLite commit of the rows that one send writes, by one thread, with the same durability.
 //! Read the ratios: absolute times are the disk's and the neighbours' as much as ours.
-#![allow(missing_docs, clippy::allow_attributes, reason = "a program, not a library")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
-#![allow(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "it measures time and starts servers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a program that starts servers, measures time and ends at the first surprise"
+)]
 
 mod client;
 mod figures;
@@ -95,22 +102,22 @@ fn eight_processes(floor: &Figures) {
     row("send_to_partner, 8 processes on one file", &all, Some(floor));
 }
 
+/// Two servers, one with a million stored messages, asked in turns.
 fn empty_checks() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut a, _b) = Client::pair(folder.path());
-    let check = |client: &mut Client| {
-        let mut figures = Figures::default();
-        for _ in 0..3_000 {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut servers = folders.each_ref().map(|folder| Client::pair(folder.path()).0);
+    floor::store_messages(&folders[1].path().join("bridge.db"), 1_000_000);
+    let mut figures = [Figures::default(), Figures::default()];
+    for turn in 0..12 {
+        let server = turn % 2;
+        for _ in 0..500 {
             let started = Instant::now();
-            client.call("check_messages", "{}");
-            figures.push(started.elapsed());
+            servers[server].call("check_messages", "{}");
+            figures[server].push(started.elapsed());
         }
-        figures
-    };
-    let empty = check(&mut a);
+    }
+    let [empty, full] = figures;
     row("check_messages, empty, 0 stored", &empty, None);
-    floor::store_messages(&folder.path().join("bridge.db"), 1_000_000);
-    let full = check(&mut a);
     row("check_messages, empty, 1,000,000 stored", &full, Some(&empty));
 }
 
@@ -127,7 +134,12 @@ fn cold_start() {
     }
     row("cold start to the initialize answer", &figures, None);
     resident_kb.sort_unstable();
-    println!("{:<42} {:>10} kB (median of {})", "resident when idle", resident_kb[resident_kb.len() / 2], resident_kb.len());
+    println!(
+        "{:<42} {:>10} kB (median of {})",
+        "resident when idle",
+        resident_kb[resident_kb.len() / 2],
+        resident_kb.len()
+    );
 }
 
 /// The server under test.
@@ -135,7 +147,8 @@ fn server(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mab"));
     command.arg("mcp").env_clear().env("MAB_DATA_DIR", folder);
     // The windows are looked up as always; they are only wide.
-    for limit in ["SEND_PER_MINUTE", "SEND_PER_HOUR", "SEND_PER_DAY", "READ_PER_MINUTE", "CREATE_PER_MINUTE"] {
+    for limit in ["SEND_PER_MINUTE", "SEND_PER_HOUR", "SEND_PER_DAY", "READ_PER_MINUTE", "CREATE_PER_MINUTE"]
+    {
         command.env(format!("MAB_LIMITS_{limit}"), "1000000000");
     }
     command

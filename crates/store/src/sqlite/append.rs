@@ -99,7 +99,7 @@ impl Tx<'_> {
     fn check_visible(&self, entered: &Entered, reply_to: &MessageId) -> Result<(), Failure> {
         const FIND: &str = "SELECT tag, sender, audience FROM message WHERE key = ?1";
         let found = match key(entered.conversation_pk, reply_to.seq) {
-            Ok(key) => self.row(FIND, [key], |row| {
+            Ok(key) => self.sound_row(FIND, [key], |row| {
                 Ok((row.get::<_, [u8; 8]>(0)?, row.get::<_, u8>(1)?, Audience::from_bits(row.get(2)?)))
             })?,
             Err(_) => None,

@@ -14,7 +14,7 @@ const COLUMNS_OF_ALL: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, 
 
 const COLUMNS_OF_ONE: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash, c.id
      FROM conversation c JOIN audit a ON a.key BETWEEN (c.pk << 32) AND (c.pk << 32) + 4294967295
-     WHERE c.id = ?2 ORDER BY a.key DESC LIMIT ?1";
+     WHERE c.id = ?2 AND c.pk <> 0 ORDER BY a.key DESC LIMIT ?1";
 
 /// The newest entries, newest first.
 pub(super) fn newest(
@@ -35,14 +35,19 @@ pub(super) fn newest(
     }
 }
 
+/// Reads an entry. Bytes that are no text are shown as such: the entry then does not match its hash, and the others
+/// can still be read.
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let text = |column| -> rusqlite::Result<String> {
+        Ok(String::from_utf8_lossy(row.get_ref(column)?.as_bytes()?).into_owned())
+    };
     Ok(Entry {
         n: tx::number(row.get(0)?),
         at: Timestamp::from_millis(row.get(1)?),
-        actor: row.get(2)?,
-        action: row.get(3)?,
-        outcome: row.get(4)?,
-        detail: row.get(5)?,
+        actor: text(2)?,
+        action: text(3)?,
+        outcome: text(4)?,
+        detail: text(5)?,
     })
 }
 
@@ -59,8 +64,7 @@ pub(super) fn verify(
     connection: &Connection,
     only: Option<ConversationId>,
 ) -> rusqlite::Result<Vec<ChainReport>> {
-    const CLAIMS: &str =
-        "SELECT pk, id, audit_n, audit_head FROM conversation WHERE ?1 IS NULL OR id = ?1 ORDER BY pk";
+    const CLAIMS: &str = "SELECT pk, id, audit_n, audit_head FROM conversation WHERE ?1 IS NULL OR (id = ?1 AND pk <> 0) ORDER BY pk";
     let snapshot = connection.unchecked_transaction()?;
     let read = |row: &Row<'_>| {
         let pk: i64 = row.get(0)?;

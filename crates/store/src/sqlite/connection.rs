@@ -5,11 +5,12 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use mab_core::{Clock, Code, Denied, Failure, Fault};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::{
     error::{failure, read_only, wrong_store},
@@ -24,14 +25,27 @@ const OLDEST_SAFE_VERSION: i32 = 3_051_003;
 /// Statements kept prepared per connection; more than the engine has.
 const STATEMENT_CACHE: usize = 96;
 
-/// Opens the writer's connection; creates, checks and migrates the file.
-pub(super) fn open_writer(options: &Options, clock: &dyn Clock) -> Result<Connection, Failure> {
+/// Opens the writer's connection to a file that is ours; creates it, empty, when it does not exist. Until
+/// [`prepare_writer`], nothing is written to it.
+pub(super) fn open_writer(options: &Options) -> Result<Connection, Failure> {
     if rusqlite::version_number() < OLDEST_SAFE_VERSION {
         return Err(wrong_store(format!("SQLite {} can corrupt shared files", rusqlite::version())).into());
     }
     create_private_file(&options.path)?;
-    let mut connection = open(options)?;
+    let connection = open(options)?;
+    if connection.is_readonly(MAIN_DB).map_err(|source| failure("opening the database", source))? {
+        return Err(read_only("the database file cannot be written").into());
+    }
     schema::check_owner(&connection)?;
+    Ok(connection)
+}
+
+/// Makes the writer's connection ready; migrates the file when needed.
+pub(super) fn prepare_writer(
+    connection: &mut Connection,
+    options: &Options,
+    clock: &dyn Clock,
+) -> Result<(), Failure> {
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(|source| failure("switching to write-ahead logging", source))?;
@@ -41,8 +55,7 @@ pub(super) fn open_writer(options: &Options, clock: &dyn Clock) -> Result<Connec
     connection
         .execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;")
         .map_err(|source| failure("setting up the writer", source))?;
-    schema::migrate(&mut connection, options.master_fingerprint, clock.now())?;
-    Ok(connection)
+    schema::migrate(connection, options.master_fingerprint, clock.now())
 }
 
 /// Opens the reader's connection to a file that the writer has prepared.
@@ -72,14 +85,28 @@ fn real_path(path: &Path) -> std::path::PathBuf {
     resolve().unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Creates the file for its owner only; SQLite gives its log the same permissions.
+/// Creates the file for its owner only; SQLite gives its log the same permissions. One that exists is not opened:
+/// closing it again would drop the locks that other connections of this process hold on it (POSIX `fcntl`).
 fn create_private_file(path: &Path) -> Result<(), Failure> {
-    let opened =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    match opened {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => check_file(path),
         Err(source) => Err(file_failure(source)),
     }
+}
+
+/// Refuses what is no file of its own: a folder, or a link that could lead to somebody else's file.
+fn check_file(path: &Path) -> Result<(), Failure> {
+    let kind = fs::symlink_metadata(path).map_err(file_failure)?.file_type();
+    if kind.is_symlink() {
+        return Err(read_only("the database file is a link").into());
+    }
+    if kind.is_dir() {
+        return Err(wrong_store("the database path is a folder").into());
+    }
+    Ok(())
 }
 
 /// What a file error means to the operator.
@@ -91,9 +118,6 @@ pub(super) fn file_failure(source: io::Error) -> Failure {
     }
     if matches!(kind, Kind::NotFound | Kind::NotADirectory) {
         return read_only("the folder of the database does not exist").into();
-    }
-    if kind == Kind::IsADirectory {
-        return wrong_store("the database path is a folder").into();
     }
     if matches!(kind, Kind::StorageFull | Kind::QuotaExceeded) {
         return Denied::new(Code::StorageFull, "the disk is full").hint("free space on it").into();

@@ -87,7 +87,16 @@ impl Tx<'_> {
             let detail = match change {
                 None => Detail::default().name("change", "shown"),
                 Some(TokenChange::Rotate(session)) => {
-                    self.execute_one(ROTATE, [self.member_named(id, session)?.agent_pk])?;
+                    let member = self.member_named(id, session)?;
+                    if member.revoked {
+                        return Err(Denied::new(
+                            Code::Revoked,
+                            format!("{session} was removed from the conversation"),
+                        )
+                        .hint("invite another agent in its place")
+                        .into());
+                    }
+                    self.execute_one(ROTATE, [member.agent_pk])?;
                     Detail::default().name("change", "rotated").sessions("session", [session])
                 }
                 Some(TokenChange::Revoke(session)) => {

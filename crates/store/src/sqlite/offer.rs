@@ -53,29 +53,33 @@ impl Tx<'_> {
     }
 
     fn acknowledge(&self, entered: &Entered, request: &OfferRequest) -> Result<u64, Failure> {
-        const DELETE: &str = "DELETE FROM inbox WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4";
+        // What was never handed out is in no batch, whatever tag is claimed for it.
+        const DELETE: &str = "DELETE FROM inbox
+             WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4 AND offers > 0 RETURNING seq";
         const COUNT: &str = "UPDATE agent SET unread = max(unread - ?2, 0),
              acknowledged_seq = max(coalesce(acknowledged_seq, 0), ?3) WHERE pk = ?1";
         let Some(BatchId { first, last, tag }) = request.ack else { return Ok(0) };
         let (first, last) = (rows::stored(first), rows::stored(last));
-        let gone = self.execute(DELETE, params![entered.agent_pk, first, last, i64::from(tag)])?;
-        if gone == 0 {
+        let values = params![entered.agent_pk, first, last, i64::from(tag)];
+        let gone = self.rows(DELETE, values, |row| row.get::<_, i64>(0))?;
+        let Some(newest) = gone.iter().max() else {
             if request.ack_must_exist {
                 return Err(Denied::new(Code::UnknownBatch, "this batch is not outstanding for you")
                     .hint("it was acknowledged before or handed out again since; call check_messages without ack")
                     .into());
             }
             return Ok(0);
-        }
-        self.execute_one(COUNT, params![entered.agent_pk, rows::stored(gone as u64), last])?;
-        Ok(gone as u64)
+        };
+        let count = gone.len() as u64;
+        self.execute_one(COUNT, params![entered.agent_pk, rows::stored(count), newest])?;
+        Ok(count)
     }
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Offered, Failure> {
         const WAITING: &str = "SELECT seq, offers FROM inbox
              WHERE agent = ?1 AND (leased_until <= ?2 OR holder <> ?3) ORDER BY seq LIMIT ?4";
-        let values =
-            params![entered.agent_pk, self.now().millis(), rows::stored(request.holder), request.limit + 1];
+        let one_more = i64::from(request.limit) + 1;
+        let values = params![entered.agent_pk, self.now().millis(), rows::stored(request.holder), one_more];
         let waiting = self.rows(WAITING, values, |row| {
             Ok(Waiting { seq: rows::count(row.get(0)?), offers: row.get(1)? })
         })?;
@@ -109,12 +113,7 @@ impl Tx<'_> {
             message_columns!(),
             " FROM message m JOIN agent s ON s.conversation = ?2 AND s.ordinal = m.sender WHERE m.key = ?1"
         );
-        let mut statement = self.prepare(FIND)?;
-        match statement.query_row(params![key(conversation_pk, seq)?, conversation_pk], rows::message) {
-            Ok(message) => Ok(Some(message)),
-            Err(error) if rows::is_damage(&error) => Ok(None),
-            Err(source) => Err(super::error::failure("reading a message", source)),
-        }
+        self.sound_row(FIND, params![key(conversation_pk, seq)?, conversation_pk], rows::message)
     }
 
     fn lease(
@@ -127,7 +126,7 @@ impl Tx<'_> {
              WHERE agent = ?1 AND seq = ?2";
         let seqs = || page.messages.iter().map(|message| message.id.seq).chain(page.damaged.iter().copied());
         let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(None) };
-        let tag = request.tag.max(1);
+        let tag = request.tag;
         let until = self.now().plus_seconds(request.lease_s).millis();
         for seq in seqs() {
             let holder = rows::stored(request.holder);

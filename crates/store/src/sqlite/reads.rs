@@ -54,11 +54,8 @@ pub(super) fn history(connection: &Connection, stretch: &Stretch) -> rusqlite::R
     while let Some(row) = found.next()? {
         let seq = tx::number(row.get(0)?);
         (scanned, oldest) = (scanned + 1, Some(seq));
-        if !visible(row, stretch.viewer)? {
-            continue;
-        }
-        match rows::message(row) {
-            Ok(message) => page.messages.push(message),
+        match visible(row, stretch.viewer).and_then(|seen| seen.then(|| rows::message(row)).transpose()) {
+            Ok(message) => page.messages.extend(message),
             Err(error) if rows::is_damage(&error) => page.damaged.push(seq),
             Err(error) => return Err(error),
         }

@@ -19,8 +19,10 @@ pub(super) const VERSION: u32 = 1;
 
 /// Refuses a file of another program or of a newer version, before anything is written to it.
 pub(super) fn check_owner(connection: &Connection) -> Result<(), Failure> {
-    let read = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    // From one snapshot: another process may be creating the file.
     let marks = || -> rusqlite::Result<(i64, i64, i64)> {
+        let snapshot = connection.unchecked_transaction()?;
+        let read = |sql: &str| snapshot.query_row(sql, [], |row| row.get::<_, i64>(0));
         Ok((
             read("PRAGMA application_id")?,
             read("PRAGMA user_version")?,

@@ -37,14 +37,15 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file; creates, checks and migrates it when needed. The write turn is taken meanwhile.
+    /// Opens the file; creates, checks and migrates it when needed. A file that is refused is left as it is.
     ///
     /// # Errors
     /// `wrong_store` when the file belongs to another program, another master key or a newer version; `read_only`,
     /// `storage_full`, `busy`.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        let mut connection = connection::open_writer(&options)?;
         let turns = Turns::open(&options.path)?;
-        let connection = connection::open_writer(&options, clock.as_ref())?;
+        connection::prepare_writer(&mut connection, &options, clock.as_ref())?;
         let reader = Reader::start(connection::open_reader(&options)?)?;
         let desk = Desk { connection, turns, clock: Arc::clone(&clock), durability: options.durability };
         let writer = Writer::start(desk, Duration::from_millis(options.busy_timeout_ms))?;

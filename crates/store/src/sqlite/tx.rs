@@ -81,6 +81,20 @@ impl<'a> Tx<'a> {
         self.prepare(sql)?.query_row(params, read).optional().map_err(|source| failure(sql, source))
     }
 
+    /// Reads at most one row; one that holds what it should not counts as missing.
+    pub(super) fn sound_row<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Failure> {
+        match self.prepare(sql)?.query_row(params, read) {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if rows::is_damage(&error) => Ok(None),
+            Err(source) => Err(failure(sql, source)),
+        }
+    }
+
     /// Reads every row.
     pub(super) fn rows<T>(
         &self,
