@@ -161,7 +161,7 @@ mod tests {
                 let refused = accept(&charge, &mut accepted, now);
                 if let Err(denied) = refused {
                     // Exact: refused one millisecond before the promised second ends, accepted at it.
-                    let wait_ms = denied.retry_after_s.unwrap() as i64 * 1_000;
+                    let wait_ms = denied.retry_after_s.unwrap().cast_signed() * 1_000;
                     let mut copy = accepted.clone();
                     prop_assert!(accept(&charge, &mut copy, now + wait_ms).is_ok());
                     let mut copy = accepted.clone();

@@ -241,10 +241,10 @@ mod tests {
         let other = Wrapper::new(&MasterKey::draw(&random)?)?;
         let (id, elsewhere) = (place(b"").conversation, "conv_ffffffffffffffff".parse().unwrap());
         let key = ConversationKey::draw(&random)?;
-        let wrapped = wrapper.wrap(&random, id, &key)?;
-        assert_eq!(wrapper.unwrap(id, &wrapped)?.0, key.0);
-        assert!(wrapper.unwrap(elsewhere, &wrapped).is_err());
-        assert!(other.unwrap(id, &wrapped).is_err());
+        let stored = wrapper.wrap(&random, id, &key)?;
+        assert_eq!(wrapper.unwrap(id, &stored)?.0, key.0);
+        assert!(wrapper.unwrap(elsewhere, &stored).is_err());
+        assert!(other.unwrap(id, &stored).is_err());
         assert_eq!(format!("{key:?} {wrapper:?}"), "ConversationKey(…) Wrapper(…)");
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! What a command needs to run: the log, the asynchronous runtime, the opened bridge.
 
+mod log;
+
 use std::{future::Future, sync::Arc};
 
 use mab_core::{Failure, Fault};
 use mab_service::{Bridge, Parts};
 use mab_store::sqlite::{Options, SqliteStore};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+pub use log::start_log;
 
 use crate::{
     config::Config,
@@ -47,14 +49,4 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Fault> {
     // A blocking read of a terminal's stdin would otherwise keep the process alive.
     runtime.shutdown_background();
     Ok(output)
-}
-
-/// Starts the log on stderr. Other people's crates are held to warnings: at finer levels the protocol library prints
-/// whole requests, and with them tokens and messages.
-pub fn start_log(level: LevelFilter) {
-    let house = ["mab", "mab_core", "mab_redact", "mab_service", "mab_store"].map(|name| (name, level));
-    let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(house);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    // A second start in one process (a test) keeps the first.
-    let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
 }

@@ -1,7 +1,7 @@
 //! The bridge, opened beside the protocol: a client gets its first answer while the store still opens, and when it
 //! cannot be opened, every call says why.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mab_core::{Code, Denied, Failure, Fault, source::draw};
 use mab_service::{Bridge, Caller, Connection};
@@ -15,6 +15,7 @@ use crate::{config::Config, folder::DataFolder, keystore::Keystore, runtime, sys
 pub(super) struct Door {
     config: Result<Config, Denied>,
     opened: OnceCell<Opened>,
+    logged: Mutex<Option<Denied>>,
 }
 
 /// The bridge and who calls.
@@ -25,18 +26,54 @@ struct Opened {
 
 impl Door {
     pub(super) fn new(config: Result<Config, Denied>) -> Self {
-        Self { config, opened: OnceCell::new() }
+        Self { config, opened: OnceCell::new(), logged: Mutex::default() }
     }
 
     /// Opens the bridge unless it is open. After a refusal the next call tries again: what was wrong may be mended.
     pub(super) async fn open(&self) -> Result<(), Denied> {
-        self.opened.get_or_try_init(|| open(self.config.clone())).await.map(drop)
+        self.opened().await.map(drop)
     }
 
     /// Takes one call to the bridge.
     pub(super) async fn call(&self, operation: &str, arguments: Map<String, Value>) -> Result<Value, Denied> {
-        let opened = self.opened.get_or_try_init(|| open(self.config.clone())).await?;
+        let opened = self.opened().await?;
         opened.bridge.call(&opened.caller, operation, arguments).await
+    }
+
+    async fn opened(&self) -> Result<&Opened, Denied> {
+        let open = || async {
+            let config = self.config.clone()?;
+            tokio::task::spawn_blocking(move || open(&config))
+                .await
+                .unwrap_or_else(|panicked| Err(Fault::from_source("opening the bridge", panicked).into()))
+        };
+        self.opened.get_or_try_init(open).await.map_err(|failure| self.refusal(failure))
+    }
+
+    /// What callers are told. It is logged once, not with every call.
+    fn refusal(&self, failure: Failure) -> Denied {
+        let (denied, source) = match failure {
+            Failure::Denied(denied) => (denied, None),
+            Failure::Fault(fault) => {
+                let denied = Denied::new(Code::Internal, "the bridge could not be opened")
+                    .hint("the server's stderr says why; `mab doctor` examines the data folder");
+                (denied, Some(fault))
+            }
+        };
+        // Whatever is kept here is only compared.
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.as_ref() != Some(&denied) {
+            let error = source.as_ref().map(|fault| fault as &dyn std::error::Error);
+            tracing::error!(
+                code = denied.code.name(),
+                hint = denied.hint,
+                error,
+                "cannot open the bridge: {}",
+                denied.message
+            );
+            *logged = Some(denied.clone());
+        }
+        denied
     }
 }
 
@@ -46,32 +83,7 @@ impl std::fmt::Debug for Opened {
     }
 }
 
-async fn open(config: Result<Config, Denied>) -> Result<Opened, Denied> {
-    let outcome = match config {
-        Ok(config) => tokio::task::spawn_blocking(move || open_now(&config))
-            .await
-            .unwrap_or_else(|panicked| Err(Fault::from_source("opening the bridge", panicked).into())),
-        Err(denied) => Err(denied.into()),
-    };
-    outcome.map_err(|failure| match failure {
-        Failure::Denied(denied) => {
-            tracing::error!(
-                code = denied.code.name(),
-                hint = denied.hint,
-                "cannot open the bridge: {}",
-                denied.message
-            );
-            denied
-        }
-        Failure::Fault(fault) => {
-            tracing::error!(error = &fault as &dyn std::error::Error, "cannot open the bridge");
-            Denied::new(Code::Internal, "the bridge could not be opened")
-                .hint("the server's stderr says why; `mab doctor` examines the data folder")
-        }
-    })
-}
-
-fn open_now(config: &Config) -> Result<Opened, Failure> {
+fn open(config: &Config) -> Result<Opened, Failure> {
     let bridge = runtime::open(config)?;
     let folder = DataFolder::open_or_create(&config.data_dir)?;
     let wallet = Keystore::open(&folder, config.agent.as_deref())?;

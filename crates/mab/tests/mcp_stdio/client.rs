@@ -2,9 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -15,12 +15,20 @@ use serde_json::{Value, json};
 /// Far beyond anything a healthy server takes: a test that meets it has failed.
 const GUARD: Duration = Duration::from_mins(1);
 
+/// A place for a data folder, removed with the first value, and the folder's path.
+pub(crate) fn data() -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("data");
+    (place, path)
+}
+
 /// A server process and the client's ends of its pipes.
 pub(crate) struct Client {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
     stderr: Option<JoinHandle<String>>,
+    hear: Sender<()>,
     next_id: i64,
 }
 
@@ -32,6 +40,13 @@ impl Client {
 
     /// Starts a server with environment variables of its own.
     pub(crate) fn start_with(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let client = Self::start_unheard(data_dir, environment);
+        client.hear.send(()).unwrap();
+        client
+    }
+
+    /// Starts a server whose stderr is not read before it ends.
+    fn start_unheard(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the server under test is a process")]
         let mut command = Command::new(env!("CARGO_BIN_EXE_mab"));
         command.args(["mcp", "--data-dir"]).arg(data_dir);
@@ -49,17 +64,26 @@ impl Client {
                 }
             }
         });
+        let (hear, heard) = channel();
         let stderr = thread::spawn(move || {
+            heard.recv().unwrap();
             let mut text = String::new();
             errors.read_to_string(&mut text).unwrap();
             text
         });
-        Self { child, input, lines, stderr: Some(stderr), next_id: 1_000 }
+        Self { child, input, lines, stderr: Some(stderr), hear, next_id: 1_000 }
     }
 
     /// Starts a server and opens the connection the way of 2025-06-18.
     pub(crate) fn opened(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         let mut client = Self::start_with(data_dir, environment);
+        client.initialize("2025-06-18");
+        client
+    }
+
+    /// The same, with a stderr that is not read before the server ends.
+    pub(crate) fn opened_unheard(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut client = Self::start_unheard(data_dir, environment);
         client.initialize("2025-06-18");
         client
     }
@@ -166,6 +190,8 @@ impl Client {
     /// Waits for the server to end by itself; stdin stays open meanwhile.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let stderr = self.stderr.take().unwrap();
+        // Heard already, unless nobody was to listen until now.
+        let _ = self.hear.send(());
         let (sender, ended) = channel();
         // stderr ends when the process does.
         thread::spawn(move || sender.send(stderr.join().unwrap()));

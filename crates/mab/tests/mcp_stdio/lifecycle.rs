@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, data};
 
 /// Longer than any guard: who waits for it has hung.
 const PATIENT: (&str, &str) = ("MAB_STORE_BUSY_TIMEOUT_MS", "600000");
@@ -17,12 +17,6 @@ fn hold_the_store(data_dir: &Path) -> File {
     file
 }
 
-fn data() -> (tempfile::TempDir, std::path::PathBuf) {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("data");
-    (place, path)
-}
-
 /// A client with one call under way that will not end by itself.
 fn stuck(data_dir: &Path) -> (Client, File, i64) {
     let mut client = Client::opened(data_dir, &[PATIENT]);
@@ -31,6 +25,19 @@ fn stuck(data_dir: &Path) -> (Client, File, i64) {
     let id = client.ask("tools/call", json!({"name": "send_to_partner", "arguments": {"message": "hello"}}));
     client.ping();
     (client, store, id)
+}
+
+#[test]
+fn servers_that_start_at_once_on_a_new_folder_all_work() {
+    let (_place, path) = data();
+    let mut clients: Vec<Client> = (0..8).map(|_| Client::start(&path)).collect();
+    for client in &mut clients {
+        client.initialize("2025-06-18");
+        client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    }
+    for client in clients {
+        assert_eq!(client.end().1, "");
+    }
 }
 
 #[test]
@@ -130,4 +137,18 @@ fn more_calls_under_way_than_allowed_are_refused_one_by_one() {
     let refused = client.request("tools/call", call);
     assert_eq!(refused["error"]["code"], -32_603, "{refused}");
     assert_eq!(client.end().0.code(), Some(0));
+}
+
+#[test]
+fn log_that_nobody_reads_stops_nothing() {
+    let (_place, path) = data();
+    let mut client = Client::opened_unheard(&path, &[("MAB_LOG", "debug")]);
+    // Each broken notification logs a line, and a pipe holds 64 KiB.
+    for _ in 0..2_000 {
+        client.send(&json!({"jsonrpc": "1.0", "method": "notifications/broken"}));
+    }
+    client.ping();
+    let (status, stderr) = client.end();
+    assert_eq!(status.code(), Some(0));
+    assert!((10_000..=80_000).contains(&stderr.len()), "{} bytes", stderr.len());
 }

@@ -2,13 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-
-fn data() -> (tempfile::TempDir, std::path::PathBuf) {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("data");
-    (place, path)
-}
+use crate::client::{Client, data};
 
 fn modern(params: Value) -> Value {
     let mut params = params;

@@ -23,12 +23,13 @@ fn folder_that_others_may_write_is_refused_until_it_is_mended() {
     chmod(place.path(), 0o777);
     let mut client = Client::opened(place.path(), &[]);
     let refused = refusal(&mut client);
+    assert_eq!(refusal(&mut client), refused);
     assert_eq!(refused["code"], "read_only");
     assert_eq!(refused["hint"], format!("chmod go-w {}", place.path().display()));
     chmod(place.path(), 0o700);
     client.did("list_conversations", json!({}));
     let (_, stderr) = client.end();
-    assert!(stderr.contains("cannot open the bridge"), "{stderr}");
+    assert_eq!(stderr.matches("cannot open the bridge").count(), 1, "{stderr}");
 }
 
 #[test]

@@ -67,7 +67,8 @@ impl Op for CreateConversation {
         let new = sealed(bridge, id, &arguments)?;
         let [a, b] = [SessionId::from_ordinal(0), SessionId::from_ordinal(1)];
         let tokens = [bridge.tokens.issue(id, &a, 0)?, bridge.tokens.issue(id, &b, 0)?];
-        let stamp = bridge.stamp(call.permit, Kind::Create, Detail::default());
+        let detail = Detail::default().number("expires_in_minutes", u64::from(minutes));
+        let stamp = bridge.stamp(call.permit, Kind::Create, detail);
         bridge.store.create(stamp, NewConversation { expires_at, ..new }).await?;
         let [token_a, token_b] = tokens;
         let answer = Answer {

@@ -34,11 +34,9 @@ impl Tx<'_> {
             for (agent, ordinal) in new.agents.iter().zip(0..MEMBERS_MAX) {
                 self.insert_agent(pk, ordinal, agent)?;
             }
-            let minutes = new.expires_at.millis_since(self.now()) / 60_000;
-            let detail = Detail::default()
-                .conversation("conversation", &new.id)
-                .sessions("members", new.agents.iter().map(|agent| &agent.session))
-                .number("expires_in_minutes", minutes);
+            let members = new.agents.iter().map(|agent| &agent.session);
+            let detail =
+                stamp.detail().clone().conversation("conversation", &new.id).sessions("members", members);
             self.done(pk, stamp, detail)
         })
     }

@@ -41,6 +41,12 @@ pub(super) fn check_owner(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether there is nothing to migrate.
+pub(super) fn is_current(connection: &Connection) -> Result<bool, Failure> {
+    let found = version(connection).map_err(|source| failure("reading the database's version", source))?;
+    Ok(found == VERSION)
+}
+
 /// Brings the file to [`VERSION`], in one transaction; safe when several processes start at once.
 pub(super) fn migrate(
     connection: &mut Connection,

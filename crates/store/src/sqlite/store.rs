@@ -22,6 +22,7 @@ use super::{
     purge,
     reader::Reader,
     reads::{self, Stretch},
+    schema,
     turn::Turns,
     tx::Tx,
     writer::{Desk, NeedsDisk, Writer},
@@ -45,10 +46,14 @@ impl SqliteStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let mut connection = connection::open_writer(&options)?;
         let turns = Turns::open(&options.path)?;
+        let patience = Duration::from_millis(options.busy_timeout_ms);
+        // SQLite does not wait for another process that sets up the same file.
+        let turn = if schema::is_current(&connection)? { None } else { Some(turns.take_within(patience)?) };
         connection::prepare_writer(&mut connection, &options, clock.as_ref())?;
+        drop(turn);
         let reader = Reader::start(connection::open_reader(&options)?)?;
         let desk = Desk { connection, turns, clock: Arc::clone(&clock), durability: options.durability };
-        let writer = Writer::start(desk, Duration::from_millis(options.busy_timeout_ms))?;
+        let writer = Writer::start(desk, patience)?;
         Ok(Self { writer, reader, clock, options })
     }
 
