@@ -1,5 +1,6 @@
 //! Agents talk: what each operation does when all is well.
 
+#[cfg(test)]
 mod kit;
 
 use kit::{Agent, House, texts};
@@ -37,6 +38,7 @@ async fn original_prompt_when_replayed_with_explicit_tokens_works() {
     assert_eq!(status["partners"][0]["alive"], true);
 }
 
+#[cfg(test)]
 fn with(made: &Value, session: &str, token: &str, mut more: Value) -> Value {
     more["conversation_id"] = made["conversation_id"].clone();
     more["session_id"] = json!(session);
@@ -140,6 +142,7 @@ async fn check_when_repeated_acknowledges_on_the_same_connection_and_repeats_on_
     );
 }
 
+#[cfg(test)]
 async fn token_of(house: &House, answer: &Value, session: &str) -> Value {
     let id = house.operator("list", json!({})).await.unwrap()["conversations"][0]["conversation_id"].clone();
     assert!(answer["messages"].is_array());

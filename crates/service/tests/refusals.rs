@@ -1,5 +1,6 @@
 //! What is refused, with which code, and that nothing changes.
 
+#[cfg(test)]
 mod kit;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use mab_core::{Code, Denied};
 use serde_json::{Value, json};
 
 /// Credentials of `a` and of `b`, both joined.
+#[cfg(test)]
 async fn tokens(house: &House) -> (Value, Value) {
     let id =
         house.operator("list", json!({"all": true})).await.unwrap()["conversations"][0]["conversation_id"]
@@ -21,6 +23,7 @@ async fn tokens(house: &House) -> (Value, Value) {
     (of(0), of(1))
 }
 
+#[cfg(test)]
 async fn audit_rows(house: &House) -> Vec<Value> {
     house.operator("audit", json!({"limit": 1000})).await.unwrap()["entries"].as_array().unwrap().clone()
 }

@@ -2,8 +2,9 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    missing_docs,
     clippy::allow_attributes,
-    reason = "each test file uses its part of the kit"
+    reason = "each test file uses its part"
 )]
 
 use std::{
