@@ -14,6 +14,7 @@ mod outbox;
 mod parse;
 mod scan;
 mod server;
+mod stdio;
 mod tools;
 mod transport;
 

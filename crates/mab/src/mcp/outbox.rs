@@ -19,7 +19,8 @@ use super::lifecycle::Lifecycle;
 #[derive(Debug, Clone)]
 pub(super) struct Outbox {
     gathered: Arc<Mutex<Vec<u8>>>,
-    unwritten: watch::Sender<usize>,
+    /// Bytes that are not written yet; none once the client is gone.
+    unwritten: watch::Sender<Option<usize>>,
 }
 
 impl Outbox {
@@ -28,13 +29,16 @@ impl Outbox {
         writer: W,
         lifecycle: Arc<Lifecycle>,
     ) -> (Self, impl Future<Output = ()> + use<W>) {
-        let outbox = Self { gathered: Arc::default(), unwritten: watch::Sender::new(0) };
+        let outbox = Self { gathered: Arc::default(), unwritten: watch::Sender::new(Some(0)) };
         let emptying = outbox.clone().empty_into(writer, lifecycle);
         (outbox, emptying)
     }
 
-    /// Puts a message in, and one line end.
+    /// Puts a message in, and one line end. Nothing is kept for a client that is gone.
     pub(super) fn put(&self, message: &impl Serialize) {
+        if self.unwritten.borrow().is_none() {
+            return;
+        }
         let mut gathered = self.gathered();
         let before = gathered.len();
         if let Err(error) = serde_json::to_writer(&mut *gathered, message) {
@@ -45,35 +49,44 @@ impl Outbox {
         gathered.push(b'\n');
         let added = gathered.len() - before;
         drop(gathered);
-        self.unwritten.send_modify(|bytes| *bytes += added);
+        self.change(|bytes| bytes + added);
     }
 
     /// Waits until at most `bytes` are unwritten.
     pub(super) async fn at_most(&self, bytes: usize) {
         // The sender lives as long as this: waiting cannot fail.
-        let _ = self.unwritten.subscribe().wait_for(|unwritten| *unwritten <= bytes).await;
+        let _ = self
+            .unwritten
+            .subscribe()
+            .wait_for(|unwritten| unwritten.is_none_or(|unwritten| unwritten <= bytes))
+            .await;
     }
 
     /// Whether more than `bytes` are unwritten.
     pub(super) fn holds_more_than(&self, bytes: usize) -> bool {
-        *self.unwritten.borrow() > bytes
+        self.unwritten.borrow().is_some_and(|unwritten| unwritten > bytes)
     }
 
     async fn empty_into<W: AsyncWrite + Unpin>(self, mut writer: W, lifecycle: Arc<Lifecycle>) {
         let mut unwritten = self.unwritten.subscribe();
         let mut writing = Vec::new();
-        while unwritten.wait_for(|bytes| *bytes > 0).await.is_ok() {
+        while unwritten.wait_for(|bytes| *bytes != Some(0)).await.is_ok() {
             std::mem::swap(&mut *self.gathered(), &mut writing);
             if let Err(error) = write(&mut writer, &writing).await {
                 // The client has closed its end: nobody is left to tell.
                 tracing::debug!(%error, "cannot write to stdout");
+                self.unwritten.send_replace(None);
                 return lifecycle.client_gone();
             }
             let written = writing.len();
             writing.clear();
             writing.shrink_to(KEPT_BYTES);
-            self.unwritten.send_modify(|bytes| *bytes = bytes.saturating_sub(written));
+            self.change(|bytes| bytes.saturating_sub(written));
         }
+    }
+
+    fn change(&self, change: impl FnOnce(usize) -> usize) {
+        self.unwritten.send_modify(|bytes| *bytes = bytes.map(change));
     }
 
     fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
@@ -123,6 +136,8 @@ mod tests {
         let (outbox, emptying) = Outbox::new(server, lifecycle.clone());
         outbox.put(&"hello");
         emptying.await;
+        outbox.put(&"anybody there?");
+        outbox.at_most(0).await;
         lifecycle.client_went().await;
     }
 }

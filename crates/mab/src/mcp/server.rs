@@ -6,7 +6,6 @@ use mab_core::{Denied, Fault};
 use rmcp::{
     ServiceExt,
     service::{QuitReason, ServerInitializeError},
-    transport::io::stdio_pipes,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,7 +13,9 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use super::{door::Door, handler::Handler, lifecycle::Lifecycle, outbox::Outbox, transport::Lines};
+use super::{
+    door::Door, handler::Handler, lifecycle::Lifecycle, outbox::Outbox, stdio::Stdio, transport::Lines,
+};
 use crate::{config::Config, runtime};
 
 /// Serves one client over stdin and stdout until it goes away or the process is told to end (SIGTERM, SIGINT).
@@ -40,8 +41,9 @@ fn run(config: Result<Config, Denied>, log: LevelFilter) -> Result<(), Fault> {
     log_panics();
     runtime::block_on(async {
         let signals = Signals::listen()?;
-        let (reader, writer) = stdio_pipes();
+        let Stdio { reader, writer, found } = Stdio::of_process();
         converse(Arc::new(Door::new(config)), reader, writer, signals.any()).await;
+        drop(found);
         Ok(())
     })?
 }

@@ -2,8 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
     time::Duration,
@@ -25,7 +26,7 @@ pub(crate) fn data() -> (tempfile::TempDir, PathBuf) {
 /// A server process and the client's ends of its pipes.
 pub(crate) struct Client {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<Box<dyn Write>>,
     lines: Receiver<String>,
     stderr: Option<JoinHandle<String>>,
     hear: Sender<()>,
@@ -45,15 +46,37 @@ impl Client {
         client
     }
 
+    /// Starts a server the way of clients that make socket pairs (Node, Bun).
+    pub(crate) fn start_on_sockets(data_dir: &Path) -> Self {
+        let (our_input, input) = UnixStream::pair().unwrap();
+        let (our_output, output) = UnixStream::pair().unwrap();
+        let mut command = Self::command(data_dir, &[]);
+        command.stdin(OwnedFd::from(input)).stdout(OwnedFd::from(output));
+        let child = command.spawn().unwrap();
+        // Lets go of the server's ends.
+        drop(command);
+        let client = Self::of(child, Box::new(our_input), our_output);
+        client.hear.send(()).unwrap();
+        client
+    }
+
     /// Starts a server whose stderr is not read before it ends.
     fn start_unheard(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Self::command(data_dir, environment).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self::of(child, Box::new(input), output)
+    }
+
+    fn command(data_dir: &Path, environment: &[(&str, &str)]) -> Command {
         #[expect(clippy::disallowed_methods, reason = "the server under test is a process")]
         let mut command = Command::new(env!("CARGO_BIN_EXE_mab"));
         command.args(["mcp", "--data-dir"]).arg(data_dir);
         command.env_clear().env("HOME", "/nowhere").envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (input, output) = (child.stdin.take(), child.stdout.take().unwrap());
+        command
+    }
+
+    fn of(mut child: Child, input: Box<dyn Write>, output: impl Read + Send + 'static) -> Self {
         let mut errors = child.stderr.take().unwrap();
         let (sender, lines) = channel();
         thread::spawn(move || {
@@ -71,7 +94,7 @@ impl Client {
             errors.read_to_string(&mut text).unwrap();
             text
         });
-        Self { child, input, lines, stderr: Some(stderr), hear, next_id: 1_000 }
+        Self { child, input: Some(input), lines, stderr: Some(stderr), hear, next_id: 1_000 }
     }
 
     /// Starts a server and opens the connection the way of 2025-06-18.

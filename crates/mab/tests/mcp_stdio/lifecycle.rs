@@ -1,6 +1,6 @@
 //! How the process ends, and what it does with calls under way.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, process::ExitStatus};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -99,8 +99,9 @@ fn client_that_stops_reading_ends_the_server_quietly() {
     let mut client = Client::opened(&path, &[]);
     client.stop_reading();
     // The first answer may still go into the pipe while its reader notices; one of the next cannot.
-    let flood = std::iter::repeat_n("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n", 1_000);
-    client.send_bytes(flood.collect::<String>().as_bytes());
+    client.send_bytes(
+        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n".repeat(1_000).as_bytes(),
+    );
     let (status, stderr) = client.ended();
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
 }
@@ -112,6 +113,27 @@ fn id_of_a_call_under_way_when_used_again_is_refused_without_an_id() {
     client.send(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}));
     let refused = client.answer();
     assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!(-32_600), &Value::Null), "{refused}");
+}
+
+#[test]
+fn server_on_sockets_works_and_ends_like_one_on_pipes() {
+    let (_place, path) = data();
+    let start = || {
+        let mut client = Client::start_on_sockets(&path);
+        client.initialize("2025-06-18");
+        client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+        client
+    };
+    assert_eq!(start().end(), (ExitStatus::default(), String::new()));
+    let told = start();
+    told.signal(Signal::TERM);
+    assert_eq!(told.ended(), (ExitStatus::default(), String::new()));
+    let mut unread = start();
+    unread.stop_reading();
+    unread.send_bytes(
+        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n".repeat(1_000).as_bytes(),
+    );
+    assert_eq!(unread.ended(), (ExitStatus::default(), String::new()));
 }
 
 #[test]
