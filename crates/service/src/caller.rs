@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use mab_core::{BatchId, ConversationId, Fault, SessionId, Timestamp, token::Token};
@@ -60,7 +63,7 @@ impl Wallet for MemoryWallet {
 
 /// One connection of one client: what it remembers between calls.
 pub struct Connection {
-    holder: u64,
+    holder: AtomicU64,
     wallet: Box<dyn Wallet>,
     offered: Mutex<HashMap<(ConversationId, SessionId), BatchId>>,
     wrong_guesses: Mutex<VecDeque<Timestamp>>,
@@ -68,14 +71,19 @@ pub struct Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("holder", &self.holder).finish_non_exhaustive()
+        f.debug_struct("Connection").field("holder", &self.holder()).finish_non_exhaustive()
     }
 }
 
 impl Connection {
     /// A new connection. `holder` is a random number that tells it from every other one.
     pub fn new(holder: u64, wallet: Box<dyn Wallet>) -> Self {
-        Self { holder, wallet, offered: Mutex::default(), wrong_guesses: Mutex::default() }
+        Self {
+            holder: AtomicU64::new(holder),
+            wallet,
+            offered: Mutex::default(),
+            wrong_guesses: Mutex::default(),
+        }
     }
 
     /// What it remembers.
@@ -92,7 +100,15 @@ impl Connection {
 
     pub(crate) fn holder(&self) -> u64 {
         // The store keeps signed 64-bit integers, and 0 means nobody.
-        (self.holder >> 1).max(1)
+        (self.holder.load(Ordering::Relaxed) >> 1).max(1)
+    }
+
+    /// Says that the client will not see an answer it asked for: what was offered to it counts as not received, and
+    /// its next check gets it again.
+    pub fn answer_lost(&self) {
+        // To the store it is another holder from now on, so that its old leases do not hold the messages back.
+        self.holder.fetch_add(2, Ordering::Relaxed);
+        lock(&self.offered).clear();
     }
 
     /// Takes the batch last offered to this agent on this connection: its next check acknowledges it.

@@ -40,6 +40,13 @@ impl Door {
         opened.bridge.call(&opened.caller, operation, arguments).await
     }
 
+    /// Says that the client will not see an answer it asked for.
+    pub(super) fn answer_lost(&self) {
+        if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {
+            connection.answer_lost();
+        }
+    }
+
     async fn opened(&self) -> Result<&Opened, Denied> {
         let open = || async {
             let config = self.config.clone()?;

@@ -11,10 +11,10 @@ use mab_core::{Code, Denied};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, DiscoverResult, Implementation, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, DiscoverResult,
+        Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext},
 };
 use serde_json::Value;
 
@@ -68,13 +68,21 @@ impl ServerHandler for Handler {
             let name: String = request.name.chars().take(NAME_MAX_CHARS).collect();
             return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
         };
-        let call = self.door.call(operation.name, request.arguments.unwrap_or_default());
-        tokio::select! {
-            biased;
-            outcome = contained(call) => Ok(answer(outcome).into()),
-            // Nobody hears the answer to a cancelled call, so a waiting check must not take messages for it.
-            () = context.ct.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
+        // A cancelled call is carried through all the same: half of one would be worse, a new token nobody keeps.
+        let outcome = contained(self.door.call(operation.name, request.arguments.unwrap_or_default())).await;
+        if context.ct.is_cancelled() {
+            self.door.answer_lost();
         }
+        Ok(answer(outcome).into())
+    }
+
+    /// The client may have given up just as the answer went out: it then has not seen what was offered.
+    async fn on_cancelled(
+        &self,
+        _notification: CancelledNotificationParam,
+        _context: NotificationContext<RoleServer>,
+    ) {
+        self.door.answer_lost();
     }
 }
 
