@@ -5,7 +5,6 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -88,8 +87,6 @@ fn real_path(path: &Path) -> std::path::PathBuf {
 /// Creates the file for its owner only; SQLite gives its log the same permissions. One that exists is not opened:
 /// closing it again would drop the locks that other connections of this process hold on it (POSIX `fcntl`).
 fn create_private_file(path: &Path) -> Result<(), Failure> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => check_file(path),

@@ -3,7 +3,7 @@
 use mab_core::{
     Failure,
     agent::MEMBERS_MAX,
-    audit::{self, Detail},
+    audit,
     entity::{NewAgent, NewConversation},
     policy::Stamp,
     seal::Sealed,

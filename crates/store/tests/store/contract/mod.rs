@@ -1,0 +1,122 @@
+//! What every engine must do. Each function is one behaviour; `contract!` makes a test of each for an engine.
+
+pub(crate) mod append;
+pub(crate) mod audit;
+pub(crate) mod create;
+pub(crate) mod damage;
+pub(crate) mod history;
+pub(crate) mod limits;
+pub(crate) mod members;
+pub(crate) mod offer;
+pub(crate) mod purge;
+
+/// Tests an engine: `contract!(expression that makes an engine with nothing in it)`.
+macro_rules! contract {
+    ($engine:expr) => {
+        $crate::contract::contract! { $engine =>
+            create {
+                conversation_when_opened_is_found_whole
+                conversation_when_its_name_is_taken_changes_nothing
+                conversations_are_listed_newest_first_and_only_the_active_when_asked
+                create_when_its_window_is_full_is_refused_for_the_whole_folder
+                member_when_unknown_is_none
+            }
+            members {
+                join_raises_the_epoch_and_voids_the_stamp_taken_before
+                revoked_agent_is_refused_gets_nothing_and_holds_nothing
+                rotated_token_voids_the_stamp_taken_before
+                token_of_a_removed_agent_when_rotated_is_refused
+                tokens_of_nobody_are_not_found
+                conversation_when_it_ends_between_authentication_and_commit_is_expired
+                permission_when_it_changes_in_between_is_forbidden
+                invited_agent_reads_from_then_on
+                invite_when_the_handle_is_taken_is_a_conflict
+                invite_of_the_33rd_member_is_refused
+                status_replaces_status_and_note
+            }
+            append {
+                message_without_to_reaches_everyone_else_in_join_order
+                message_with_to_reaches_those_in_join_order
+                message_to_a_stranger_or_to_nobody_is_refused
+                reply_to_what_one_sent_or_received_is_kept
+                reply_to_what_one_cannot_see_is_refused
+                numbers_are_gapless_per_conversation_also_after_refusals
+                order_is_that_of_numbers_when_the_clock_steps_back
+                inbox_when_full_refuses_and_changes_nothing
+                conversation_when_its_bytes_are_full_refuses_and_changes_nothing
+                concurrent_sends_are_all_stored_once
+                message_when_stored_is_there_after_reopening
+            }
+            offer {
+                messages_come_oldest_first_and_whole
+                limit_and_more_page_through_the_inbox
+                max_bytes_ends_a_page_but_the_first_always_fits
+                batch_when_acknowledged_never_comes_again
+                batch_that_is_not_outstanding_is_refused_and_changes_nothing
+                batch_that_need_not_exist_is_ignored
+                batch_of_another_agent_is_refused
+                batch_with_a_stretched_end_acknowledges_no_more_than_was_offered
+                batch_never_offered_is_refused
+                batch_when_its_lease_runs_out_comes_again
+                batch_when_another_connection_asks_comes_again
+                batch_when_handed_out_again_is_void_in_its_first_form
+                peek_changes_nothing
+                answer_when_lost_is_given_again_after_reopening
+                empty_inbox_leaves_no_entry
+            }
+            history {
+                private_messages_are_seen_by_sender_recipients_and_operator_only
+                paging_covers_everything_once_and_ends
+                reading_leaves_the_inbox_alone
+            }
+            limits {
+                ten_in_any_minute_are_exact_at_the_border
+                window_holds_across_reopening
+                window_holds_across_two_stores
+                longest_of_several_windows_decides
+                refused_calls_spend_nothing
+                other_agents_and_conversations_have_windows_of_their_own
+                reads_have_a_window_of_their_own
+                wrong_tokens_spend_no_agents_budget
+                clock_when_it_steps_back_frees_nothing
+                clock_when_it_jumps_ahead_and_back_holds_nobody_up
+                limit_of_zero_is_off
+                refusals_past_their_window_are_counted_and_told
+                kept_times_are_bounded
+            }
+            audit {
+                every_change_and_refusal_is_recorded_and_the_chains_hold
+                change_of_any_column_is_found
+                entry_when_deleted_swapped_truncated_or_added_is_found
+                chain_of_the_bridge_is_verified_too
+                entry_that_is_not_text_is_found_and_hides_nothing_else
+                entries_are_listed_newest_first
+            }
+            purge {
+                ended_conversation_keeps_nothing_but_its_chain
+                active_conversations_are_spared
+                purge_when_repeated_does_nothing
+                purged_conversation_is_expired_to_its_agents
+            }
+            damage {
+                message_that_is_gone_is_reported_and_skipped
+                message_with_unreadable_columns_is_reported_and_skipped
+                body_that_is_garbage_is_handed_out_as_it_is
+                reply_to_a_damaged_message_is_refused
+                quarter_of_a_million_unread_messages_are_paged
+            }
+        }
+    };
+    ($engine:expr => $($area:ident { $($behaviour:ident)+ })+) => {
+        $(mod $area {
+            use super::*;
+            $(
+                #[test]
+                fn $behaviour() {
+                    $crate::kit::run($engine, $crate::contract::$area::$behaviour);
+                }
+            )+
+        })+
+    };
+}
+pub(crate) use contract;

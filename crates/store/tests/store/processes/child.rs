@@ -1,0 +1,207 @@
+//! A child process: this test binary once more, doing one [`Task`] that it reads from its standard input.
+//!
+//! ```text
+//! parent → child   one line: the task; further lines: whatever the task waits for
+//! child → parent   lines with "@ " in them; everything else is the test harness's own
+//! ```
+
+use std::{
+    ffi::OsStr,
+    io::{self, BufRead, BufReader, Lines, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Instant,
+};
+
+use mab_core::{Code, Failure, policy::Action};
+use mab_store::sqlite::SqliteStore;
+
+use crate::{
+    kit::{Kit, MockClock, run_seeded},
+    sqlite::{SqliteEngine, connect, options},
+};
+
+/// What a child does, as a line of words.
+pub(super) enum Task {
+    /// Sends messages as this member until it is killed or has sent so many, once it is told to go.
+    Send { session: char, count: u32 },
+    /// Opens the store and says how that went.
+    Open,
+    /// Opens the file as another program would, reads and closes it.
+    Look,
+    /// Sends until the disk is full, makes room, and goes on.
+    Fill,
+}
+
+/// A child at work.
+pub(super) struct Running {
+    process: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// Starts a child.
+    pub(super) fn start(task: &Task, path: &Path) -> Self {
+        Self::start_under(&[] as &[&str], task, path).unwrap()
+    }
+
+    /// Starts a child through another program, such as one that takes privileges away.
+    pub(super) fn start_under(wrapper: &[impl AsRef<OsStr>], task: &Task, path: &Path) -> io::Result<Self> {
+        let this = std::env::current_exe()?;
+        let arguments = ["--exact", "processes::child::child", "--ignored", "--nocapture"].map(OsStr::new);
+        let words: Vec<&OsStr> =
+            wrapper.iter().map(AsRef::as_ref).chain([this.as_os_str()]).chain(arguments).collect();
+        #[expect(clippy::disallowed_methods, reason = "what several processes do needs several processes")]
+        let mut command = Command::new(words[0]);
+        let mut process = command
+            .args(&words[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let input = process.stdin.take().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut running = Self { process, input, output };
+        let task = match task {
+            Task::Send { session, count } => format!("send {session} {count}"),
+            Task::Open => "open".to_owned(),
+            Task::Look => "look".to_owned(),
+            Task::Fill => "fill".to_owned(),
+        };
+        running.tell(&format!("{task} {}", path.display()));
+        Ok(running)
+    }
+
+    /// Lets senders begin, all at once.
+    pub(super) fn go(senders: &mut [Self]) {
+        for sender in &mut *senders {
+            assert_eq!(sender.hear().as_deref(), Some("ready"));
+        }
+        for sender in senders {
+            sender.tell("go");
+        }
+    }
+
+    /// Says one line to the child. A child that is gone hears nothing; its silence shows that.
+    fn tell(&mut self, line: &str) {
+        let _ = writeln!(self.input, "{line}");
+    }
+
+    /// The next line the child says; `None` once it has ended.
+    pub(super) fn hear(&mut self) -> Option<String> {
+        self.output.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("@ ")?.1.to_owned()))
+    }
+
+    /// Kills the child as `kill -9` does; returns what it had still said.
+    pub(super) fn kill(mut self) -> Vec<String> {
+        self.process.kill().unwrap();
+        let rest = std::iter::from_fn(|| self.hear()).collect();
+        self.process.wait().unwrap();
+        rest
+    }
+
+    /// Waits for the end of the child; returns what it had still said.
+    pub(super) fn finish(mut self) -> Vec<String> {
+        let rest = std::iter::from_fn(|| self.hear()).collect();
+        let status = self.process.wait().unwrap();
+        let errors = io::read_to_string(self.process.stderr.take().unwrap()).unwrap();
+        assert!(status.success(), "{errors}");
+        rest
+    }
+
+    /// Whether the child ends well; what it said is lost.
+    pub(super) fn succeeds(mut self) -> bool {
+        while self.hear().is_some() {}
+        self.process.wait().unwrap().success()
+    }
+}
+
+fn say(line: &str) {
+    let mut output = io::stdout().lock();
+    writeln!(output, "@ {line}").and_then(|()| output.flush()).unwrap();
+}
+
+fn hear() -> String {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
+#[ignore = "runs as a child of the tests beside it; alone, it is told nothing and does nothing"]
+fn child() {
+    let line = hear();
+    let words: Vec<&str> = line.split(' ').collect();
+    match words.as_slice() {
+        ["send", session, count, path] => send(session, count.parse().unwrap(), Path::new(path)),
+        ["open", path] => open(Path::new(path)),
+        ["look", path] => look(Path::new(path)),
+        ["fill", path] => fill(Path::new(path)),
+        _ => assert_eq!(line, "", "no such task"),
+    }
+}
+
+/// Says `sent SEQ TAG WAIT` for each message: its number and tag, and how long it took, in microseconds.
+fn send(session: &str, count: u32, path: &Path) {
+    let seed = u64::from(std::process::id());
+    run_seeded(seed, SqliteEngine::at(path), async |kit: &Kit| {
+        let room = kit.newest_room().await;
+        say("ready");
+        assert_eq!(hear(), "go");
+        for n in 0..count {
+            let stamp = kit.stamp(&room, session, Action::Send).await;
+            let message = kit.message(&room, &format!("{session}{n} ").repeat(500));
+            #[expect(clippy::disallowed_methods, reason = "measures; nothing depends on it")]
+            let start = Instant::now();
+            let id = kit.store.append(stamp, message).await.unwrap().id;
+            say(&format!("sent {} {} {}", id.seq, hex(id.tag), start.elapsed().as_micros()));
+        }
+    });
+}
+
+fn hex(bytes: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// Says `opened`, or the code and message of the refusal.
+fn open(path: &Path) {
+    match SqliteStore::open(options(path), MockClock::starting()) {
+        Ok(_) => say("opened"),
+        Err(Failure::Denied(denied)) => say(&denied.to_string()),
+        Err(Failure::Fault(fault)) => say(&format!("fault: {fault:?}")),
+    }
+}
+
+fn look(path: &Path) {
+    let messages: i64 =
+        connect(path).query_row("SELECT count(*) FROM message", [], |row| row.get(0)).unwrap();
+    say(&format!("saw {messages}"));
+}
+
+/// Says `full`, and `on` when it went on after a ballast file beside the database was removed.
+fn fill(path: &Path) {
+    let ballast: PathBuf = path.with_file_name("ballast");
+    std::fs::write(&ballast, vec![0; 400_000]).unwrap();
+    run_seeded(1, SqliteEngine::at(path), async |kit: &Kit| {
+        let room = kit.room(2).await;
+        let send = async || {
+            let stamp = kit.stamp(&room, "a", Action::Send).await;
+            kit.store.append(stamp, kit.message(&room, &"word ".repeat(8_000))).await
+        };
+        let mut stored = 0;
+        let full = loop {
+            match send().await {
+                Ok(message) => stored = message.id.seq,
+                Err(Failure::Denied(denied)) => break denied,
+                Err(Failure::Fault(fault)) => panic!("after {stored} messages: {fault:?}"),
+            }
+        };
+        assert_eq!(full.code, Code::StorageFull, "{full}");
+        assert_eq!(kit.state(&room).await.messages, stored, "nothing was changed");
+        say("full");
+        std::fs::remove_file(&ballast).unwrap();
+        assert_eq!(send().await.unwrap().id.seq, stored + 1);
+        say("on");
+    });
+}

@@ -1,0 +1,6 @@
+//! What only several processes show: fairness, death, and what the system refuses.
+
+mod child;
+mod death;
+mod machine;
+mod many;

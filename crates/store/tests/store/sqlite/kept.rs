@@ -1,0 +1,136 @@
+//! Databases of every schema there ever was: each must still open, verify and go on.
+//!
+//! After a change of the schema, run `make_the_database_to_keep`, give the file its number, add it to
+//! [`KEPT`], and never make the older ones anew: they are what users have.
+
+use std::{fs, path::PathBuf};
+
+use mab_core::{
+    Code,
+    agent::{ActionType, Permission, Status},
+    entity::{ConversationState, NewMessage, OfferRequest},
+    policy::Action,
+};
+use tempfile::TempDir;
+
+use super::{SqliteEngine, connect};
+use crate::kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger};
+
+/// The schemas that were kept.
+const KEPT: [u32; 1] = [1];
+
+/// Ten changes in any hour.
+const TEN: &[(u32, u32)] = &[(10, 3_600)];
+
+fn kept(schema: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema-{schema}.db"))
+}
+
+/// One conversation that is over and purged, one in the middle of its life, with something in every column.
+async fn live(kit: &Kit) {
+    let over = kit.room(2).await;
+    kit.send(&over, "a", "over").await;
+    kit.clock.pass_s(LIFE_S);
+    kit.store.purge(operator(Action::Cleanup)).await.unwrap();
+    kit.store.refuse(stranger(None, Code::InvalidToken)).await.unwrap();
+
+    let room = kit.room(2).await;
+    kit.store.join(kit.stamp(&room, "b", Action::Join).await).await.unwrap();
+    let agent = kit.new_agent(&room, "reviewer", Permission::Observer);
+    kit.store.invite(kit.stamp(&room, "a", Action::Invite).await, agent).await.unwrap();
+    let first = kit.send(&room, "a", "first").await.id;
+    let batch = kit.check(&room, "b", request()).await.batch;
+    kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
+    let reply = NewMessage {
+        files: Some(kit.seal(&room, ("message", "files"), b"", "src/main.rs")),
+        action_type: ActionType::Proposal,
+        reply_to: Some(first),
+        ..kit.message_to(&room, "second", &["a"])
+    };
+    kit.store.append(kit.charged(&room, "b", Action::Send, TEN).await, reply).await.unwrap();
+    for _ in 0..8 {
+        let note = kit.seal(&room, ("agent", "note"), b"b", "a note");
+        let stamp = kit.charged(&room, "b", Action::UpdateStatus, TEN).await;
+        kit.store.set_status(stamp, Status::Waiting, Some(note)).await.unwrap();
+    }
+    kit.send(&room, "a", "third").await;
+    kit.check(&room, "b", request()).await;
+    for _ in 0..32 {
+        let stamp = kit.stamp(&room, "a", Action::Send).await;
+        let refused = kit.store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await;
+        assert_eq!(code(refused), Code::UnknownRecipient);
+    }
+}
+
+#[test]
+#[ignore = "makes the file that is kept; run it by hand, once per schema"]
+fn make_the_database_to_keep() {
+    let home = SqliteEngine::fresh();
+    let path = home.path();
+    run(SqliteEngine::at(&path), live);
+    let file = connect(&path);
+    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let schema: u32 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    fs::copy(&path, kept(schema)).unwrap();
+}
+
+#[test]
+fn kept_databases_still_open_verify_and_go_on() {
+    for schema in KEPT {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("bridge.db");
+        fs::copy(kept(schema), &path).unwrap();
+        run_seeded(2, SqliteEngine::at(&path), go_on);
+    }
+}
+
+async fn go_on(kit: &Kit) {
+    kit.clock.pass_s(LIFE_S);
+    kit.assert_sound().await;
+    let room = kit.newest_room().await;
+    let state = kit.state(&room).await;
+    assert_state(&state);
+    let reports = kit.store.verify(None).await.unwrap();
+    assert_eq!(
+        reports.iter().map(|report| report.result.clone()).collect::<Vec<_>>(),
+        [Ok(1), Ok(3), Ok(state.audit_entries)]
+    );
+    let page = kit.store.history(state.pk, None, None, 9).await.unwrap();
+    assert_eq!(room.texts(&page.messages), ["third", "second", "first"]);
+    assert_eq!(
+        (page.messages[1].action_type, page.messages[1].reply_to),
+        (ActionType::Proposal, Some(page.messages[2].id))
+    );
+
+    // The lease of the kept batch still runs, the windows are still full, the counted refusals are still told.
+    assert!(kit.check(&room, "b", request()).await.messages.is_empty());
+    let again = kit.check(&room, "b", OfferRequest { holder: 2, ..request() }).await;
+    assert_eq!((seqs(&again.messages), again.messages[0].redelivered), (vec![3], true));
+    assert!(kit.newest_entry(&room).await.entry.detail.contains(r#""unrecorded_refusals":2"#));
+    let full = kit.charged(&room, "b", Action::Send, TEN).await;
+    let full = refused(kit.store.append(full, kit.message(&room, "too much")).await);
+    assert_eq!((full.code, full.retry_after_s), (Code::RateLimited, Some(3_600)));
+    let sent = kit.send(&room, "a", "fourth").await;
+    assert_eq!((sent.id.seq, sent.recipients), (4, sessions(&["b", "reviewer"])));
+}
+
+fn assert_state(state: &ConversationState) {
+    let members: Vec<_> = state
+        .agents
+        .iter()
+        .map(|agent| {
+            (agent.session.as_str(), agent.permission, agent.epoch, agent.unread, agent.last_acknowledged_seq)
+        })
+        .collect();
+    assert_eq!(
+        members,
+        [
+            ("a", Permission::Owner, 0, 1, None),
+            ("b", Permission::Member, 1, 1, Some(1)),
+            ("reviewer", Permission::Observer, 0, 2, None),
+        ]
+    );
+    let b = &state.agents[1];
+    assert!(b.status == Some(Status::Waiting) && b.note.is_some() && b.joined_at.is_some());
+    assert!(state.topic.is_some() && state.purged_at.is_none() && state.messages == 3);
+}

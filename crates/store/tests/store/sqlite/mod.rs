@@ -1,0 +1,12 @@
+//! What is SQLite's own: the file, its neighbours, its locks, and what remains in it.
+
+mod atomicity;
+mod contention;
+mod engine;
+mod kept;
+mod opening;
+mod traces;
+
+pub(crate) use engine::{SqliteEngine, connect, options};
+
+crate::contract::contract!(SqliteEngine::fresh());
