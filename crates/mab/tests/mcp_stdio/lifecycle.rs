@@ -99,9 +99,7 @@ fn client_that_stops_reading_ends_the_server_quietly() {
     let mut client = Client::opened(&path, &[]);
     client.stop_reading();
     // The first answer may still go into the pipe while its reader notices; one of the next cannot.
-    client.send_bytes(
-        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n".repeat(1_000).as_bytes(),
-    );
+    client.send_bytes(more_than_pipes_hold().as_bytes());
     let (status, stderr) = client.ended();
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
 }
@@ -130,9 +128,7 @@ fn server_on_sockets_works_and_ends_like_one_on_pipes() {
     assert_eq!(told.ended(), (ExitStatus::default(), String::new()));
     let mut unread = start();
     unread.stop_reading();
-    unread.send_bytes(
-        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\n".repeat(1_000).as_bytes(),
-    );
+    unread.send_bytes(more_than_pipes_hold().as_bytes());
     assert_eq!(unread.ended(), (ExitStatus::default(), String::new()));
 }
 
@@ -173,4 +169,12 @@ fn log_that_nobody_reads_stops_nothing() {
     let (status, stderr) = client.end();
     assert_eq!(status.code(), Some(0));
     assert!((10_000..=80_000).contains(&stderr.len()), "{} bytes", stderr.len());
+}
+
+/// Requests whose answers fill any pipe or socket: whoever writes them meets the closed end.
+#[cfg(test)]
+fn more_than_pipes_hold() -> String {
+    (0..1_000)
+        .map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string() + "\n")
+        .collect()
 }
