@@ -1,7 +1,7 @@
 //! Storing a message: one row, and one inbox row per recipient.
 
 use mab_core::{
-    Code, Denied, Failure, Fault, MessageId, SessionId,
+    Code, Denied, Failure, MessageId, SessionId,
     agent::Audience,
     entity::{Appended, NewMessage},
     policy::Stamp,
@@ -10,6 +10,7 @@ use mab_core::{
 use rusqlite::params;
 
 use super::{
+    ledger::Ledger,
     rows,
     tx::{Entered, Tx, key},
 };
@@ -32,7 +33,7 @@ impl Tx<'_> {
             if let Some(reply_to) = &new.reply_to {
                 self.check_visible(entered, reply_to)?;
             }
-            let id = MessageId { seq: self.next_seq(entered, new)?, tag: new.tag };
+            let id = MessageId { seq: next_seq(&mut entered.ledger, new)?, tag: new.tag };
             let audience =
                 recipients.iter().fold(Audience::default(), |set, recipient| set.with(recipient.ordinal));
             let reply_to = new.reply_to.map(|id| id.to_string());
@@ -119,20 +120,6 @@ impl Tx<'_> {
         }
     }
 
-    fn next_seq(&self, entered: &Entered, new: &NewMessage) -> Result<u64, Failure> {
-        const GROW: &str = "UPDATE conversation SET last_seq = last_seq + 1, size_bytes = size_bytes + ?2
-             WHERE pk = ?1 AND size_bytes + ?2 <= ?3 RETURNING last_seq";
-        let bytes = new.body.as_bytes().len() + new.files.as_ref().map_or(0, |files| files.as_bytes().len());
-        let bytes = i64::try_from(bytes).map_err(|_| Fault::new("measuring a message"))?;
-        let most = rows::stored(new.quotas.bytes_per_conversation);
-        let grown =
-            self.row(GROW, params![entered.conversation_pk, bytes, most], |row| row.get::<_, i64>(0))?;
-        grown.map(rows::count).ok_or_else(|| {
-            let message = format!("the conversation holds its {most} bytes of messages");
-            Denied::new(Code::QuotaExceeded, message).hint("open another conversation").into()
-        })
-    }
-
     fn put_in_inbox(&self, agent_pk: i64, seq: u64) -> Result<(), Failure> {
         self.execute_one(
             "INSERT INTO inbox (agent, seq) VALUES (?1, ?2)",
@@ -140,4 +127,17 @@ impl Tx<'_> {
         )?;
         self.execute_one("UPDATE agent SET unread = unread + 1 WHERE pk = ?1", [agent_pk])
     }
+}
+
+/// Takes the next number and the room for the message.
+fn next_seq(ledger: &mut Ledger, new: &NewMessage) -> Result<u64, Denied> {
+    let files = new.files.as_ref().map_or(0, |files| files.as_bytes().len());
+    let (bytes, most) = ((new.body.as_bytes().len() + files) as u64, new.quotas.bytes_per_conversation);
+    if ledger.size_bytes.saturating_add(bytes) > most {
+        let message = format!("the conversation holds its {most} bytes of messages");
+        return Err(Denied::new(Code::QuotaExceeded, message).hint("open another conversation"));
+    }
+    ledger.size_bytes += bytes;
+    ledger.last_seq += 1;
+    Ok(ledger.last_seq)
 }

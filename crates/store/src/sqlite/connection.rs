@@ -9,7 +9,7 @@ use std::{
 };
 
 use mab_core::{Clock, Code, Denied, Failure, Fault};
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 
 use super::{
     error::{failure, read_only, wrong_store},
@@ -73,6 +73,8 @@ fn open(options: &Options) -> Result<Connection, Failure> {
         let connection = Connection::open_with_flags(real_path(&options.path), flags)?;
         connection.busy_timeout(Duration::from_millis(options.busy_timeout_ms))?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        // Without it the planner looks at bound values, and parses most statements again for every new value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     };
     open().map_err(|source| failure("opening the database", source))

@@ -8,6 +8,7 @@ mod audit;
 mod connection;
 mod create;
 mod error;
+mod ledger;
 mod members;
 mod offer;
 mod options;

@@ -6,17 +6,34 @@ use mab_core::{
 };
 use rusqlite::{Row, types::Type};
 
-use super::tx;
+use super::{ledger::ledger_columns, tx};
 
-/// Columns that [`member`] reads.
-pub(super) const MEMBER_BY_PK: &str = "SELECT c.id, c.pk, a.pk, a.session, a.ordinal, a.permission, a.epoch,
-     a.revoked_at IS NOT NULL, c.expires_at, c.wrapped_key
-     FROM agent a JOIN conversation c ON c.pk = a.conversation WHERE a.pk = ?1";
+/// Columns that [`member`] reads, of `agent a` and `conversation c`.
+macro_rules! member_columns {
+    () => {
+        "c.id, c.pk, a.pk, a.session, a.ordinal, a.permission, a.epoch, a.revoked_at IS NOT NULL, c.expires_at,
+         c.wrapped_key"
+    };
+}
 
-/// As [`MEMBER_BY_PK`], by names.
-pub(super) const MEMBER_BY_NAME: &str = "SELECT c.id, c.pk, a.pk, a.session, a.ordinal, a.permission, a.epoch,
-     a.revoked_at IS NOT NULL, c.expires_at, c.wrapped_key
-     FROM conversation c JOIN agent a ON a.conversation = c.pk WHERE c.id = ?1 AND a.session = ?2 AND c.pk <> 0";
+/// How many they are.
+pub(super) const MEMBER_COLUMNS: usize = 10;
+
+/// An agent by its row, with the counts of its conversation.
+pub(super) const MEMBER_BY_PK: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    ", ",
+    ledger_columns!(),
+    " FROM agent a JOIN conversation c ON c.pk = a.conversation WHERE a.pk = ?1"
+);
+
+/// An agent by names.
+pub(super) const MEMBER_BY_NAME: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    " FROM conversation c JOIN agent a ON a.conversation = c.pk WHERE c.id = ?1 AND a.session = ?2 AND c.pk <> 0"
+);
 
 /// Reads what authentication needs.
 pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {

@@ -2,14 +2,18 @@
 
 use mab_core::{
     Code, Failure, Fault, Timestamp,
-    audit::{Actor, Detail, Entry, Hash, Outcome},
-    entity::{Member, Refusal},
+    audit::{Detail, Outcome},
+    entity::Refusal,
     limit::{Charge, Kind},
-    policy::{Action, Stamp},
+    policy::Stamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
-use super::{error::failure, rows};
+use super::{
+    error::failure,
+    ledger::{Deed, Ledger},
+    rows,
+};
 
 /// The bridge's own row in `conversation`.
 pub(super) const BRIDGE: i64 = 0;
@@ -112,12 +116,12 @@ impl<'a> Tx<'a> {
     pub(super) fn change<T>(
         &self,
         stamp: &Stamp,
-        effect: impl FnOnce(&Entered) -> Result<(T, Detail), Failure>,
+        effect: impl FnOnce(&mut Entered) -> Result<(T, Detail), Failure>,
     ) -> Result<T, Failure> {
         self.guarded(stamp, || {
-            let entered = self.enter(stamp)?;
-            let (result, detail) = effect(&entered)?;
-            self.done(entered.conversation_pk, stamp, detail)?;
+            let mut entered = self.enter(stamp)?;
+            let (result, detail) = effect(&mut entered)?;
+            self.done(entered.ledger, stamp, detail)?;
             Ok(result)
         })
     }
@@ -157,21 +161,25 @@ impl<'a> Tx<'a> {
     pub(super) fn enter(&self, stamp: &Stamp) -> Result<Entered, Failure> {
         let Some(seat) = stamp.seat() else {
             self.charge(BRIDGE, stamp.charge())?;
-            return Ok(Entered { conversation_pk: BRIDGE, agent_pk: 0, ordinal: 0 });
+            return Ok(Entered {
+                conversation_pk: BRIDGE,
+                agent_pk: 0,
+                ordinal: 0,
+                ledger: self.ledger(BRIDGE)?,
+            });
         };
-        let member =
-            self.member_by_pk(seat.agent_pk)?.ok_or(Fault::new("an authenticated agent has no row"))?;
+        let found = self.row(rows::MEMBER_BY_PK, [seat.agent_pk], |row| {
+            Ok((rows::member(row)?, Ledger::read(row, rows::MEMBER_COLUMNS)?))
+        })?;
+        let (member, ledger) = found.ok_or(Fault::new("an authenticated agent has no row"))?;
         stamp.principal().still_holds(&member, self.now)?;
         self.charge(member.agent_pk, stamp.charge())?;
         Ok(Entered {
             conversation_pk: member.conversation_pk,
             agent_pk: member.agent_pk,
             ordinal: member.ordinal,
+            ledger,
         })
-    }
-
-    fn member_by_pk(&self, agent_pk: i64) -> Result<Option<Member>, Failure> {
-        self.row(rows::MEMBER_BY_PK, [agent_pk], rows::member)
     }
 
     /// Accepts one more under `subject`, or refuses with `rate_limited`.
@@ -195,7 +203,10 @@ impl<'a> Tx<'a> {
             }
         })?;
         self.execute_one(INSERT, params![subject, kind, n + 1, now.millis()])?;
-        self.execute(FORGET, params![subject, kind, (n + 1).saturating_sub(rows::stored(charge.keep()))])?;
+        let surplus = (n + 1).saturating_sub(rows::stored(charge.keep()));
+        if surplus > 0 {
+            self.execute(FORGET, params![subject, kind, surplus])?;
+        }
         if n % 32 == 0 {
             self.forget_expired(subject, charge, now)?;
         }
@@ -212,44 +223,6 @@ impl<'a> Tx<'a> {
         self.execute(FORGET, params![subject, charge.kind.stored(), horizon]).map(|_| ())
     }
 
-    /// Records a stamped change that was carried out.
-    pub(super) fn done(&self, conversation_pk: i64, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
-        let actor = stamp.principal().actor();
-        self.record(conversation_pk, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })
-    }
-
-    /// Appends an entry to a conversation's chain.
-    fn record(&self, conversation_pk: i64, deed: Deed) -> Result<(), Failure> {
-        const HEAD: &str = "SELECT audit_n, audit_head, unrecorded FROM conversation WHERE pk = ?1";
-        const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        const MOVE: &str =
-            "UPDATE conversation SET audit_n = ?2, audit_head = ?3, unrecorded = 0 WHERE pk = ?1";
-        let head = self.row(HEAD, [conversation_pk], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Hash>(1)?, row.get::<_, i64>(2)?))
-        })?;
-        let (n, previous, unrecorded) = head.ok_or(Fault::new("a conversation has no row"))?;
-        let detail = match rows::count(unrecorded) {
-            0 => deed.detail,
-            refusals => deed.detail.number("unrecorded_refusals", refusals),
-        };
-        let entry = Entry {
-            n: rows::count(n) + 1,
-            at: self.now,
-            actor: deed.actor.as_str().to_owned(),
-            action: deed.action.as_str().to_owned(),
-            outcome: deed.outcome.as_str().to_owned(),
-            detail: detail.to_text(),
-        };
-        let hash = entry.hash(&previous);
-        let row_key = key(conversation_pk, entry.n)?;
-        self.execute_one(
-            INSERT,
-            params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
-        )?;
-        self.execute_one(MOVE, params![conversation_pk, n + 1, hash])
-    }
-
     /// Records a refusal; past its window it is only counted, so that a flood cannot fill the chain.
     pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<(), Failure> {
         const COUNT: &str = "UPDATE conversation SET unrecorded = unrecorded + 1 WHERE pk = ?1";
@@ -259,20 +232,13 @@ impl<'a> Tx<'a> {
             Ok(()) => {
                 let (actor, action, outcome) =
                     (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
-                self.record(conversation_pk, Deed { actor, action, outcome, detail: Detail::default() })
+                let deed = Deed { actor, action, outcome, detail: Detail::default() };
+                self.record(self.ledger(conversation_pk)?, deed)
             }
             Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]),
             Err(fault) => Err(fault),
         }
     }
-}
-
-/// What an audit entry says, before its place in the chain is known.
-struct Deed {
-    actor: Actor,
-    action: Action,
-    outcome: Outcome,
-    detail: Detail,
 }
 
 /// Whom a stamped change turned out to be of.
@@ -283,4 +249,6 @@ pub(super) struct Entered {
     pub(super) agent_pk: i64,
     /// The agent's join ordinal.
     pub(super) ordinal: u8,
+    /// What the conversation's row counts.
+    pub(super) ledger: Ledger,
 }

@@ -1,0 +1,108 @@
+//! The running counts of a conversation's row: its newest message, its size, and the head of its audit chain.
+//!
+//! A transaction reads them once, changes them in memory, and writes them back once, with the audit entry.
+
+use mab_core::{
+    Failure, Fault,
+    audit::{Actor, Detail, Entry, Hash, Outcome},
+    policy::{Action, Stamp},
+};
+use rusqlite::{Row, params};
+
+use super::{
+    rows,
+    tx::{Tx, key},
+};
+
+/// What a conversation's row counts, as this transaction has changed it so far.
+pub(super) struct Ledger {
+    conversation_pk: i64,
+    /// Its newest message.
+    pub(super) last_seq: u64,
+    /// Sealed bytes of its messages.
+    pub(super) size_bytes: u64,
+    unrecorded: u64,
+    audit_n: u64,
+    audit_head: Hash,
+}
+
+/// What an audit entry says, before its place in the chain is known.
+pub(super) struct Deed {
+    /// Who.
+    pub(super) actor: Actor,
+    /// What.
+    pub(super) action: Action,
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// The facts.
+    pub(super) detail: Detail,
+}
+
+/// The columns that [`Ledger::read`] reads, of `conversation c`.
+macro_rules! ledger_columns {
+    () => {
+        "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head"
+    };
+}
+pub(super) use ledger_columns;
+
+impl Ledger {
+    /// Reads the counts from the columns that start at `first`.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        let count = |column| row.get(first + column).map(rows::count);
+        Ok(Self {
+            conversation_pk: row.get(first)?,
+            last_seq: count(1)?,
+            size_bytes: count(2)?,
+            unrecorded: count(3)?,
+            audit_n: count(4)?,
+            audit_head: row.get(first + 5)?,
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// Reads a conversation's counts.
+    pub(super) fn ledger(&self, conversation_pk: i64) -> Result<Ledger, Failure> {
+        const FIND: &str = concat!("SELECT ", ledger_columns!(), " FROM conversation c WHERE c.pk = ?1");
+        let ledger = self.row(FIND, [conversation_pk], |row| Ledger::read(row, 0))?;
+        ledger.ok_or(Fault::new("a conversation has no row").into())
+    }
+
+    /// Records a stamped change that was carried out.
+    pub(super) fn done(&self, ledger: Ledger, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
+        let actor = stamp.principal().actor();
+        self.record(ledger, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })
+    }
+
+    /// Appends an entry to the conversation's chain and writes its counts back.
+    pub(super) fn record(&self, ledger: Ledger, deed: Deed) -> Result<(), Failure> {
+        const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        const UPDATE: &str =
+            "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
+             unrecorded = 0 WHERE pk = ?1";
+        // Taken apart: what was written back cannot be used again.
+        let Ledger { conversation_pk, last_seq, size_bytes, unrecorded, audit_n, audit_head } = ledger;
+        let detail = match unrecorded {
+            0 => deed.detail,
+            refusals => deed.detail.number("unrecorded_refusals", refusals),
+        };
+        let entry = Entry {
+            n: audit_n + 1,
+            at: self.now(),
+            actor: deed.actor.as_str().to_owned(),
+            action: deed.action.as_str().to_owned(),
+            outcome: deed.outcome.as_str().to_owned(),
+            detail: detail.to_text(),
+        };
+        let hash = entry.hash(&audit_head);
+        let row_key = key(conversation_pk, entry.n)?;
+        self.execute_one(
+            INSERT,
+            params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
+        )?;
+        let [last_seq, size_bytes, audit_n] = [last_seq, size_bytes, entry.n].map(rows::stored);
+        self.execute_one(UPDATE, params![conversation_pk, last_seq, size_bytes, audit_n, hash])
+    }
+}
