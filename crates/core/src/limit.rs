@@ -74,25 +74,28 @@ impl Charge {
         self.windows.iter().map(|window| u64::from(window.length_s)).max().unwrap_or(0)
     }
 
-    /// Decides whether one more fits at `now`. `nth_newest(n)` is the time of the n-th newest accept (1 = newest),
-    /// or `None` when there are fewer.
+    /// Decides whether one more fits at `now`, and returns when it then counts as accepted: never before `latest`,
+    /// the newest accept, even when the clock was set back. `nth_newest(n)` is the time of the n-th newest accept
+    /// (1 = newest), or `None` when there are fewer.
     ///
     /// # Errors
     /// `rate_limited` with the seconds after which one more fits every window, or whatever `nth_newest` fails with.
     pub fn decide<E: From<Denied>>(
         &self,
         now: Timestamp,
+        latest: Option<Timestamp>,
         mut nth_newest: impl FnMut(u32) -> Result<Option<Timestamp>, E>,
-    ) -> Result<(), E> {
+    ) -> Result<Timestamp, E> {
+        let at = latest.map_or(now, |latest| latest.max(now));
         let mut fullest: Option<(Timestamp, Window)> = None;
         for window in self.windows.iter().filter(|window| window.limit > 0) {
             let Some(accepted) = nth_newest(window.limit)? else { continue };
             let free_at = accepted.plus_seconds(u64::from(window.length_s));
-            if free_at > now && fullest.is_none_or(|(latest, _)| free_at > latest) {
+            if free_at > at && fullest.is_none_or(|(latest, _)| free_at > latest) {
                 fullest = Some((free_at, *window));
             }
         }
-        let Some((free_at, window)) = fullest else { return Ok(()) };
+        let Some((free_at, window)) = fullest else { return Ok(at) };
         let retry_after_s = free_at.seconds_since_rounded_up(now);
         let message =
             format!("{} {} in any {} are allowed", window.limit, self.kind.noun(), span(window.length_s));
@@ -124,12 +127,23 @@ mod tests {
     }
 
     fn accept(charge: &Charge, accepted: &mut Vec<Timestamp>, at_ms: i64) -> Result<(), Denied> {
-        let now = Timestamp::from_millis(at_ms).max(accepted.last().copied().unwrap_or_default());
-        charge.decide(now, |nth| {
+        let (now, latest) = (Timestamp::from_millis(at_ms), accepted.last().copied());
+        let at = charge.decide(now, latest, |nth| {
             Ok::<_, Denied>(accepted.len().checked_sub(nth as usize).map(|index| accepted[index]))
         })?;
-        accepted.push(now);
+        accepted.push(at);
         Ok(())
+    }
+
+    #[test]
+    fn wait_when_the_clock_was_set_back_lasts_until_it_has_caught_up() {
+        let (charge, mut accepted) = (charge(&[(2, 60)]), Vec::new());
+        assert_eq!(accept(&charge, &mut accepted, 100_000), Ok(()));
+        assert_eq!(accept(&charge, &mut accepted, 40_000), Ok(()));
+        assert_eq!(accepted, [100_000, 100_000].map(Timestamp::from_millis));
+        assert_eq!(accept(&charge, &mut accepted, 40_000).unwrap_err().retry_after_s, Some(120));
+        assert_eq!(accept(&charge, &mut accepted, 159_999).unwrap_err().retry_after_s, Some(1));
+        assert_eq!(accept(&charge, &mut accepted, 160_000), Ok(()));
     }
 
     #[test]

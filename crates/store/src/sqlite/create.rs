@@ -37,7 +37,7 @@ impl Tx<'_> {
             let members = new.agents.iter().map(|agent| &agent.session);
             let detail =
                 stamp.detail().clone().conversation("conversation", &new.id).sessions("members", members);
-            self.done(self.ledger(pk)?, stamp, detail)
+            self.done(&self.ledger(pk)?, stamp, detail)
         })
     }
 

@@ -70,39 +70,37 @@ impl Tx<'_> {
     }
 
     /// Records a stamped change that was carried out.
-    pub(super) fn done(&self, ledger: Ledger, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
+    pub(super) fn done(&self, ledger: &Ledger, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
         let actor = stamp.principal().actor();
         self.record(ledger, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })
     }
 
     /// Appends an entry to the conversation's chain and writes its counts back.
-    pub(super) fn record(&self, ledger: Ledger, deed: Deed) -> Result<(), Failure> {
+    pub(super) fn record(&self, ledger: &Ledger, deed: Deed) -> Result<(), Failure> {
         const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         const UPDATE: &str =
             "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
              unrecorded = 0 WHERE pk = ?1";
-        // Taken apart: what was written back cannot be used again.
-        let Ledger { conversation_pk, last_seq, size_bytes, unrecorded, audit_n, audit_head } = ledger;
-        let detail = match unrecorded {
+        let detail = match ledger.unrecorded {
             0 => deed.detail,
             refusals => deed.detail.number("unrecorded_refusals", refusals),
         };
         let entry = Entry {
-            n: audit_n + 1,
+            n: ledger.audit_n + 1,
             at: self.now(),
             actor: deed.actor.as_str().to_owned(),
             action: deed.action.as_str().to_owned(),
             outcome: deed.outcome.as_str().to_owned(),
             detail: detail.to_text(),
         };
-        let hash = entry.hash(&audit_head);
-        let row_key = key(conversation_pk, entry.n)?;
+        let hash = entry.hash(&ledger.audit_head);
+        let row_key = key(ledger.conversation_pk, entry.n)?;
         self.execute_one(
             INSERT,
             params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
         )?;
-        let [last_seq, size_bytes, audit_n] = [last_seq, size_bytes, entry.n].map(rows::stored);
-        self.execute_one(UPDATE, params![conversation_pk, last_seq, size_bytes, audit_n, hash])
+        let [last_seq, size_bytes, audit_n] = [ledger.last_seq, ledger.size_bytes, entry.n].map(rows::stored);
+        self.execute_one(UPDATE, params![ledger.conversation_pk, last_seq, size_bytes, audit_n, hash])
     }
 }

@@ -106,7 +106,7 @@ impl Tx<'_> {
                     Detail::default().name("change", "revoked").sessions("session", [session])
                 }
             };
-            self.done(self.ledger(pk)?, stamp, detail)
+            self.done(&self.ledger(pk)?, stamp, detail)
         })
     }
 

@@ -46,7 +46,7 @@ impl Tx<'_> {
                         .number("first", batch.first)
                         .number("last", batch.last);
                 }
-                self.done(entered.ledger, stamp, detail)?;
+                self.done(&entered.ledger, stamp, detail)?;
             }
             Ok(offered)
         })

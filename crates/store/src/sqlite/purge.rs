@@ -42,7 +42,7 @@ impl Tx<'_> {
             self.execute(ACCEPTED, [conversation_pk])?;
             self.execute(AGENTS, [conversation_pk])?;
             let detail = Detail::default().number("messages", messages);
-            self.done(self.ledger(conversation_pk)?, stamp, detail)?;
+            self.done(&self.ledger(conversation_pk)?, stamp, detail)?;
             Ok(Some(messages))
         })
     }

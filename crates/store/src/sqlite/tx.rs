@@ -121,7 +121,7 @@ impl<'a> Tx<'a> {
         self.guarded(stamp, || {
             let mut entered = self.enter(stamp)?;
             let (result, detail) = effect(&mut entered)?;
-            self.done(entered.ledger, stamp, detail)?;
+            self.done(&entered.ledger, stamp, detail)?;
             Ok(result)
         })
     }
@@ -192,9 +192,8 @@ impl<'a> Tx<'a> {
         let kind = charge.kind.stored();
         let newest = self
             .row(NEWEST, params![subject, kind], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-        let (n, latest) = newest.unwrap_or((0, i64::MIN));
-        let now = self.now.max(Timestamp::from_millis(latest));
-        charge.decide(now, |nth| -> Result<Option<Timestamp>, Failure> {
+        let (n, latest) = newest.map_or((0, None), |(n, at)| (n, Some(Timestamp::from_millis(at))));
+        let at = charge.decide(self.now, latest, |nth| -> Result<Option<Timestamp>, Failure> {
             match n + 1 - i64::from(nth) {
                 nth if nth < 1 => Ok(None),
                 nth => Ok(self
@@ -202,13 +201,13 @@ impl<'a> Tx<'a> {
                     .map(Timestamp::from_millis)),
             }
         })?;
-        self.execute_one(INSERT, params![subject, kind, n + 1, now.millis()])?;
+        self.execute_one(INSERT, params![subject, kind, n + 1, at.millis()])?;
         let surplus = (n + 1).saturating_sub(rows::stored(charge.keep()));
         if surplus > 0 {
             self.execute(FORGET, params![subject, kind, surplus])?;
         }
         if n % 32 == 0 {
-            self.forget_expired(subject, charge, now)?;
+            self.forget_expired(subject, charge, at)?;
         }
         Ok(())
     }
@@ -233,7 +232,7 @@ impl<'a> Tx<'a> {
                 let (actor, action, outcome) =
                     (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
                 let deed = Deed { actor, action, outcome, detail: Detail::default() };
-                self.record(self.ledger(conversation_pk)?, deed)
+                self.record(&self.ledger(conversation_pk)?, deed)
             }
             Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]),
             Err(fault) => Err(fault),
