@@ -29,7 +29,9 @@ pub enum Actor {
     Agent(SessionId),
     /// The person at the machine.
     Operator,
-    /// Somebody not authenticated.
+    /// Somebody who needs no identity: who opens a conversation.
+    Newcomer,
+    /// Somebody who failed to show an identity.
     Unknown,
 }
 
@@ -39,6 +41,7 @@ impl Actor {
         match self {
             Self::Agent(session) => session.as_str(),
             Self::Operator => "operator",
+            Self::Newcomer => "newcomer",
             Self::Unknown => "unknown",
         }
     }

@@ -48,6 +48,8 @@ pub enum Code {
     ReadOnly,
     /// The store belongs to another program, another master key or a newer version.
     WrongStore,
+    /// The operator's settings or files are wrong.
+    Misconfigured,
     /// Something of ours failed; it was logged.
     Internal,
 }
@@ -218,10 +220,17 @@ const TABLE: [CodeRow; CODES] = [
         8,
         "The store belongs to another program, another master key or a newer version; nothing was changed. Choose another data folder, or run the mab that made it.",
     ),
+    row(
+        Code::Misconfigured,
+        "misconfigured",
+        500,
+        2,
+        "The operator's settings or files are wrong; tell your user, who can run `mab doctor`.",
+    ),
     row(Code::Internal, "internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
 ];
 
-const CODES: usize = 21;
+const CODES: usize = 22;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

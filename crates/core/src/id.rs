@@ -8,7 +8,7 @@ use crate::{Denied, Fault, denied::Code, source::Random, source::draw};
 pub const SESSION_ID_MAX_CHARS: usize = 32;
 
 /// Handles nobody may take: the bridge and the operator speak under them.
-pub const RESERVED_SESSION_IDS: [&str; 4] = ["system", "operator", "human", "unknown"];
+pub const RESERVED_SESSION_IDS: [&str; 5] = ["system", "operator", "human", "newcomer", "unknown"];
 
 /// Names a conversation: `conv_` and 16 lower-case hexadecimal digits. A name, not a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -135,11 +135,7 @@ impl Principal {
                 .hint("use the token that join_conversation returned"));
         }
         if now >= member.expires_at || member.wrapped_key.is_none() {
-            return Err(Denied::new(
-                Code::Expired,
-                format!("the conversation expired at {}", member.expires_at),
-            )
-            .hint("create a new conversation with create_conversation"));
+            return Err(expired(member.expires_at));
         }
         if seat.permission != member.permission {
             return Err(
@@ -152,11 +148,17 @@ impl Principal {
     /// Who this is in the audit trail.
     pub fn actor(&self) -> Actor {
         match &self.0 {
-            Who::Newcomer => Actor::Unknown,
+            Who::Newcomer => Actor::Newcomer,
             Who::Operator => Actor::Operator,
             Who::Agent(seat) => Actor::Agent(seat.session.clone()),
         }
     }
+}
+
+/// The refusal once a conversation's time is over.
+pub(crate) fn expired(at: Timestamp) -> Denied {
+    Denied::new(Code::Expired, format!("the conversation expired at {at}"))
+        .hint("create a new conversation with create_conversation")
 }
 
 /// Proof that a principal may do one thing.

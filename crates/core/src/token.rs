@@ -17,7 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::{
     Code, ConversationId, Denied, Fault, SessionId, Timestamp,
     entity::Member,
-    policy::Principal,
+    policy::{Principal, expired},
     secret::{MasterKey, Subkey},
 };
 
@@ -109,7 +109,7 @@ impl Tokens {
             let oldest = epoch.saturating_sub(REMEMBERED_EPOCHS);
             for earlier in oldest..epoch {
                 if claim.token.matches(&self.issue(claim.conversation, &claim.session, earlier)?) {
-                    return Err(if member.revoked { revoked() } else { rotated() });
+                    return Err(superseded(member, now));
                 }
             }
             return Err(invalid());
@@ -140,7 +140,17 @@ fn invalid() -> Refused {
         .into()
 }
 
-/// The refusal for a token of an earlier epoch.
+/// What the holder of an earlier epoch's token is told: it knew the conversation once.
+fn superseded(member: &Member, now: Timestamp) -> Refused {
+    if member.revoked {
+        return revoked();
+    }
+    if now >= member.expires_at {
+        return expired(member.expires_at).into();
+    }
+    rotated()
+}
+
 fn rotated() -> Refused {
     Denied::new(Code::TokenRotated, "the token has been replaced")
         .hint("use the token that join_conversation returned, or ask the operator for `mab tokens <conversation>`")
@@ -229,6 +239,7 @@ mod tests {
         let old = || issue(CONVERSATION, "b", 0);
         assert_eq!(judge(Some(&member(1, false, 2_000)), old()), Some(Code::TokenRotated));
         assert_eq!(judge(Some(&member(1, true, 2_000)), old()), Some(Code::Revoked));
+        assert_eq!(judge(Some(&member(1, false, 1_000)), old()), Some(Code::Expired));
         assert_eq!(judge(Some(&member(0, false, 1_000)), old()), Some(Code::Expired));
         assert_eq!(judge(Some(&member(20, false, 2_000)), old()), Some(Code::InvalidToken));
     }

@@ -13,6 +13,9 @@ use crate::{Connection, Credentials};
 /// Longest part of a parser's message that is repeated to the caller, in characters.
 const ECHO_MAX_CHARS: usize = 300;
 
+/// Conversations named in a hint.
+const PLACES_SHOWN: usize = 5;
+
 /// The three arguments that say who calls, in the order of the documentation.
 pub(crate) const CREDENTIALS: [&str; 3] = ["conversation_id", "session_id", "token"];
 
@@ -21,13 +24,32 @@ pub(crate) fn arguments<T: DeserializeOwned>(
     redactor: &Redactor,
     arguments: Map<String, Value>,
 ) -> Result<T, Denied> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
+    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { String::new() } else { format!("{path}: ") };
         // The parser may repeat what the caller wrote: never a whole text, never a secret.
-        let text: String = error.to_string().chars().take(ECHO_MAX_CHARS).collect();
+        let text: String = format!("{place}{}", in_json_words(&error.into_inner().to_string()));
+        let text: String = text.chars().take(ECHO_MAX_CHARS).collect();
         let message = redactor.redact(&text).text.into_string();
         Denied::new(Code::InvalidArguments, message)
             .hint("correct the arguments; the tool's input schema lists them")
     })
+}
+
+/// The parser speaks of Rust's types; callers know JSON's.
+fn in_json_words(message: &str) -> String {
+    let words = [
+        ("expected u32", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected a sequence", "expected an array"),
+        ("invalid type: map", "invalid type: object"),
+        ("invalid type: sequence", "invalid type: array"),
+        ("unknown variant", "unknown value"),
+        ("unknown field", "unknown argument"),
+        ("missing field", "missing argument"),
+        ("there are no fields", "there are none but the credentials"),
+    ];
+    words.into_iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
 }
 
 /// What a caller gave of its credentials; each may be missing.
@@ -53,34 +75,50 @@ pub(crate) fn credentials(arguments: &mut Map<String, Value>) -> Result<Given, D
     })
 }
 
-/// Completes what was given from what the connection remembers; what was given wins.
-pub(crate) fn claim(given: Given, connection: &Connection) -> Result<Claim, Denied> {
+/// Who a caller may be, by what it gave and what its connection remembers; what was given wins.
+pub(crate) enum Claims {
+    /// One.
+    One(Claim),
+    /// Several, newest credentials first: whichever still opens something.
+    Several(Vec<Claim>),
+}
+
+/// Completes what was given from what the connection remembers.
+pub(crate) fn claims(given: Given, connection: &Connection) -> Result<Claims, Denied> {
     if let Given { conversation: Some(conversation), session: Some(session), token: Some(token) } = given {
-        return Ok(Claim { conversation, session, token });
+        return Ok(Claims::One(Claim { conversation, session, token }));
     }
     let fits = |known: &Credentials| {
         given.conversation.is_none_or(|id| id == known.conversation)
             && given.session.as_ref().is_none_or(|session| *session == known.session)
     };
-    let mut known: Vec<Credentials> = connection.wallet().all().into_iter().filter(fits).collect();
-    let Some(one) = known.pop() else {
-        return Err(Denied::new(Code::CredentialsMissing, "credentials are needed and none that fit are remembered here")
-            .hint("pass conversation_id, session_id and token together, or call create_conversation or join_conversation first"));
-    };
-    if known.is_empty() {
-        return Ok(Claim {
-            conversation: one.conversation,
-            session: one.session,
-            token: given.token.unwrap_or(one.token),
-        });
-    }
-    let places: Vec<String> = known
-        .iter()
-        .chain([&one])
-        .map(|known| format!("{} as {}", known.conversation, known.session))
+    let known = connection.wallet().all().into_iter().rev().filter(fits);
+    let mut claims: Vec<Claim> = known
+        .map(|known| Claim {
+            conversation: known.conversation,
+            session: known.session,
+            token: given.token.clone().unwrap_or(known.token),
+        })
         .collect();
-    Err(Denied::new(Code::AmbiguousConversation, "several conversations are remembered here")
-        .hint(format!("pass conversation_id and session_id of one of: {}", places.join(", "))))
+    match claims.len() {
+        0 => Err(Denied::new(Code::CredentialsMissing, "credentials are needed and none that fit are remembered here")
+            .hint("call join_conversation once with the conversation_id, session_id and token you were given, then leave them out; or create_conversation")),
+        1 => Ok(Claims::One(claims.remove(0))),
+        _ => Ok(Claims::Several(claims)),
+    }
+}
+
+/// Nobody can tell which of several conversations is meant.
+pub(crate) fn ambiguous(live: &[Claim]) -> Denied {
+    let places: Vec<String> = live
+        .iter()
+        .take(PLACES_SHOWN)
+        .map(|claim| format!("{} as {}", claim.conversation, claim.session))
+        .collect();
+    Denied::new(Code::AmbiguousConversation, "several conversations are open here").hint(format!(
+        "pass conversation_id and session_id of one of: {} (list_conversations shows all)",
+        places.join(", ")
+    ))
 }
 
 /// The JSON Schema properties of [`CREDENTIALS`].

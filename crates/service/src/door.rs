@@ -4,6 +4,7 @@ use std::{error::Error, future::Future, pin::Pin};
 
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
+    audit::Actor,
     entity::{Member, Refusal},
     limit::Kind,
     policy::{self, Action, Permit, Principal},
@@ -14,11 +15,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    Bridge, Caller, Connection,
-    admit::{self, Given},
+    Bridge, Caller, Connection, Credentials,
+    admit::{self, Claims, Given},
     reading::Opener,
     table::{self, Audience},
 };
+
+/// Remembered credentials that are judged when several fit; older ones are passed over.
+const CLAIMS_JUDGED: usize = 32;
 
 /// The code of one operation; its row in the table names it.
 pub(crate) trait Op: 'static {
@@ -95,9 +99,18 @@ pub(crate) async fn call(
     let Some(operation) = table::operation(name).filter(|operation| operation.audience == audience) else {
         return Err(Denied::new(Code::UnknownOperation, "no operation has this name").hint("list the tools"));
     };
-    match (operation.run)(bridge, caller, arguments).await {
-        Ok(answer) => Ok(answer),
-        Err(Failure::Denied(denied)) => Err(denied),
+    let began = bridge.clock.now();
+    let outcome = (operation.run)(bridge, caller, arguments).await;
+    let duration_ms = bridge.clock.now().millis_since(began);
+    match outcome {
+        Ok(answer) => {
+            tracing::debug!(operation = operation.name, outcome = "ok", duration_ms);
+            Ok(answer)
+        }
+        Err(Failure::Denied(denied)) => {
+            tracing::info!(operation = operation.name, outcome = denied.code.name(), duration_ms);
+            Err(denied)
+        }
         Err(Failure::Fault(fault)) => {
             tracing::error!(operation = operation.name, %fault, source = ?fault.source(), "an operation failed");
             Err(Denied::new(Code::Internal, "the bridge failed and logged why; nothing was changed")
@@ -126,7 +139,7 @@ async fn run<O: Op>(
         (None, _) => (Principal::operator(), None),
         (Some(_), None) => (Principal::newcomer(), None),
         (Some(_), Some(connection)) => {
-            let claim = admit::claim(given, connection)?;
+            let claim = identify(bridge, admit::claims(given, connection)?).await?;
             let (principal, member) = authenticate(bridge, connection, &claim, O::ACTION).await?;
             (principal, Some(member))
         }
@@ -141,6 +154,27 @@ async fn run<O: Op>(
     }
     serde_json::to_value(answer?)
         .map_err(|source| mab_core::Fault::from_source("writing an answer", source).into())
+}
+
+/// Picks the claim that is meant: the only one, or the only one that still opens something.
+async fn identify(bridge: &Bridge, claims: Claims) -> Result<Claim, Failure> {
+    let claims = match claims {
+        Claims::One(claim) => return Ok(claim),
+        Claims::Several(claims) => claims,
+    };
+    let (mut live, mut ended) = (Vec::new(), None);
+    for claim in claims.into_iter().take(CLAIMS_JUDGED) {
+        let member = bridge.store.member(claim.conversation, &claim.session).await?;
+        match bridge.tokens.authenticate(&claim, member.as_ref(), bridge.clock.now()) {
+            Ok(_) => live.push(claim),
+            Err(_) => ended = ended.or(Some(claim)),
+        }
+    }
+    match (live.len(), ended) {
+        (0, Some(newest)) => Ok(newest),
+        (1, _) => Ok(live.remove(0)),
+        _ => Err(admit::ambiguous(&live).into()),
+    }
 }
 
 /// Establishes who calls. A wrong guess is charged to the connection that made it.
@@ -176,10 +210,10 @@ pub(crate) async fn authenticate(
             if denied.code == Code::InvalidToken {
                 connection.guessed_wrong(guesses, now);
             }
-            let conversation_pk = member.map(|member| member.conversation_pk);
-            let refusal = refusal(bridge, &Principal::newcomer(), action, denied.code);
+            let conversation_pk = member.as_ref().map(|member| member.conversation_pk);
+            let refusal = refusal(bridge, Actor::Unknown, action, denied.code);
             bridge.store.refuse(Refusal { conversation_pk, ..refusal }).await?;
-            Err(denied.into())
+            Err(joined_already(bridge, connection, claim, member.as_ref(), denied).into())
         }
         (Err(fault), _) => Err(fault),
     }
@@ -195,7 +229,7 @@ async fn authorise(
     match policy::decide(principal.clone(), action) {
         Ok(permit) => Ok(permit),
         Err(denied) => {
-            let refusal = refusal(bridge, &principal, action, denied.code);
+            let refusal = refusal(bridge, principal.actor(), action, denied.code);
             let conversation_pk = member.map(|member| member.conversation_pk);
             let agent_pk = member.map(|member| member.agent_pk);
             bridge.store.refuse(Refusal { conversation_pk, agent_pk, ..refusal }).await?;
@@ -204,11 +238,37 @@ async fn authorise(
     }
 }
 
-fn refusal(bridge: &Bridge, principal: &Principal, action: Action, code: Code) -> Refusal {
+/// Adds the way out for an agent that repeats its first token after it has joined.
+fn joined_already(
+    bridge: &Bridge,
+    connection: &Connection,
+    claim: &Claim,
+    member: Option<&Member>,
+    denied: Denied,
+) -> Denied {
+    let own =
+        |known: &Credentials| (known.conversation, &known.session) == (claim.conversation, &claim.session);
+    let opens = |known: Credentials| {
+        let Credentials { conversation, session, token } = known;
+        let claim = Claim { conversation, session, token };
+        bridge.tokens.authenticate(&claim, member, bridge.clock.now()).is_ok()
+    };
+    let rotated = denied.code == Code::TokenRotated;
+    if rotated && connection.wallet().all().into_iter().find(own).is_some_and(opens) {
+        let hint = format!(
+            "you have joined as {} already: leave conversation_id, session_id and token out",
+            claim.session
+        );
+        return denied.hint(hint);
+    }
+    denied
+}
+
+fn refusal(bridge: &Bridge, actor: Actor, action: Action, code: Code) -> Refusal {
     Refusal {
         conversation_pk: None,
         agent_pk: None,
-        actor: principal.actor(),
+        actor,
         action,
         code,
         charge: bridge.charge(Kind::Refusal),

@@ -133,7 +133,7 @@ static OPERATIONS: [Operation; 16] = [
         "Send message",
         WRITES,
         "Sends a message to the other agents, or only to those in `to`. It is stored durably before this returns. \
-         Secrets are replaced by placeholders; `findings` says which. At most 10 per minute: combine short messages.",
+         Secrets are replaced by placeholders; `findings` says which. Sends are limited: combine short messages.",
     ),
     tool::<ops::check_messages::CheckMessages>(
         "check_messages",

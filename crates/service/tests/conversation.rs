@@ -285,6 +285,46 @@ async fn several_conversations_when_remembered_are_told_apart() {
 }
 
 #[tokio::test]
+async fn conversations_when_only_one_is_still_open_are_no_choice() {
+    let house = House::new();
+    let brief = json!({"my_role": "back", "partner_role": "front", "expires_in_minutes": 1});
+    let a = Agent::new(1);
+    a.ok(&house.bridge, "create_conversation", brief).await;
+    house.clock.advance_s(60);
+    let live =
+        a.ok(&house.bridge, "create_conversation", json!({"my_role": "back", "partner_role": "front"})).await;
+    a.send(&house.bridge, "yesterday is over").await;
+    // Revoked and invited anew under another handle: the dead one is no choice either.
+    let b = Agent::new(2);
+    let id = &live["conversation_id"];
+    let invitation = json!({"conversation_id": id, "session_id": "b", "token": live["session_b_token"]});
+    b.ok(&house.bridge, "join_conversation", invitation).await;
+    house.operator("tokens", json!({"conversation_id": id, "revoke": "b"})).await.unwrap();
+    let invited = a.ok(&house.bridge, "invite_agent", json!({"role": "frontend"})).await;
+    let invitation = json!({"conversation_id": id, "session_id": "c", "token": invited["token"]});
+    b.ok(&house.bridge, "join_conversation", invitation).await;
+    b.ok(&house.bridge, "check_messages", json!({})).await;
+}
+
+#[tokio::test]
+async fn join_when_repeated_says_that_it_is_done() {
+    let house = House::new();
+    let (a, b) = (Agent::new(1), Agent::new(2));
+    let made =
+        a.ok(&house.bridge, "create_conversation", json!({"my_role": "back", "partner_role": "front"})).await;
+    let invitation = with(&made, "b", "session_b_token", json!({}));
+    b.ok(&house.bridge, "join_conversation", invitation.clone()).await;
+    let again = b.call(&house.bridge, "join_conversation", invitation.clone()).await.unwrap_err();
+    assert_eq!(again.code, Code::TokenRotated);
+    assert!(again.hint.unwrap().contains("you have joined as b already"));
+    // Somebody else with the same token is told nothing of the kind.
+    let other = Agent::new(3).call(&house.bridge, "join_conversation", invitation.clone()).await.unwrap_err();
+    assert!(!other.hint.unwrap().contains("you have joined"));
+    house.clock.advance_s(3 * 3_600);
+    assert_eq!(b.code(&house.bridge, "join_conversation", invitation).await, Code::Expired);
+}
+
+#[tokio::test]
 async fn two_processes_when_they_share_a_folder_share_everything() {
     let house = House::new();
     let (a, b) = house.pair().await;

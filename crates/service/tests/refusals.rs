@@ -198,6 +198,27 @@ async fn arguments_when_malformed_are_refused_and_never_echoed() {
 }
 
 #[tokio::test]
+async fn arguments_when_of_the_wrong_type_are_named_in_the_words_of_json() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    for (arguments, expected) in [
+        (json!({"message": 5}), "message: invalid type: integer `5`, expected a string"),
+        (json!({"message": "x", "to": "b"}), "to: invalid type: string \"b\", expected an array"),
+        (json!({"message": "x", "files_involved": ["ok", 7]}), "files_involved[1]: invalid type"),
+        (json!({}), "missing argument `message`"),
+    ] {
+        let refused = a.call(&house.bridge, "send_to_partner", arguments).await.unwrap_err();
+        assert!(refused.message.contains(expected), "{}", refused.message);
+    }
+    let refused = a.call(&house.bridge, "check_messages", json!({"limit": "60"})).await.unwrap_err();
+    assert!(
+        refused.message.contains("limit: ") && refused.message.contains("whole number"),
+        "{}",
+        refused.message
+    );
+}
+
+#[tokio::test]
 async fn parser_message_when_it_would_repeat_a_secret_is_redacted() {
     let house = House::new();
     let (a, _b) = house.pair().await;

@@ -35,6 +35,8 @@ pub(crate) struct Arguments {
 pub(crate) struct Answer {
     /// Newest first
     entries: Vec<Recorded>,
+    /// Whether there are older ones
+    more: bool,
 }
 
 /// One entry.
@@ -67,7 +69,9 @@ impl Op for Audit {
                 .into());
         }
         let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-        let rows = store.audit(id, limit).await?;
+        let mut rows = store.audit(id, limit + 1).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
         let entries = rows.into_iter().map(|row| Recorded {
             conversation_id: row.conversation.map(|id| id.to_string()),
             n: row.entry.n,
@@ -78,6 +82,6 @@ impl Op for Audit {
             // What was stored is shown even when somebody made it something else than JSON.
             detail: serde_json::from_str(&row.entry.detail).unwrap_or(Value::String(row.entry.detail)),
         });
-        Ok(Answer { entries: entries.collect() })
+        Ok(Answer { entries: entries.collect(), more })
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn every_change_and_refusal_is_recorded_and_the_chains_hold(kit
     let told: Vec<_> =
         rows.iter().map(|row| [row.entry.actor.as_str(), &row.entry.action, &row.entry.outcome]).collect();
     let expected = [
-        ["unknown", "create", "ok"],
+        ["newcomer", "create", "ok"],
         ["b", "join", "ok"],
         ["a", "invite", "ok"],
         ["a", "send", "ok"],
