@@ -31,7 +31,24 @@ pub enum Kind {
     Operator,
 }
 
+/// How far ahead of the clock the newest accept may be, in seconds, and still count at its own time. Further ahead,
+/// the clock was wrong when it was made, and it counts as made now.
+pub const AHEAD_MAX_S: u64 = 60;
+
+/// Whether the newest accept was made by a clock that has been set back since.
+pub fn is_ahead(latest: Timestamp, now: Timestamp) -> bool {
+    latest > now.plus_seconds(AHEAD_MAX_S)
+}
+
 impl Kind {
+    /// How long accept times are kept, in seconds: no process may forget what another one's windows need.
+    pub const fn kept_s(self) -> u64 {
+        match self {
+            Self::Change => 86_400,
+            Self::Read | Self::Refusal | Self::Create | Self::Operator => 60,
+        }
+    }
+
     /// The number the store keeps.
     pub const fn stored(self) -> i64 {
         match self {
@@ -64,14 +81,10 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// How many accept times must be kept for these windows.
-    pub fn keep(&self) -> u64 {
-        self.windows.iter().map(|window| u64::from(window.limit)).max().unwrap_or(0).max(1)
-    }
-
-    /// The longest window, in seconds.
-    pub fn longest_s(&self) -> u64 {
-        self.windows.iter().map(|window| u64::from(window.length_s)).max().unwrap_or(0)
+    /// How long this accept's time is kept, in seconds.
+    pub fn kept_s(&self) -> u64 {
+        let longest = self.windows.iter().map(|window| u64::from(window.length_s)).max().unwrap_or(0);
+        longest.max(self.kind.kept_s())
     }
 
     /// Decides whether one more fits at `now`, and returns when it then counts as accepted: never before `latest`,

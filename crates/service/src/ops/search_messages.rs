@@ -107,7 +107,8 @@ impl Page {
 
     /// Adds a message; `false` when the page is full, and then the next page starts with it.
     fn take(&mut self, seq: u64, message: ReadMessage) -> bool {
-        self.chars += message.message.len();
+        let names = message.files_involved.iter().flatten().map(String::len).sum::<usize>();
+        self.chars += message.message.len() + names;
         let full = self.answer.messages.len() == self.limit
             || (self.chars > PAGE_CHARS && !self.answer.messages.is_empty());
         if full {

@@ -75,6 +75,9 @@ fn open(options: &Options) -> Result<Connection, Failure> {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         // Without it the planner looks at bound values, and parses most statements again for every new value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        // The schema has neither; what somebody else planted does not run.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
         Ok(connection)
     };
     open().map_err(|source| failure("opening the database", source))

@@ -16,7 +16,7 @@ use super::{
 /// One unacknowledged inbox row.
 struct Waiting {
     seq: u64,
-    offers: u32,
+    offers: i64,
 }
 
 /// Whether a check may change more than its own read window: then its commit must reach the disk.
@@ -77,7 +77,8 @@ impl Tx<'_> {
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Offered, Failure> {
         const WAITING: &str = "SELECT seq, offers FROM inbox
-             WHERE agent = ?1 AND (leased_until <= ?2 OR holder <> ?3) ORDER BY seq LIMIT ?4";
+             WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295
+             AND (leased_until <= ?2 OR holder <> ?3) ORDER BY seq LIMIT ?4";
         let one_more = i64::from(request.limit) + 1;
         let values = params![entered.agent_pk, self.now().millis(), rows::stored(request.holder), one_more];
         let waiting = self.rows(WAITING, values, |row| {
@@ -99,7 +100,7 @@ impl Tx<'_> {
                         page.more = true;
                         break;
                     }
-                    page.messages.push(StoredMessage { redelivered: row.offers > 0, ..message });
+                    page.messages.push(StoredMessage { redelivered: row.offers != 0, ..message });
                 }
             }
         }

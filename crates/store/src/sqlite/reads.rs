@@ -24,7 +24,8 @@ pub(super) fn member(
 
 /// Members in join order.
 pub(super) fn agents(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Vec<AgentState>> {
-    connection.prepare_cached(rows::AGENTS)?.query_map([conversation_pk], rows::agent)?.collect()
+    let mut statement = connection.prepare_cached(rows::AGENTS)?;
+    rows::sound(statement.query_map([conversation_pk], rows::agent)?)
 }
 
 /// Which stretch of history is wanted.
@@ -110,8 +111,9 @@ pub(super) fn all(
          WHERE pk <> 0 AND (?1 IS NULL OR (expires_at > ?1 AND purged_at IS NULL)) ORDER BY pk DESC LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let found = statement.query_map(params![active_at.map(Timestamp::millis), limit], conversation)?;
-    found.map(|state| with_agents(connection, state?)).collect()
+    let found =
+        rows::sound(statement.query_map(params![active_at.map(Timestamp::millis), limit], conversation)?)?;
+    found.into_iter().map(|state| with_agents(connection, state)).collect()
 }
 
 fn with_agents(connection: &Connection, state: ConversationState) -> rusqlite::Result<ConversationState> {

@@ -154,3 +154,15 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
             | rusqlite::Error::Utf8Error(..)
     )
 }
+
+/// Collects the rows that can be read; a damaged one is logged and passed over, so that it hides no other.
+pub(super) fn sound<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> rusqlite::Result<Vec<T>> {
+    let keep = |row: rusqlite::Result<T>| match row {
+        Err(error) if is_damage(&error) => {
+            tracing::error!(%error, "a stored row is damaged");
+            None
+        }
+        row => Some(row),
+    };
+    rows.filter_map(keep).collect()
+}

@@ -4,7 +4,7 @@ use mab_core::{
     Code, Failure, Fault, Timestamp,
     audit::{Detail, Outcome},
     entity::Refusal,
-    limit::{Charge, Kind},
+    limit::{self, Charge, Kind},
     policy::Stamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
@@ -188,11 +188,15 @@ impl<'a> Tx<'a> {
             "SELECT n, at FROM accepted WHERE subject = ?1 AND kind = ?2 ORDER BY n DESC LIMIT 1";
         const NTH: &str = "SELECT at FROM accepted WHERE subject = ?1 AND kind = ?2 AND n = ?3";
         const INSERT: &str = "INSERT INTO accepted (subject, kind, n, at) VALUES (?1, ?2, ?3, ?4)";
-        const FORGET: &str = "DELETE FROM accepted WHERE subject = ?1 AND kind = ?2 AND n <= ?3";
+        const BRING_BACK: &str = "UPDATE accepted SET at = ?3 WHERE subject = ?1 AND kind = ?2 AND at > ?3";
         let kind = charge.kind.stored();
         let newest = self
             .row(NEWEST, params![subject, kind], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-        let (n, latest) = newest.map_or((0, None), |(n, at)| (n, Some(Timestamp::from_millis(at))));
+        let (n, mut latest) = newest.map_or((0, None), |(n, at)| (n, Some(Timestamp::from_millis(at))));
+        if latest.is_some_and(|latest| limit::is_ahead(latest, self.now)) {
+            self.execute(BRING_BACK, params![subject, kind, self.now.millis()])?;
+            latest = Some(self.now);
+        }
         let at = charge.decide(self.now, latest, |nth| -> Result<Option<Timestamp>, Failure> {
             match n + 1 - i64::from(nth) {
                 nth if nth < 1 => Ok(None),
@@ -202,10 +206,6 @@ impl<'a> Tx<'a> {
             }
         })?;
         self.execute_one(INSERT, params![subject, kind, n + 1, at.millis()])?;
-        let surplus = (n + 1).saturating_sub(rows::stored(charge.keep()));
-        if surplus > 0 {
-            self.execute(FORGET, params![subject, kind, surplus])?;
-        }
         if n % 32 == 0 {
             self.forget_expired(subject, charge, at)?;
         }
@@ -217,8 +217,8 @@ impl<'a> Tx<'a> {
         const FORGET: &str = "DELETE FROM accepted WHERE subject = ?1 AND kind = ?2 AND at <= ?3 AND n < (
              SELECT min(n) + 64 FROM accepted WHERE subject = ?1 AND kind = ?2) AND n < (
              SELECT max(n) FROM accepted WHERE subject = ?1 AND kind = ?2)";
-        let longest_ms = rows::stored(charge.longest_s().saturating_mul(1_000));
-        let horizon = now.millis().saturating_sub(longest_ms);
+        let kept_ms = rows::stored(charge.kept_s().saturating_mul(1_000));
+        let horizon = now.millis().saturating_sub(kept_ms);
         self.execute(FORGET, params![subject, charge.kind.stored(), horizon]).map(|_| ())
     }
 

@@ -83,6 +83,7 @@ macro_rules! contract {
                 limit_of_zero_is_off
                 refusals_past_their_window_are_counted_and_told
                 kept_times_are_bounded
+                window_when_another_process_has_other_limits_forgets_nothing
             }
             audit {
                 every_change_and_refusal_is_recorded_and_the_chains_hold
