@@ -34,7 +34,8 @@ fn tools() -> String {
     let mut page = format!(
         "{GENERATED}# Tools\n\nWhat agents call over MCP. An answer is `structuredContent` with the shape below and an \
          identical text; a refusal has `isError: true` and `{{\"code\", \"message\", \"hint\"?, \"retry_after_s\"?}}` \
-         ([codes](errors.md)). Unknown arguments are refused.\n"
+         ([codes](errors.md)). Unknown arguments are refused. An unknown tool and malformed `params` are no refusals but \
+         JSON-RPC errors with code -32602.\n"
     );
     for operation in operations().iter().filter(|operation| operation.audience == Audience::Agent) {
         let _ = write!(
@@ -195,21 +196,53 @@ fn meaning(schema: &Value, resolved: &Value) -> String {
 fn errors() -> String {
     let mut page = format!(
         "{GENERATED}# Error codes\n\nA refusal says why as `code`, in words as `message`, what to do as `hint`, and when to \
-         come back as `retry_after_s`. Codes are never renamed, only added.\n\n\
-         | code | HTTP | exit | meaning |\n|---|---|---|---|\n"
+         come back as `retry_after_s`. Codes are never renamed, only added. Seen by says who can meet it: agents (over MCP only), the operator (on the command line \
+         only), both or neither.\n\n\
+         | code | HTTP | exit | seen by | meaning |\n|---|---|---|---|---|\n"
     );
     for code in Code::ALL {
         let row = code.row();
         let _ = writeln!(
             page,
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} |",
             row.name,
             row.http_status,
             row.exit_code,
+            seen_by(code),
             cell(row.meaning)
         );
     }
     page
+}
+
+/// Who can meet a refusal.
+fn seen_by(code: Code) -> &'static str {
+    match code {
+        Code::CredentialsMissing
+        | Code::AmbiguousConversation
+        | Code::InvalidToken
+        | Code::TokenRotated
+        | Code::Revoked
+        | Code::Forbidden
+        | Code::RateLimited
+        | Code::QuotaExceeded
+        | Code::UnknownRecipient
+        | Code::UnknownMessage
+        | Code::UnknownBatch
+        | Code::Conflict => "agents",
+        Code::NotFound => "operator",
+        // MCP answers an unknown tool with -32602, the command line an unknown command with invalid_arguments.
+        Code::UnknownOperation => "neither",
+        Code::InvalidArguments
+        | Code::Expired
+        | Code::Busy
+        | Code::StorageFull
+        | Code::ReadOnly
+        | Code::WrongStore
+        | Code::Misconfigured
+        | Code::Internal
+        | _ => "both",
+    }
 }
 
 fn settings() -> String {
@@ -242,7 +275,9 @@ fn commands() -> String {
         "{GENERATED}# Commands\n\nstdout is data, stderr is talk. Tables and colours appear on a terminal only (and never \
          with `NO_COLOR`); elsewhere a row is one line of tab-separated cells without a heading, an absent value is `-`. \
          Text written by agents is shown with control characters, bidirectional overrides and line breaks escaped; JSON \
-         holds the same text, escaped as JSON. The global options of `mab` stand before or after any command.\n\n\
+         holds the same text, escaped as JSON.\n\n\
+         The global options `--data-dir`, `--db`, `--config` and `--json` are listed once, below `mab`; they stand before or \
+         after any command. Only `mab mcp` and `mab demo` create a data folder.\n\n\
          ## Exit codes\n\n| exit | meaning |\n|---|---|\n"
     );
     for number in 0..=u8::MAX {

@@ -17,6 +17,7 @@ use std::{
 };
 
 use mab_core::{Code, Denied, Failure, Fault, Random, secret::MasterKey, source::draw};
+use rustix::{fs::OFlags, io::Errno};
 
 /// A data folder that passed the checks.
 #[derive(Debug, Clone)]
@@ -29,16 +30,29 @@ impl DataFolder {
     ///
     /// # Errors
     /// `read_only` when it cannot be created, or when it or what matters in it belongs to somebody else or can be
-    /// written by others; `invalid_arguments` when the path is not a folder; `storage_full`.
+    /// written by others; `misconfigured` when the path is not a folder; `storage_full`.
     pub fn open_or_create(path: &Path) -> Result<Self, Failure> {
         let created = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path);
         created.map_err(|error| refused(&error, path, "creating"))?;
+        Ok(Self::open(path)?.ok_or(Fault::new("creating the data folder"))?)
+    }
+
+    /// Opens a folder; `None` when nothing is there, and nothing is created.
+    ///
+    /// # Errors
+    /// As [`open_or_create`](Self::open_or_create).
+    pub fn open(path: &Path) -> Result<Option<Self>, Failure> {
         let folder = Self { path: path.to_owned() };
-        check(path, OTHERS_WRITE)?.ok_or(Fault::new("creating the data folder"))?;
+        if check(path, OTHERS_WRITE)?.is_none() {
+            return Ok(None);
+        }
+        if !path.is_dir() {
+            return Err(refused(&ErrorKind::NotADirectory.into(), path, "opening"));
+        }
         check(&folder.database(), OTHERS_WRITE)?;
         check(&folder.agents(), OTHERS_WRITE)?;
         check(&folder.key_file(), OTHERS_ANYTHING)?;
-        Ok(folder)
+        Ok(Some(folder))
     }
 
     /// Where it is.
@@ -67,6 +81,14 @@ impl DataFolder {
         let key = MasterKey::draw(random)?;
         self.publish_key(&key, random)?;
         self.read_key()?.ok_or_else(|| self.key_lost("master.key vanished while it was created"))
+    }
+
+    /// Reads the master key of a database that exists.
+    ///
+    /// # Errors
+    /// `wrong_store` when the key is missing or unreadable; `read_only`.
+    pub fn existing_master_key(&self) -> Result<MasterKey, Failure> {
+        self.read_key()?.ok_or_else(|| self.key_lost("there is a database but no master.key"))
     }
 
     fn database(&self) -> PathBuf {
@@ -109,7 +131,7 @@ impl DataFolder {
 /// Creates a file that only its owner can read or write, whatever the umask, unless it exists already.
 ///
 /// # Errors
-/// `read_only`, `storage_full` or `invalid_arguments`, naming the path.
+/// `read_only`, `storage_full` or `misconfigured`, naming the path.
 pub(crate) fn ensure_private_file(path: &Path) -> Result<(), Failure> {
     match create_private(path) {
         Ok(_) => Ok(()),
@@ -141,17 +163,54 @@ pub(crate) fn replace(path: &Path, content: &[u8], random: &dyn Random) -> Resul
 
 /// Reads a file that only its owner may read; `None` when there is none.
 pub(crate) fn read_private(path: &Path, most_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
-    let file = match File::open(path) {
+    // A link would lead to a file that is not ours to mend, a pipe would be waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => return Err(no_file(path)),
         Err(error) => return Err(refused(&error, path, "reading")),
     };
     // The file that was opened is the one that is judged.
     let metadata = file.metadata().map_err(|error| refused(&error, path, "reading"))?;
+    if !metadata.is_file() {
+        return Err(no_file(path));
+    }
     judge(path, &metadata, OTHERS_ANYTHING)?;
     let mut content = Vec::new();
     file.take(most_bytes).read_to_end(&mut content).map_err(|error| refused(&error, path, "reading"))?;
     Ok(Some(content))
+}
+
+/// Checks the files of a database, and whether others can replace them: its folder must not be theirs to write,
+/// unless it is one where everybody may remove only what is their own (such as /tmp).
+pub(crate) fn check_database(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let metadata = std::fs::metadata(folder).map_err(|error| refused(&error, folder, "examining"))?;
+    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
+        let message = format!("other users may write {}", folder.display());
+        return Err(Denied::new(Code::ReadOnly, message)
+            .hint(format!("chmod go-w {}", quoted(folder)))
+            .into());
+    }
+    for suffix in ["", "-wal", "-shm", "-next", "-turn"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let file = Path::new(&name);
+        let Ok(named) = std::fs::symlink_metadata(file) else { continue };
+        if !named.is_file() {
+            return Err(no_file(file));
+        }
+        judge(file, &named, OTHERS_WRITE)?;
+    }
+    Ok(())
+}
+
+fn no_file(path: &Path) -> Failure {
+    Denied::new(Code::ReadOnly, format!("{} is not a regular file", path.display()))
+        .hint("look what it is and who put it there; move it away")
+        .into()
 }
 
 /// Writes a durable file beside `path`, under a name of its own.
@@ -206,7 +265,7 @@ fn judge(path: &Path, metadata: &Metadata, forbidden: u32) -> Result<(), Failure
         ("write", "go-rwx")
     };
     let message = format!("other users may {what} {}", path.display());
-    Err(Denied::new(Code::ReadOnly, message).hint(format!("chmod {change} {}", path.display())).into())
+    Err(Denied::new(Code::ReadOnly, message).hint(format!("chmod {change} {}", quoted(path))).into())
 }
 
 fn owned(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
@@ -217,8 +276,21 @@ fn owned(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     let message =
         format!("{} belongs to user {}, and mab runs as user {own}", path.display(), metadata.uid());
     Err(Denied::new(Code::ReadOnly, message)
-        .hint("run mab as that user, change the owner, or choose another folder with MAB_DATA_DIR")
+        .hint(format!(
+            "sudo chown {own} {}, or run mab as that user, or choose another folder with MAB_DATA_DIR",
+            quoted(path)
+        ))
         .into())
+}
+
+/// A path as a word of a shell (POSIX, 2.2.2 Single-Quotes).
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |character: char| character.is_alphanumeric() || "/._-+@%,:=".contains(character);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What an error of the file system means to the operator.
@@ -230,7 +302,7 @@ pub(crate) fn refused(error: &io::Error, path: &Path, action: &str) -> Failure {
     } else if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
         (Code::StorageFull, "free space, then try again")
     } else {
-        (Code::InvalidArguments, "choose another folder with MAB_DATA_DIR or --data-dir")
+        (Code::Misconfigured, "choose another folder with MAB_DATA_DIR or --data-dir")
     };
     Denied::new(code, message).hint(hint).into()
 }
@@ -239,6 +311,8 @@ const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 /// Mode bits that let others write.
 const OTHERS_WRITE: u32 = 0o022;
+/// In such a folder everybody may remove or rename only what is their own.
+const STICKY: u32 = 0o1000;
 /// Mode bits that let others do anything.
 const OTHERS_ANYTHING: u32 = 0o077;
 const KEY_FILE_MAX_BYTES: u64 = 256;
@@ -334,6 +408,37 @@ mod tests {
     }
 
     #[test]
+    fn secret_behind_a_link_or_a_pipe_is_not_read() {
+        let place = tempfile::tempdir().unwrap();
+        let [real, link, pipe] = ["real", "link", "pipe"].map(|name| place.path().join(name));
+        std::fs::write(&real, "x").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        assert_eq!(code(read_private(&link, 10)).0, Code::ReadOnly);
+        assert_eq!(code(read_private(&pipe, 10)).0, Code::ReadOnly);
+        assert_eq!(read_private(&place.path().join("nothing"), 10).unwrap(), None);
+    }
+
+    #[test]
+    fn database_whose_files_others_may_change_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let database = place.path().join("bridge.db");
+        assert!(check_database(&database).is_ok());
+        let turn = place.path().join("bridge.db-turn");
+        std::os::unix::fs::symlink("/etc/hostname", &turn).unwrap();
+        assert_eq!(code(check_database(&database)).0, Code::ReadOnly);
+        std::fs::remove_file(&turn).unwrap();
+        std::fs::write(&turn, "").unwrap();
+        std::fs::set_permissions(&turn, Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(code(check_database(&database)).0, Code::ReadOnly);
+        std::fs::set_permissions(&turn, Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(code(check_database(&database)).0, Code::ReadOnly);
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
+        assert!(check_database(&database).is_ok());
+    }
+
+    #[test]
     fn own_symbolic_link_is_followed() {
         let (place, folder) = folder();
         let link = place.path().join("link");
@@ -362,8 +467,23 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert_eq!(code(DataFolder::open_or_create(&file)).0, Code::InvalidArguments);
-        assert_eq!(code(DataFolder::open_or_create(&file.join("below"))).0, Code::InvalidArguments);
+        assert_eq!(code(DataFolder::open_or_create(&file)).0, Code::Misconfigured);
+        assert_eq!(code(DataFolder::open_or_create(&file.join("below"))).0, Code::Misconfigured);
+    }
+
+    #[test]
+    fn folder_when_opened_is_never_created() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("typo");
+        assert!(DataFolder::open(&path).unwrap().is_none());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn paths_are_quoted_when_a_shell_would_split_them() {
+        for (path, word) in [("/a/b-1.db", "/a/b-1.db"), ("/a b", "'/a b'"), ("/it's", r"'/it'\''s'")] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 
     #[test]
@@ -372,7 +492,7 @@ mod tests {
             (ErrorKind::ReadOnlyFilesystem, Code::ReadOnly),
             (ErrorKind::PermissionDenied, Code::ReadOnly),
             (ErrorKind::StorageFull, Code::StorageFull),
-            (ErrorKind::NotADirectory, Code::InvalidArguments),
+            (ErrorKind::NotADirectory, Code::Misconfigured),
         ] {
             let failure = refused(&io::Error::from(kind), Path::new("/x"), "create");
             assert_eq!(code(Err::<(), _>(failure)).0, expected);

@@ -35,7 +35,7 @@ impl Keystore {
     /// Opens the keystore of a profile; without one it lasts as long as the process.
     ///
     /// # Errors
-    /// `invalid_arguments` when the profile's name is too long or its file is not a keystore; `read_only` when others
+    /// `misconfigured` when the profile's name is too long or its file is not a keystore; `read_only` when others
     /// may read the file.
     pub fn open(folder: &DataFolder, profile: Option<&str>) -> Result<Self, Failure> {
         let Some(profile) = profile else { return Ok(Self { file: None, kept: Mutex::default() }) };
@@ -61,7 +61,10 @@ impl Wallet for Keystore {
         let Some(file) = &self.file else { return Ok(()) };
         *kept = file
             .merge(&kept, credentials)
-            .map_err(|failure| Fault::from_source("keeping credentials for the next process", failure))?;
+            // Its words only: the log shows sources as they are debugged.
+            .map_err(|failure| {
+                Fault::from_source("keeping credentials for the next process", failure.to_string())
+            })?;
         Ok(())
     }
 }
@@ -69,6 +72,20 @@ impl Wallet for Keystore {
 /// The profile of everything that one Claude Code session starts: its servers and its hooks.
 pub fn claude_profile(session_id: &str) -> String {
     format!("claude-{session_id}")
+}
+
+/// Refuses a profile's name that fits no file name.
+pub(crate) fn check_profile(profile: &str) -> Result<(), Denied> {
+    if profile.len() <= PROFILE_MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!("the profile's name is longer than {PROFILE_MAX_BYTES} bytes");
+    Err(Denied::new(Code::Misconfigured, message).hint("set a shorter MAB_AGENT"))
+}
+
+/// Where a profile is kept.
+pub(crate) fn profile_path(agents: &Path, profile: &str) -> PathBuf {
+    agents.join(format!("{}.json", file_name(profile)))
 }
 
 #[derive(Debug)]
@@ -79,12 +96,9 @@ struct ProfileFile {
 
 impl ProfileFile {
     fn new(folder: &DataFolder, profile: &str) -> Result<Self, Failure> {
-        if profile.len() > PROFILE_MAX_BYTES {
-            let message = format!("the profile's name is longer than {PROFILE_MAX_BYTES} bytes");
-            return Err(Denied::new(Code::InvalidArguments, message).hint("set a shorter MAB_AGENT").into());
-        }
+        check_profile(profile)?;
         let agents = folder.agents();
-        Ok(Self { path: agents.join(format!("{}.json", file_name(profile))), agents })
+        Ok(Self { path: profile_path(&agents, profile), agents })
     }
 
     fn read(&self) -> Result<Vec<Credentials>, Failure> {
@@ -183,8 +197,11 @@ fn file_name(profile: &str) -> String {
 }
 
 fn corrupted(path: &Path) -> Failure {
-    Denied::new(Code::InvalidArguments, format!("{} is not a keystore this version can read", path.display()))
-        .hint("restore it, or move it away and join again with the tokens of `mab tokens <conversation>`")
+    Denied::new(Code::Misconfigured, format!("{} is not a keystore this version can read", path.display()))
+        .hint(format!(
+            "restore it, or `mv {0} {0}.old` and join again with the tokens of `mab tokens CONVERSATION`",
+            folder::quoted(path)
+        ))
         .into()
 }
 
@@ -299,7 +316,12 @@ mod tests {
                 panic!("{broken}")
             };
             assert!(denied.hint.is_some_and(|hint| hint.contains("join again")));
-            assert!(keystore.remember(credentials(2, "a", "y")).is_err());
+            let fault = keystore.remember(credentials(2, "a", "y")).unwrap_err();
+            let logged = format!("{:?}", std::error::Error::source(&fault));
+            assert!(
+                logged.contains("alice.json is not a keystore") && !logged.contains("Denied"),
+                "{logged}"
+            );
             assert_eq!(std::fs::read_to_string(&path).unwrap(), broken);
         }
         assert_eq!(shown(&keystore).len(), 2, "still remembered within the process");

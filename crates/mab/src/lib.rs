@@ -11,5 +11,6 @@ pub mod environment;
 pub mod folder;
 pub mod keystore;
 pub mod mcp;
+mod permissions;
 pub mod runtime;
 pub mod system;

@@ -2,9 +2,9 @@
 
 mod log;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, path::Path, sync::Arc};
 
-use mab_core::{Failure, Fault};
+use mab_core::{Code, Denied, Failure, Fault, secret::MasterKey};
 use mab_service::{Bridge, Parts};
 use mab_store::sqlite::{Options, SqliteStore};
 
@@ -13,6 +13,7 @@ pub use log::start_log;
 use crate::{
     config::Config,
     folder::{self, DataFolder},
+    permissions,
     system::{OsRandom, SystemClock},
 };
 
@@ -21,10 +22,47 @@ use crate::{
 /// # Errors
 /// Refusals of the folder, the key and the store, each with what to do.
 pub fn open(config: &Config) -> Result<Bridge, Failure> {
-    let folder = DataFolder::open_or_create(&config.data_dir)?;
+    let open = || {
+        let folder = DataFolder::open_or_create(&config.data_dir)?;
+        let master = folder.master_key(&OsRandom)?;
+        folder::ensure_private_file(&config.database)?;
+        open_store(config, master)
+    };
+    open().map_err(|failure| permissions::explained(config, failure))
+}
+
+/// Opens the bridge when there is one, and creates nothing: what looks must not make what it looks for.
+///
+/// # Errors
+/// `not_found` when there is no data folder or no database; else as [`open`].
+pub fn open_existing(config: &Config) -> Result<Bridge, Failure> {
+    let open = || {
+        let folder = find(config)?;
+        let master = folder.existing_master_key()?;
+        folder::ensure_private_file(&config.database)?;
+        open_store(config, master)
+    };
+    open().map_err(|failure| permissions::explained(config, failure))
+}
+
+/// The data folder of a database that exists.
+fn find(config: &Config) -> Result<DataFolder, Failure> {
+    let missing = |what: &str, path: &Path, hint: &str| {
+        Denied::new(Code::NotFound, format!("no {what} at {}", path.display())).hint(hint)
+    };
+    let hint = "`mab mcp`, which an agent's client starts, creates it; check --data-dir and MAB_DATA_DIR";
+    let folder =
+        DataFolder::open(&config.data_dir)?.ok_or_else(|| missing("data folder", &config.data_dir, hint))?;
+    if matches!(config.database.try_exists(), Ok(false)) {
+        let hint = "`mab mcp`, which an agent's client starts, creates it; check --data-dir and --db";
+        return Err(missing("database", &config.database, hint).into());
+    }
+    Ok(folder)
+}
+
+fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
+    folder::check_database(&config.database)?;
     let random = Arc::new(OsRandom);
-    let master = folder.master_key(random.as_ref())?;
-    folder::ensure_private_file(&config.database)?;
     let clock = Arc::new(SystemClock);
     let options = Options {
         path: config.database.clone(),

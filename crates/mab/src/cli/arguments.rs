@@ -7,22 +7,34 @@ use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{audit, completions, list, man, redact, show, tokens};
 
+/// The exit codes in short.
+macro_rules! exit_codes {
+    () => {
+        "  0 done               4 not allowed    8 store unavailable\n  \
+           1 internal           5 expired        9 audit chain broken\n  \
+           2 wrong use          6 limited       10 doctor found a fault\n  \
+           3 not found          7 conflict      11 demo failed"
+    };
+}
+
+/// The exit codes in short, for the pages of single commands.
+pub(crate) const EXIT_CODES: &str = exit_codes!();
+
 /// Lets coding agents talk to each other, safely, over MCP.
 #[derive(Debug, Parser)]
 #[command(
     name = "mab",
     version,
     about = "Lets coding agents talk to each other, safely, over MCP",
-    after_help = "Start here:\n  \
+    after_help = concat!(
+        "Start here:\n  \
         mab demo                        two agents talk through the bridge, live\n  \
         claude mcp add mab -- mab mcp   give Claude Code the bridge's tools\n  \
         mab list                        conversations, as the operator sees them\n  \
         mab doctor                      what is set, and whether it works\n\n\
-        Exit codes:\n  \
-        0 done               4 not allowed    8 store unavailable\n  \
-        1 internal           5 expired        9 audit chain broken\n  \
-        2 wrong use          6 limited       10 doctor found a fault\n  \
-        3 not found          7 conflict      11 demo failed"
+        Exit codes:\n",
+        exit_codes!()
+    )
 )]
 pub struct Arguments {
     /// Options of every command.
@@ -90,7 +102,10 @@ pub(crate) enum Command {
     /// Replace secrets in text: a filter from stdin or FILE to stdout.
     Redact(redact::Redact),
     /// Check settings, data folder, database and clock.
-    #[command(after_help = "Prints one line per check: ok, warn or fail. Exits with 10 when one failed.")]
+    #[command(after_help = "Prints one line per check: ok, warn or fail. Exits with 10 when one failed.\n\
+        It creates nothing. Run it with the MAB_AGENT of an agent to check its profile.\n\n\
+        Without a terminal the tab-separated cells of a check are: state, name,\n\
+        message, hint; those of a setting: setting, key, value, where it was set.")]
     Doctor,
     /// Let two real MCP clients talk through the bridge, printed live.
     #[command(

@@ -20,15 +20,17 @@ use crate::cli::{
         mab audit                       the latest entries of all conversations\n  \
         mab audit conv_0123456789abcdef --limit 20\n  \
         mab audit verify                exits with 9 when a chain was changed\n\n\
-        Entries hold no text of agents: only ids, numbers, digests and fixed names."
+        Entries hold no text of agents: only ids, numbers, digests and fixed names.\n\n\
+        Without a terminal each entry is one line of tab-separated cells: at,\n\
+        conversation, n, actor, action, outcome, detail."
 )]
 pub(crate) struct Audit {
     /// Only this conversation.
     #[arg(value_parser = arguments::conversation)]
     conversation: Option<ConversationId>,
     /// Most entries to print, newest first.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    limit: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     #[command(subcommand)]
     command: Option<AuditCommand>,
 }
@@ -40,6 +42,8 @@ enum AuditCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Without a terminal each chain is one line of tab-separated cells: ok or broken,\n\
+    conversation (or bridge), entries, kind of break, n of the first entry broken.")]
 struct Verify {
     /// Only this conversation; default: every chain.
     #[arg(value_parser = arguments::conversation)]
@@ -62,6 +66,9 @@ impl Audit {
                 Output::talk("no entries");
             } else {
                 render(trail, self.conversation.is_some(), page);
+                if trail.more {
+                    Output::talk("there are more; raise --limit");
+                }
             }
         })?;
         Ok(Exit::OK)
@@ -81,6 +88,8 @@ impl Verify {
 #[derive(Deserialize)]
 struct Trail {
     entries: Vec<Entry>,
+    #[serde(default)]
+    more: bool,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +141,7 @@ fn render(trail: &Trail, one_conversation: bool, page: &mut Page) {
     let rows = trail.entries.iter().map(row).collect();
     let columns = &[
         Column::Whole("at (UTC)"),
-        if one_conversation { Column::ForPrograms } else { Column::Whole("conversation") },
+        if one_conversation { Column::ForPrograms } else { Column::Id("conversation") },
         Column::Number("n"),
         Column::Whole("actor"),
         Column::Whole("action"),
@@ -192,7 +201,7 @@ fn render_verdict(verdict: &Verdict, page: &mut Page) {
     if !rows.is_empty() {
         let columns = &[
             Column::Whole("chain"),
-            Column::Whole("conversation"),
+            Column::Id("conversation"),
             Column::Number("entries"),
             Column::Whole("break"),
             Column::Number("at n"),

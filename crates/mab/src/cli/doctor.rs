@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Exit, Output, Trouble, Visible,
-        doctor_store::{folder, store},
+        doctor_files::{folder, profile},
+        doctor_store::store,
         operator::Operator,
         output::{BAD, CAREFUL, FAINT, GOOD},
         table::{Column, Page, Table, absent},
     },
-    config::EffectiveSetting,
+    config::{Config, EffectiveSetting},
     system::SystemClock,
 };
 
@@ -46,8 +47,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     let settings = match operator.config() {
         Ok(config) => {
             checks.push(Check::good("settings", "read without a fault".to_owned()));
-            checks.extend(store(operator));
-            checks.extend(folder(&config.data_dir));
+            checks.extend(data(operator, &config));
             checks.push(clock(SystemClock.now()));
             config.effective()
         }
@@ -60,6 +60,16 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     print(&settings, &checks, operator.output)?;
     let failed = checks.iter().any(|check| check.state == State::Fail);
     Ok(if failed { Exit::CHECK_FAILED } else { Exit::OK })
+}
+
+/// Everything on the disk. What does not exist yet is not created.
+fn data(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
+    let mut checks = folder(config);
+    if config.data_dir.is_dir() {
+        checks.extend(store(operator, config));
+    }
+    checks.extend(profile(config));
+    checks
 }
 
 impl State {
@@ -77,12 +87,12 @@ impl Check {
         Self { name, state: State::Good, message, hint: None }
     }
 
-    pub(super) fn warn(name: &'static str, message: String, hint: &str) -> Self {
-        Self { name, state: State::Warn, message, hint: Some(hint.to_owned()) }
+    pub(super) fn warn(name: &'static str, message: String, hint: impl Into<String>) -> Self {
+        Self { name, state: State::Warn, message, hint: Some(hint.into()) }
     }
 
-    pub(super) fn fail(name: &'static str, message: String, hint: &str) -> Self {
-        Self { name, state: State::Fail, message, hint: Some(hint.to_owned()) }
+    pub(super) fn fail(name: &'static str, message: String, hint: impl Into<String>) -> Self {
+        Self { name, state: State::Fail, message, hint: Some(hint.into()) }
     }
 
     pub(super) fn trouble(name: &'static str, trouble: &Trouble) -> Self {

@@ -1,17 +1,15 @@
-//! The checks of `mab doctor` that look at the data folder and the database.
-
-use std::{fs, path::Path};
+//! The checks of `mab doctor` that look at the database.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Trouble, doctor::Check, operator::Operator};
+use crate::{
+    cli::{Trouble, doctor::Check, operator::Operator},
+    config::Config,
+};
 
 /// The first SQLite whose write-ahead log survives several writing processes (<https://sqlite.org/wal.html>, 2026-03).
 const ENGINE_MIN: [u32; 3] = [3, 51, 3];
-
-/// Most files of the data folder that are looked at.
-const FILES_MAX: usize = 1_000;
 
 /// What `store_info` answers.
 #[derive(Deserialize)]
@@ -25,7 +23,11 @@ struct Info {
 }
 
 /// Opens the database as every command does, and asks it about itself.
-pub(super) fn store(operator: &Operator<'_>) -> Vec<Check> {
+pub(super) fn store(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
+    if matches!(config.database.try_exists(), Ok(false)) {
+        let message = format!("{} does not exist yet", config.database.display());
+        return vec![Check::warn("database", message, "an agent's first `mab mcp` creates it; check --db")];
+    }
     let answer = operator.call("store_info", json!({})).and_then(|answer| {
         serde_json::from_value::<Info>(answer).map_err(|error| {
             Trouble::Fault(mab_core::Fault::from_source("reading the answer of store_info", error))
@@ -34,23 +36,6 @@ pub(super) fn store(operator: &Operator<'_>) -> Vec<Check> {
     match answer {
         Ok(info) => vec![opened(&info), engine(&info.engine), whole(&info.check)],
         Err(trouble) => vec![Check::trouble("database", &trouble)],
-    }
-}
-
-/// Whether others can read or change what is in the data folder.
-pub(super) fn folder(path: &Path) -> Vec<Check> {
-    let name = "data folder";
-    if !path.exists() {
-        let hint = "it is made by the first command that needs it, if the folder above it can be written";
-        return vec![Check::warn(name, format!("{} is not there", path.display()), hint)];
-    }
-    let loose = loose_entries(path);
-    match loose.first() {
-        None => vec![Check::good(name, format!("{}, for its owner only", path.display()))],
-        Some(first) => {
-            let message = format!("{} of its entries are open to others, such as {first}", loose.len());
-            vec![Check::warn(name, message, "chmod -R go= on the data folder")]
-        }
     }
 }
 
@@ -94,24 +79,6 @@ fn version(text: &str) -> Option<[u32; 3]> {
     })
 }
 
-#[cfg(unix)]
-fn loose_entries(path: &Path) -> Vec<String> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let loose =
-        |entry: &Path| fs::symlink_metadata(entry).is_ok_and(|entry| entry.permissions().mode() & 0o077 != 0);
-    let inside = fs::read_dir(path).into_iter().flatten().flatten().take(FILES_MAX).map(|entry| entry.path());
-    std::iter::once(path.to_owned())
-        .chain(inside)
-        .filter(|entry| loose(entry))
-        .map(|entry| entry.display().to_string())
-        .collect()
-}
-
-#[cfg(not(unix))]
-fn loose_entries(_path: &Path) -> Vec<String> {
-    Vec::new()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,25 +105,5 @@ mod tests {
         for bad in [json!("row 3 missing"), json!(false), json!(null), json!([])] {
             assert_eq!(whole(&bad).state, State::Fail, "{bad}");
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn folder_when_others_can_read_it_warns() -> std::io::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder_path = tempfile::tempdir()?;
-        fs::set_permissions(folder_path.path(), fs::Permissions::from_mode(0o700))?;
-        assert_eq!(
-            folder(folder_path.path()).iter().map(|check| check.state).collect::<Vec<_>>(),
-            [State::Good]
-        );
-        let file = folder_path.path().join("x");
-        fs::write(&file, "")?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640))?;
-        assert_eq!(
-            folder(folder_path.path()).iter().map(|check| check.state).collect::<Vec<_>>(),
-            [State::Warn]
-        );
-        Ok(())
     }
 }

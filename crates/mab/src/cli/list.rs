@@ -23,8 +23,8 @@ pub(crate) struct List {
     #[arg(long)]
     all: bool,
     /// Most conversations to print.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    limit: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
 }
 
 impl List {
@@ -84,7 +84,7 @@ fn render(listing: &Listing, page: &mut Page) {
         page.table(&Table {
             kind: None,
             columns: &[
-                Column::Whole("conversation"),
+                Column::Id("conversation"),
                 Column::Whole("state"),
                 Column::Number("agents"),
                 Column::Number("messages"),

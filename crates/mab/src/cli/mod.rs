@@ -12,6 +12,7 @@ mod audit;
 mod cleanup;
 mod completions;
 mod doctor;
+mod doctor_files;
 mod doctor_store;
 mod exit;
 mod json;

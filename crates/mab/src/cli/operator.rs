@@ -8,7 +8,7 @@ use crate::{
     cli::{Global, Output, Trouble},
     config::{Config, Flags},
     environment::Environment,
-    runtime,
+    permissions, runtime,
 };
 
 /// What every command is given.
@@ -29,13 +29,13 @@ impl Operator<'_> {
         Config::load(&Flags { data_dir, db, config }, self.environment)
     }
 
-    /// Opens the bridge and calls one operation.
+    /// Opens the bridge, which must exist, and calls one operation.
     pub(crate) fn call(&self, operation: &str, arguments: Value) -> Result<Value, Trouble> {
         let config = self.config()?;
         runtime::start_log(config.log);
-        let bridge = runtime::open(&config)?;
+        let bridge = runtime::open_existing(&config)?;
         let answer = runtime::block_on(bridge.call(&Caller::Operator, operation, object(arguments)?))?;
-        Ok(answer?)
+        Ok(answer.map_err(|denied| permissions::explain(&config, denied))?)
     }
 }
 

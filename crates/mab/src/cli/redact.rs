@@ -29,8 +29,10 @@ const TEXT_MAX_BYTES: u64 = 256 << 20;
     --jsonl reads lines {\"text\": …, \"id\"?: …} and answers each with a line\n\
     {\"id\"?, \"text\", \"findings\": [{\"rule\", \"placeholder\", \"start\", \"end\"}]}.\n\
     start and end are bytes of the input text (UTF-8). id is copied as it is; any\n\
-    other key is left out, and its name told once on stderr. A line that cannot be\n\
-    read ends the run with exit code 2.\n\n\
+    other key is left out, and its name told once on stderr. Empty lines are\n\
+    skipped. A line that cannot be read ends the run with exit code 2.\n\n\
+    --report prints one line per finding; without a terminal its tab-separated\n\
+    cells are rule, placeholder, line, start, end.\n\n\
     The input must be UTF-8. On a terminal, control characters of the text are\n\
     shown escaped.")]
 pub(crate) struct Redact {

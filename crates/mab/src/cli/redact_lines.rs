@@ -30,7 +30,7 @@ pub(super) fn run(
             break;
         }
         if line.trim_ascii().is_empty() {
-            return Err(bad(number, "is empty"));
+            continue;
         }
         let object = serde_json::from_slice(&line).map_err(|error| bad(number, &reason(&error)))?;
         let (answer, others) = answer(redactor, object).map_err(|reason| bad(number, reason))?;
@@ -109,7 +109,7 @@ mod tests {
     fn line_when_bad_is_named_and_never_quoted() {
         for (input, message) in [
             ("{\"text\":\"a\"}\nhunter2\n", "line 2 is not JSON (column 1)"),
-            ("\n", "line 1 is empty"),
+            ("\n \r\n7\n", "line 3 is not a JSON object"),
             ("[1]\n", "line 1 is not a JSON object"),
             ("{\"text\":7}\n", "line 1 has no string under \"text\""),
             ("{}\n", "line 1 has no string under \"text\""),

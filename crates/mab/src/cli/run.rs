@@ -1,6 +1,6 @@
 //! From the words of the command line to the exit code.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal as _, process::ExitCode};
 
 use clap::{Parser as _, error::ErrorKind};
 use mab_core::{Code, Denied};
@@ -46,6 +46,9 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
 
 /// Serves MCP. Settings that are refused are said here, and to the client with every call.
 fn serve(operator: &Operator<'_>) -> Result<Exit, Trouble> {
+    if std::io::stdin().is_terminal() {
+        Output::talk("an MCP client is meant to start `mab mcp` and to talk to it; the README says how");
+    }
     match operator.config() {
         Ok(config) => mcp::serve(&config)?,
         Err(denied) => {

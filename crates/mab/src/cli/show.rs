@@ -19,14 +19,17 @@ use crate::cli::{
     mab show conv_0123456789abcdef --messages 50 --json\n\n\
     Looking changes nothing: no message counts as read by it. Text written by\n\
     agents is shown with control characters escaped. Without a terminal every\n\
-    line starts with its kind: the name of a field, member, message or damaged.")]
+    line starts with its kind and goes on with tab-separated cells: a field's name\n\
+    and value; member: agent, role, permission, presence, status, note, last seen,\n\
+    unread, read to; message (newest first): seq, from, at, type, message, files,\n\
+    reply to; damaged: seq.")]
 pub(crate) struct Show {
     /// The conversation, conv_ and 16 hexadecimal digits.
     #[arg(value_parser = arguments::conversation)]
     conversation: ConversationId,
-    /// How many of the latest messages to print.
-    #[arg(long, value_name = "N")]
-    messages: Option<u32>,
+    /// How many of the latest messages to print; without it none are shown.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    messages: u32,
 }
 
 impl Show {
@@ -92,12 +95,14 @@ fn render(shown: &Shown, page: &mut Page) {
     page.field("size", &page.bytes(shown.size_bytes));
     page.field("audit", &shown.audit_entries.into());
     page.aside("");
-    let rows = shown.members.iter().map(|member| member.row(page)).collect();
+    let rows = shown.members.iter().map(|member| member.row(shown.is_purged(), page)).collect();
     page.table(&Table { kind: Some("member"), columns: &MEMBER, rows });
     if !shown.recent.is_empty() {
         page.aside("");
         let rows = shown.recent.iter().map(|message| message.row(page)).collect();
         page.table(&Table { kind: Some("message"), columns: &MESSAGE, rows });
+    } else if shown.is_purged() {
+        page.aside("its messages, roles and notes were destroyed; the audit entries are kept");
     } else if shown.messages > 0 {
         page.aside(&format!("{STRONG}no messages shown{STRONG:#}; --messages N prints the latest"));
     }
@@ -109,6 +114,12 @@ fn render(shown: &Shown, page: &mut Page) {
         } else {
             page.line(&format!("damaged\t{seq}"));
         }
+    }
+}
+
+impl Shown {
+    fn is_purged(&self) -> bool {
+        self.state == "purged"
     }
 }
 
@@ -135,9 +146,11 @@ const MESSAGE: [Column; 7] = [
 ];
 
 impl Member {
-    fn row(&self, page: &Page) -> Vec<Visible> {
+    /// What was destroyed is shown as absent, not as something that never was.
+    fn row(&self, purged: bool, page: &Page) -> Vec<Visible> {
         let presence = match (self.revoked, self.alive, &self.last_heartbeat) {
             (true, _, _) => "revoked",
+            (false, _, _) if purged => "-",
             (false, true, _) => "alive",
             (false, false, Some(_)) => "silent",
             (false, false, None) => "never came",
@@ -150,7 +163,7 @@ impl Member {
             optional(self.status.as_deref()),
             self.note.as_deref().map_or_else(absent, |note| page.body(note)),
             page.moment(self.last_heartbeat.as_deref()),
-            self.unread.into(),
+            if purged { absent() } else { self.unread.into() },
             self.last_acknowledged_seq.map_or_else(absent, Visible::from),
         ]
     }
@@ -219,6 +232,22 @@ member	b	-	member	never came	-	-	-	2	-
 message	2	a	2026-11-22T07:31:00.000Z	proposal	hello\u{9b}31m\n=====\nFrom: system	src/a.rs\nx\u{202e}y	-
 damaged	1
 "#);
+        Ok(())
+    }
+
+    #[test]
+    fn render_when_purged_shows_what_was_destroyed_as_absent() -> Result<(), serde_json::Error> {
+        let purged = serde_json::from_value(json!({
+            "conversation_id": "conv_0123456789abcdef", "state": "purged", "messages": 2, "size_bytes": 0,
+            "created_at": "2026-11-22T07:30:00.125Z", "expires_at": "2026-11-22T10:30:00.125Z", "audit_entries": 5,
+            "members": [{"session_id": "b", "permission": "member", "alive": false, "unread": 0, "revoked": false}],
+        }))?;
+        let mut page = Page::new(None);
+        render(&purged, &mut page);
+        assert!(page.as_str().ends_with("\nmember\tb\t-\tmember\t-\t-\t-\t-\t-\t-\n"), "{}", page.as_str());
+        let mut person = Page::new(Some(100));
+        render(&purged, &mut person);
+        assert!(person.as_str().contains("were destroyed") && !person.as_str().contains("never came"));
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 use anstyle::Style;
 use comfy_table::{
-    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle,
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
 };
 
 use crate::cli::{Visible, output::STRONG};
@@ -35,6 +35,8 @@ pub(crate) enum Column {
     Text(&'static str),
     /// Names and moments, kept in one line while there is room.
     Whole(&'static str),
+    /// Ids and tokens, which people copy: in one line however narrow the terminal.
+    Id(&'static str),
     /// Numbers, aligned to the right.
     Number(&'static str),
     /// What a person can do without.
@@ -126,6 +128,9 @@ impl Page {
             .enumerate()
             .filter(|(index, column)| !matches!(column, Column::ForPrograms) && said(index))
             .collect();
+        if too_narrow(table, &shown, width) {
+            return self.records(table, &shown, width);
+        }
         let mut grid = Grid::new();
         grid.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         grid.set_header(shown.iter().map(|(_, column)| column.cell(&column.heading().to_uppercase())));
@@ -145,10 +150,55 @@ impl Page {
     }
 }
 
+impl Page {
+    /// One line per value, for terminals that are too narrow for a table.
+    fn records(&mut self, table: &Table<'_>, shown: &[(usize, Column)], width: u16) {
+        for row in &table.rows {
+            let mut grid = Grid::new();
+            grid.load_style(TableStyle::new())
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
+            let mut id_width = 0;
+            for (index, column) in shown {
+                let Some(cell) = row.get(*index) else { continue };
+                if matches!(column, Column::Id(_)) {
+                    id_width = id_width.max(text_width(cell));
+                }
+                grid.add_row([column.heading().to_uppercase().as_str(), cell.as_str()]);
+            }
+            let value = ColumnConstraint::LowerBoundary(Width::Fixed(id_width.saturating_add(PADDING)));
+            for (column, constraint) in grid.column_iter_mut().zip([ColumnConstraint::ContentWidth, value]) {
+                column.set_constraint(constraint);
+            }
+            for line in grid.lines() {
+                self.line(line.trim_end());
+            }
+            self.line("");
+        }
+    }
+}
+
+/// Whether ids in one line leave the other columns less than a word each.
+fn too_narrow(table: &Table<'_>, shown: &[(usize, Column)], width: u16) -> bool {
+    let needed = |(index, column): &(usize, Column)| {
+        let cells = table.rows.iter().filter_map(|row| row.get(*index)).map(text_width);
+        let widest = cells.max().unwrap_or_default();
+        if matches!(column, Column::Id(_)) { widest } else { widest.min(WORD_WIDTH) }
+    };
+    let total =
+        shown.iter().fold(0_u16, |sum, column| sum.saturating_add(needed(column)).saturating_add(PADDING));
+    shown.iter().any(|(_, column)| matches!(column, Column::Id(_))) && total > width
+}
+
+/// Characters, which for ids are columns.
+fn text_width(cell: &Visible) -> u16 {
+    u16::try_from(cell.as_str().chars().count()).unwrap_or(u16::MAX)
+}
+
 impl Column {
     fn heading(self) -> &'static str {
         match self {
-            Self::Text(heading) | Self::Whole(heading) | Self::Number(heading) => heading,
+            Self::Text(heading) | Self::Whole(heading) | Self::Id(heading) | Self::Number(heading) => heading,
             Self::ForPrograms => "",
         }
     }
@@ -164,7 +214,7 @@ impl Column {
     }
 }
 
-/// Keeps everything but text in one line when that leaves room for the text.
+/// Keeps ids in one line, and everything but text when that leaves room for the text.
 fn keep_whole(grid: &mut Grid, shown: &[(usize, Column)], width: u16) {
     let widths = grid.column_max_content_widths();
     let text_min = |width: u16| width.min(TEXT_MIN_WIDTH);
@@ -173,11 +223,9 @@ fn keep_whole(grid: &mut Grid, shown: &[(usize, Column)], width: u16) {
         .zip(shown)
         .map(|(width, (_, column))| if column.is_text() { text_min(*width) } else { *width })
         .fold(0, |sum, width| sum.saturating_add(width).saturating_add(PADDING));
-    if needed > width {
-        return;
-    }
+    let fits = needed <= width;
     for (column, (_, shown)) in grid.column_iter_mut().zip(shown) {
-        if !shown.is_text() {
+        if matches!(shown, Column::Id(_)) || fits && !shown.is_text() {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
@@ -195,6 +243,9 @@ pub(crate) fn optional(text: Option<&str>) -> Visible {
 
 /// Columns of text are not squeezed below this for the sake of others.
 const TEXT_MIN_WIDTH: u16 = 16;
+
+/// What other columns need at least beside an id.
+const WORD_WIDTH: u16 = 8;
 
 /// Blanks around a cell, and what may stand between two.
 const PADDING: u16 = 3;
@@ -250,6 +301,33 @@ mod tests {
          e  row
  b       日本語           120
 "#);
+    }
+
+    #[test]
+    fn id_when_the_terminal_is_narrow_is_not_wrapped() {
+        for width in [20, 40, 60] {
+            let mut page = Page::new(Some(width));
+            let cells = ["conv_0123456789abcdef", "active", "2026-11-22 07:30:00", "a topic of some words"];
+            page.table(&Table {
+                kind: None,
+                columns: &[
+                    Column::Id("conversation"),
+                    Column::Whole("state"),
+                    Column::Whole("expires"),
+                    Column::Text("topic"),
+                ],
+                rows: vec![cells.map(Visible::line).into()],
+            });
+            assert!(page.as_str().contains(" conv_0123456789abcdef"), "{}", page.as_str());
+            if width == 40 {
+                insta::assert_snapshot!(anstream::adapter::strip_str(page.as_str()).to_string(), @r#"
+CONVERSATION  conv_0123456789abcdef
+STATE         active
+EXPIRES       2026-11-22 07:30:00
+TOPIC         a topic of some words
+"#);
+            }
+        }
     }
 
     #[test]

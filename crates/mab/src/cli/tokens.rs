@@ -1,12 +1,12 @@
 //! `mab tokens`: the tokens of one conversation, recomputed from the master key.
 
 use clap::Args;
-use mab_core::{ConversationId, SessionId};
+use mab_core::{Code, ConversationId, Denied, Fault, SessionId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{
-    Exit, Trouble, Visible, arguments,
+    Exit, Output, Trouble, Visible, arguments,
     operator::Operator,
     table::{Column, Page, Table, absent, optional},
 };
@@ -17,7 +17,10 @@ use crate::cli::{
     mab tokens conv_0123456789abcdef\n  \
     mab tokens conv_0123456789abcdef --rotate b   the old token of b stops working\n  \
     mab tokens conv_0123456789abcdef --revoke c   c is shut out\n\n\
-    Whoever reads this output can speak as any of these agents.")]
+    Whoever reads this output can speak as any of these agents. After the\n\
+    conversation's time its tokens open nothing and are not shown.\n\n\
+    Without a terminal each agent is one line of tab-separated cells: agent, role,\n\
+    permission, state (valid, revoked or expired), token.")]
 pub(crate) struct Tokens {
     /// The conversation, conv_ and 16 hexadecimal digits.
     #[arg(value_parser = arguments::conversation)]
@@ -32,6 +35,32 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        // Says first whether the conversation exists, so that what is not found below is the agent.
+        let state = self.state(operator)?;
+        if self.rotate.is_some() {
+            still_opens(self.conversation, &state)?;
+        }
+        let mut answer = self.change(operator)?;
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("state".to_owned(), state.into());
+        }
+        let listing: Listing = serde_json::from_value(answer.clone())
+            .map_err(|source| Fault::from_source("reading the answer of tokens", source))?;
+        operator.output.answer(answer, render)?;
+        if self.revoke.as_ref().is_some_and(|revoked| listing.has_lost_its_owners(revoked)) {
+            Output::talk(
+                "warning: no owner is left; nobody can invite agents into this conversation any more",
+            );
+        }
+        Ok(Exit::OK)
+    }
+
+    fn state(&self, operator: &Operator<'_>) -> Result<String, Trouble> {
+        let shown = operator.call("show", json!({"conversation_id": self.conversation.to_string()}))?;
+        Ok(shown.get("state").and_then(Value::as_str).unwrap_or(ACTIVE).to_owned())
+    }
+
+    fn change(&self, operator: &Operator<'_>) -> Result<Value, Trouble> {
         let handle = |session: &Option<SessionId>| session.as_ref().map(ToString::to_string);
         let answer = operator.call(
             "tokens",
@@ -40,14 +69,31 @@ impl Tokens {
                 "rotate": handle(&self.rotate),
                 "revoke": handle(&self.revoke),
             }),
-        )?;
-        operator.output.answer(answer, render)?;
-        Ok(Exit::OK)
+        );
+        answer.map_err(|trouble| match trouble {
+            Trouble::Denied(denied) if denied.code == Code::NotFound => {
+                denied.hint(format!("`mab show {}` lists its agents", self.conversation)).into()
+            }
+            Trouble::Denied(_) | Trouble::Fault(_) | Trouble::ClosedPipe => trouble,
+        })
     }
 }
 
+/// Refuses a conversation whose time is over.
+fn still_opens(conversation: ConversationId, state: &str) -> Result<(), Denied> {
+    if state == ACTIVE {
+        return Ok(());
+    }
+    let message = format!("{conversation} is {state}; no token opens it any more, and nothing was changed");
+    Err(Denied::new(Code::Expired, message).hint("create a new conversation"))
+}
+
+/// The state in which tokens open something.
+const ACTIVE: &str = "active";
+
 #[derive(Deserialize)]
 struct Listing {
+    state: String,
     expires_at: String,
     tokens: Vec<Row>,
 }
@@ -61,9 +107,24 @@ struct Row {
     token: Option<String>,
 }
 
-impl Row {
-    fn token(&self) -> Option<&str> {
-        self.token.as_deref().filter(|_| !self.revoked)
+impl Listing {
+    /// The token, when it opens anything.
+    fn token<'a>(&self, row: &'a Row) -> Option<&'a str> {
+        row.token.as_deref().filter(|_| !row.revoked && self.state == ACTIVE)
+    }
+
+    fn state(&self, row: &Row) -> &'static str {
+        match (row.revoked, self.state == ACTIVE) {
+            (true, _) => "revoked",
+            (false, true) => "valid",
+            (false, false) => "expired",
+        }
+    }
+
+    fn has_lost_its_owners(&self, revoked: &SessionId) -> bool {
+        let owner = |row: &Row| row.permission == "owner";
+        self.tokens.iter().any(|row| row.session_id == revoked.to_string() && owner(row))
+            && !self.tokens.iter().any(|row| owner(row) && !row.revoked)
     }
 }
 
@@ -73,8 +134,8 @@ fn render(listing: &Listing, page: &mut Page) {
             Visible::line(&row.session_id),
             optional(row.role.as_deref()),
             Visible::line(&row.permission),
-            Visible::line(if row.revoked { "revoked" } else { "valid" }),
-            row.token().map_or_else(absent, Visible::line),
+            Visible::line(listing.state(row)),
+            listing.token(row).map_or_else(absent, Visible::line),
         ]
     };
     let rows: Vec<_> = listing.tokens.iter().map(row).collect();
@@ -86,16 +147,18 @@ fn render(listing: &Listing, page: &mut Page) {
         if page.for_person() { Column::ForPrograms } else { Column::Whole("token") },
     ];
     page.table(&Table { kind: None, columns, rows });
-    if page.for_person() {
+    if page.for_person() && listing.tokens.iter().any(|row| listing.token(row).is_some()) {
         // On their own, so that a token is never wrapped.
         page.line("");
-        let token = |row: &Row| Some(vec![Visible::line(&row.session_id), Visible::line(row.token()?)]);
+        let token =
+            |row: &Row| Some(vec![Visible::line(&row.session_id), Visible::line(listing.token(row)?)]);
         let rows = listing.tokens.iter().filter_map(token).collect();
-        page.table(&Table { kind: None, columns: &[Column::Whole("agent"), Column::Whole("token")], rows });
+        page.table(&Table { kind: None, columns: &[Column::Whole("agent"), Column::Id("token")], rows });
         page.line("");
     }
     let expires = page.moment(Some(&listing.expires_at));
-    page.aside(&format!("valid until {expires} UTC"));
+    let until = if listing.state == ACTIVE { "valid until" } else { "expired at" };
+    page.aside(&format!("{until} {expires} UTC"));
 }
 
 #[cfg(test)]
@@ -106,7 +169,7 @@ mod tests {
     fn render_when_revoked_shows_no_token() -> Result<(), serde_json::Error> {
         let token = "ab".repeat(32);
         let listing = serde_json::from_value(json!({
-            "conversation_id": "conv_0123456789abcdef", "expires_at": "2026-11-22T10:30:00.125Z", "tokens": [
+            "conversation_id": "conv_0123456789abcdef", "state": "active", "expires_at": "2026-11-22T10:30:00.125Z", "tokens": [
                 {"session_id": "a", "role": "back\u{7}end", "permission": "owner", "revoked": false, "token": token},
                 {"session_id": "b", "permission": "member", "revoked": true, "token": token},
             ],
@@ -117,6 +180,45 @@ mod tests {
             page.as_str(),
             format!("a\tback\\u{{7}}end\towner\tvalid\t{token}\nb\t-\tmember\trevoked\t-\n")
         );
+        Ok(())
+    }
+
+    fn listing(state: &str, owner_revoked: bool) -> Result<Listing, serde_json::Error> {
+        serde_json::from_value(json!({
+            "state": state, "expires_at": "2026-11-22T10:30:00.125Z", "tokens": [
+                {"session_id": "a", "permission": "owner", "revoked": owner_revoked, "token": "x"},
+                {"session_id": "b", "permission": "member", "revoked": false, "token": "y"},
+            ],
+        }))
+    }
+
+    #[test]
+    fn render_when_the_time_is_over_shows_expired_and_no_token() -> Result<(), serde_json::Error> {
+        for state in ["expired", "purged"] {
+            let mut page = Page::new(None);
+            render(&listing(state, false)?, &mut page);
+            assert_eq!(page.as_str(), "a\t-\towner\texpired\t-\nb\t-\tmember\texpired\t-\n");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn rotating_when_the_time_is_over_is_refused() -> Result<(), Denied> {
+        let conversation = "conv_0123456789abcdef".parse()?;
+        assert_eq!(still_opens(conversation, ACTIVE), Ok(()));
+        for state in ["expired", "purged"] {
+            let code = still_opens(conversation, state).map_err(|denied| Exit::refused(denied.code).number());
+            assert_eq!(code, Err(5));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn owners_are_lost_with_the_last_one() -> Result<(), Box<dyn std::error::Error>> {
+        let (a, b) = ("a".parse::<SessionId>()?, "b".parse::<SessionId>()?);
+        assert!(listing(ACTIVE, true)?.has_lost_its_owners(&a));
+        assert!(!listing(ACTIVE, true)?.has_lost_its_owners(&b));
+        assert!(!listing(ACTIVE, false)?.has_lost_its_owners(&a));
         Ok(())
     }
 }

@@ -75,12 +75,10 @@ impl Key {
     /// Sets it from a value of the file, or a text of the environment.
     pub(super) fn apply(&self, config: &mut Config, value: &Value, source: Source) -> Result<(), Denied> {
         let wrong = || {
-            refuse(format_args!("{} cannot be {}", self.name, shown(value)), &source).hint(format!(
-                "use {} ({})",
-                self.range(),
-                self.unit
-            ))
+            refuse(format_args!("{} cannot be {}", self.name, shown(value)), &source)
+                .hint(self.usage(value, &source))
         };
+        let number = |value| number(value, &source);
         match &self.field {
             Field::Place(_) => return Err(not_in_files(self, &source)),
             Field::Count(at, range) => {
@@ -99,6 +97,27 @@ impl Key {
         }
         config.sources.insert(self.name, source);
         Ok(())
+    }
+
+    /// What to write instead.
+    fn usage(&self, value: &Value, source: &Source) -> String {
+        let quotes = if value.is_str() && !source.is_text() { " without quotes" } else { "" };
+        match self.field {
+            Field::Durability => "use full or normal".to_owned(),
+            Field::Place(_) | Field::Count(..) | Field::Amount(..) | Field::BusyTimeout(_) => {
+                format!("use a number{quotes}, {} ({})", self.range(), self.unit)
+            }
+        }
+    }
+
+    /// The flag that sets it, when there is one.
+    fn flag(&self) -> Option<&'static str> {
+        match self.name {
+            "data_dir" => Some("--data-dir"),
+            "database_url" => Some("--db"),
+            "config" => Some("--config"),
+            _ => None,
+        }
     }
 }
 
@@ -126,17 +145,22 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
 
 fn unknown(kind: &str, name: &str, known: impl Iterator<Item = String>, source: &Source) -> Denied {
     let closest = known.min_by_key(|candidate| distance(candidate, name)).unwrap_or_default();
-    refuse(format_args!("unknown {kind} {name}"), source).hint(format!("did you mean {closest}?"))
+    refuse(format_args!("unknown {kind} {name}"), source)
+        .hint(format!("did you mean {closest}? else take it out"))
 }
 
 fn not_in_files(key: &Key, source: &Source) -> Denied {
-    refuse(format_args!("{} cannot be set here", key.name), source)
-        .hint(format!("set {} in the environment, or use the flag", key.variable()))
+    refuse(format_args!("{} cannot be set here", key.name), source).hint(format!(
+        "set {} in the environment{}",
+        key.variable(),
+        key.flag().map_or_else(String::new, |flag| format!(", or use {flag}"))
+    ))
 }
 
-fn number(value: &Value) -> Option<u64> {
+/// A number; as text only where there is nothing but text.
+fn number(value: &Value, source: &Source) -> Option<u64> {
     match value.as_str() {
-        Some(text) => text.trim().parse().ok(),
+        Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
         None => value.as_integer().and_then(|number| u64::try_from(number).ok()),
     }
 }

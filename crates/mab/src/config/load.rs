@@ -68,7 +68,7 @@ impl Config {
     /// Reads flags, environment and file.
     ///
     /// # Errors
-    /// `invalid_arguments`, naming the key and where it was set: an unknown key, a value out of range, a file that
+    /// `misconfigured`, naming the key and where it was set: an unknown key, a value out of range, a file that
     /// cannot be read, a store that is not built yet.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, Denied> {
         keys::refuse_unknown_variables(environment)?;
@@ -117,11 +117,18 @@ impl Config {
 
     fn check_together(&self) -> Result<(), Denied> {
         if self.settings.expires_in_minutes > self.settings.max_expires_in_minutes {
-            return Err(Denied::new(
-                Code::InvalidArguments,
-                "conversation.expires_in_minutes is greater than conversation.max_expires_in_minutes",
-            )
-            .hint("raise the maximum or lower the default life of a conversation"));
+            let source = |key| self.sources.get(key).unwrap_or(&Source::Default);
+            let (life, longest) = ("conversation.expires_in_minutes", "conversation.max_expires_in_minutes");
+            let message = format!(
+                "{life} = {} ({}) is greater than {longest} = {} ({})",
+                self.settings.expires_in_minutes,
+                source(life),
+                self.settings.max_expires_in_minutes,
+                source(longest)
+            );
+            return Err(
+                Denied::new(Code::Misconfigured, message).hint(format!("raise {longest} or lower {life}"))
+            );
         }
         Ok(())
     }
@@ -134,6 +141,13 @@ pub(super) enum Source {
     File(PathBuf),
     Environment(String),
     Flag(&'static str),
+}
+
+impl Source {
+    /// Whether it holds text only: everything but the file.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Environment(_) | Self::Flag(_))
+    }
 }
 
 impl fmt::Display for Source {
@@ -149,7 +163,7 @@ impl fmt::Display for Source {
 
 /// A refusal that says what is wrong and where it was set.
 pub(super) fn refuse(what: impl fmt::Display, source: &Source) -> Denied {
-    Denied::new(Code::InvalidArguments, format!("{what} ({source})"))
+    Denied::new(Code::Misconfigured, format!("{what} ({source})"))
 }
 
 /// Makes a path absolute, against the working directory, with a leading `~/` replaced by the home folder (clients pass

@@ -109,7 +109,7 @@ fn default_folder(
     let base = environment.absolute_folder(xdg);
     let base = base.or_else(|| environment.absolute_folder("HOME").map(|home| home.join(below_home)));
     base.map(|base| base.join("mab")).ok_or_else(|| {
-        Denied::new(Code::InvalidArguments, "there is no home folder to keep anything in")
+        Denied::new(Code::Misconfigured, "there is no home folder to keep anything in")
             .hint(format!("set {instead}, or HOME to an absolute path"))
     })
 }

@@ -75,7 +75,7 @@ fn database_takes_a_path_or_sqlite_url_and_nothing_else() {
     }
     for url in ["postgres://user:hunter2@host/db", "postgresql://x", "mysql://hunter2", "sqlite:"] {
         let denied = load(&[("MAB_DATABASE_URL", url)], &Flags::default()).unwrap_err();
-        assert_eq!(denied.code, Code::InvalidArguments);
+        assert_eq!(denied.code, Code::Misconfigured);
         assert!(!format!("{denied:?}").contains("hunter2"), "{denied:?}");
     }
 }
@@ -92,9 +92,9 @@ fn profile_is_the_agent_or_else_the_claude_code_session() {
 fn unknown_key_names_the_closest_one() {
     let denied = with_file("[limits]\nsend_per_minut = 3\n", &[]).unwrap_err();
     assert!(denied.message.starts_with("unknown key limits.send_per_minut ("), "{denied}");
-    assert_eq!(denied.hint.as_deref(), Some("did you mean limits.send_per_minute?"));
+    assert_eq!(denied.hint.as_deref(), Some("did you mean limits.send_per_minute? else take it out"));
     let denied = load(&[("MAB_STORE_DURABILTY", "full")], &Flags::default()).unwrap_err();
-    assert_eq!(denied.hint.as_deref(), Some("did you mean MAB_STORE_DURABILITY?"));
+    assert_eq!(denied.hint.as_deref(), Some("did you mean MAB_STORE_DURABILITY? else take it out"));
     assert!(load(&[("MAB_SOMETHING_ELSE", "1")], &Flags::default()).is_ok());
 }
 
@@ -108,14 +108,33 @@ fn bad_values_are_refused_with_key_and_range() {
         ("[conversation]\nexpires_in_minutes = 0\n", "conversation.expires_in_minutes"),
         ("[store]\ndurability = \"some\"\n", "store.durability"),
         ("[store]\nbusy_timeout_ms = true\n", "store.busy_timeout_ms"),
+        ("[limits]\nsend_per_minute = \"5\"\n", "limits.send_per_minute"),
         ("data_dir = \"/x\"\n", "data_dir"),
     ] {
         let denied = with_file(file, &[]).unwrap_err();
         assert!(denied.message.starts_with(key) && denied.hint.is_some(), "{file}: {denied:?}");
+        assert_eq!(denied.code, Code::Misconfigured);
     }
     assert!(load(&[("MAB_LIMITS_SEND_PER_DAY", "many")], &Flags::default()).is_err());
     assert!(load(&[("MAB_LOG", "loud")], &Flags::default()).is_err());
     assert!(with_file("[conversation]\nexpires_in_minutes = 50000\n", &[]).is_err());
+}
+
+#[test]
+fn hints_say_what_to_write_and_name_a_flag_only_where_there_is_one() {
+    let number = "use a number without quotes, 0 to 4294967295 (calls)";
+    for (file, hint) in [
+        ("[store]\ndurability = \"some\"\n", "use full or normal"),
+        ("[limits]\nsend_per_minute = \"5\"\n", number),
+        ("data_dir = \"/x\"\n", "set MAB_DATA_DIR in the environment, or use --data-dir"),
+        ("database_url = \"/x\"\n", "set MAB_DATABASE_URL in the environment, or use --db"),
+        ("agent = \"x\"\n", "set MAB_AGENT in the environment"),
+        ("log = \"warn\"\n", "set MAB_LOG in the environment"),
+    ] {
+        assert_eq!(with_file(file, &[]).unwrap_err().hint.as_deref(), Some(hint), "{file}");
+    }
+    let denied = load(&[("MAB_LIMITS_SEND_PER_MINUTE", "many")], &Flags::default()).unwrap_err();
+    assert_eq!(denied.hint.as_deref(), Some("use a number, 0 to 4294967295 (calls)"));
 }
 
 #[test]

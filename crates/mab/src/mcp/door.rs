@@ -8,7 +8,7 @@ use mab_service::{Bridge, Caller, Connection};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
-use crate::{config::Config, folder::DataFolder, keystore::Keystore, runtime, system::OsRandom};
+use crate::{config::Config, folder::DataFolder, keystore::Keystore, permissions, runtime, system::OsRandom};
 
 /// The way to the bridge for one client.
 #[derive(Debug)]
@@ -37,7 +37,11 @@ impl Door {
     /// Takes one call to the bridge.
     pub(super) async fn call(&self, operation: &str, arguments: Map<String, Value>) -> Result<Value, Denied> {
         let opened = self.opened().await?;
-        opened.bridge.call(&opened.caller, operation, arguments).await
+        let answer = opened.bridge.call(&opened.caller, operation, arguments).await;
+        answer.map_err(|denied| match &self.config {
+            Ok(config) => permissions::explain(config, denied),
+            Err(_) => denied,
+        })
     }
 
     /// Says that the client will not see an answer it asked for.
@@ -60,7 +64,7 @@ impl Door {
     /// What callers are told. It is logged once, not with every call.
     fn refusal(&self, failure: Failure) -> Denied {
         let (denied, source) = match failure {
-            Failure::Denied(denied) => (denied, None),
+            Failure::Denied(denied) => (for_agents(denied), None),
             Failure::Fault(fault) => {
                 let denied = Denied::new(Code::Internal, "the bridge could not be opened")
                     .hint("the server's stderr says why; `mab doctor` examines the data folder");
@@ -82,6 +86,15 @@ impl Door {
         }
         denied
     }
+}
+
+/// An agent cannot change settings: it has to pass on what is wrong with them.
+fn for_agents(mut denied: Denied) -> Denied {
+    if denied.code == Code::Misconfigured {
+        let hint = denied.hint.map_or_else(String::new, |hint| format!(": {hint}"));
+        denied.hint = Some(format!("tell your user{hint}"));
+    }
+    denied
 }
 
 impl std::fmt::Debug for Opened {

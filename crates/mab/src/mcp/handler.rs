@@ -11,23 +11,25 @@ use mab_core::{Code, Denied};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, DiscoverResult,
-        Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, CustomRequest,
+        CustomResult, DiscoverResult, ErrorCode, Implementation, ListToolsResult, PaginatedRequestParams,
+        ServerCapabilities, ServerConfig,
     },
     service::{NotificationContext, RequestContext},
 };
 use serde_json::Value;
 
-use super::{answer::answer, door::Door, instructions::INSTRUCTIONS, tools};
+use super::{answer::answer, door::Door, instructions::INSTRUCTIONS, outbox::Outbox, tools};
 
 /// Serves one client.
 pub(super) struct Handler {
     door: Arc<Door>,
+    outbox: Outbox,
 }
 
 impl Handler {
-    pub(super) fn new(door: Arc<Door>) -> Self {
-        Self { door }
+    pub(super) fn new(door: Arc<Door>, outbox: Outbox) -> Self {
+        Self { door, outbox }
     }
 }
 
@@ -65,15 +67,27 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(operation) = tools::operation(&request.name) else {
-            let name: String = request.name.chars().take(NAME_MAX_CHARS).collect();
-            return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
+            // The name is the caller's text: it may hold anything.
+            return Err(ErrorData::invalid_params("unknown tool; tools/list names them", None));
         };
+        if self.outbox.holds_more_than(0) {
+            // The client cannot have read what is not written: this call acknowledges nothing.
+            self.door.answer_lost();
+        }
         // A cancelled call is carried through all the same: half of one would be worse, a new token nobody keeps.
         let outcome = contained(self.door.call(operation.name, request.arguments.unwrap_or_default())).await;
         if context.ct.is_cancelled() {
             self.door.answer_lost();
         }
         Ok(answer(outcome).into())
+    }
+
+    async fn on_custom_request(
+        &self,
+        _request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "unknown method", None))
     }
 
     /// The client may have given up just as the answer went out: it then has not seen what was offered.
@@ -100,8 +114,6 @@ async fn contained(call: impl Future<Output = Result<Value, Denied>>) -> Result<
 
 /// The tools change with the program only.
 const UNCHANGING_MS: u64 = 24 * 60 * 60 * 1_000;
-/// Longest tool name that clients accept (specification 2025-11-25, tools § names).
-const NAME_MAX_CHARS: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -35,6 +35,14 @@ pub(super) fn parse(line: &[u8]) -> Result<ClientJsonRpcMessage, Unfit> {
     };
     match serde_json::from_str(text) {
         Ok(JsonRpcMessage::Request(request)) => known(request),
+        Ok(message @ JsonRpcMessage::Notification(_)) => {
+            // The protocol library takes a request whose id is neither a string nor an integer for a notification.
+            let scan = Scanner::scan(line);
+            if scan.has_id() {
+                return Err(broken(invalid("the id of a request must be one string or integer"), scan));
+            }
+            Ok(message)
+        }
         Ok(message) => Ok(message),
         Err(error) => {
             let error = if error.is_data() {
@@ -70,7 +78,7 @@ fn known(request: JsonRpcRequest<ClientRequest>) -> Result<ClientJsonRpcMessage,
 
 /// Notifications and answers are never answered, broken or not: two peers would go on for ever.
 fn broken(error: ErrorData, scan: Scan) -> Unfit {
-    let nobody_waits = scan.id.is_none() && scan.has_method || scan.is_answer && !scan.has_method;
+    let nobody_waits = !scan.has_id() && scan.has_method || scan.is_answer && !scan.has_method;
     if nobody_waits {
         tracing::debug!(code = error.code.0, reason = %error.message, "ignored a line");
         return Unfit::Ignore;
@@ -134,6 +142,10 @@ mod tests {
                 (-32_602, SEVEN),
             ),
             (r#"{"jsonrpc":"2.0","id":7,"method":"initialize","params":{}}"#, (-32_602, SEVEN)),
+            (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, (-32_600, None)),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, (-32_600, None)),
+            (r#"{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{"name":"x"}}"#, (-32_600, None)),
+            (r#"{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}"#, (-32_600, None)),
         ] {
             assert_eq!(outcome(line.as_bytes()), expected, "{}", line.chars().take(100).collect::<String>());
         }

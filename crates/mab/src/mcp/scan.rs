@@ -45,6 +45,13 @@ enum Part {
     OtherValue,
 }
 
+impl Scan {
+    /// Whether it has an `id` of any kind: somebody waits for an answer.
+    pub(super) fn has_id(&self) -> bool {
+        self.ids > 0
+    }
+}
+
 impl Scanner {
     /// Scans a whole line.
     pub(super) fn scan(line: &[u8]) -> Scan {

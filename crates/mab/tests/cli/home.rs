@@ -35,6 +35,15 @@ impl Home {
         Ok(Self(TempDir::new()?))
     }
 
+    /// A home with a store, as the first agent leaves it.
+    pub(crate) fn with_store() -> Anything<Self> {
+        let home = Self::new()?;
+        let mut agent = home.agent()?;
+        agent.call("list_conversations", &json!({}))?;
+        agent.leave()?;
+        Ok(home)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

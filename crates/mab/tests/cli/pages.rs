@@ -86,6 +86,13 @@ fn manual_pages_exist_for_every_command() -> Anything {
         let run = home.mab(&words)?;
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{words:?}");
         assert!(run.stdout.contains(".TH MAB") && run.stdout.contains(".SH NAME"), "{words:?}");
+        let version = concat!("\"mab ", env!("CARGO_PKG_VERSION"), "\"");
+        assert!(
+            run.stdout.lines().any(|line| line.starts_with(".TH") && line.contains(version)),
+            "{}",
+            run.stdout
+        );
+        assert!(run.stdout.contains("\n.nf\n") && run.stdout.contains("0 done"), "{words:?}");
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ fn text_as_json_is_one_object() -> Anything {
 fn lines_are_answered_line_by_line_with_byte_offsets() -> Anything {
     let lines =
         [json!({"id": "x", "text": format!("é{KEY}")}), json!({"text": "plain", "label": 1, "split": "t"})];
-    let input = lines.each_ref().map(ToString::to_string).join("\n") + "\n";
+    let input = lines.each_ref().map(ToString::to_string).join("\n\n") + "\n\n";
     let run = Home::new()?.mab_reading(&["redact", "--jsonl"], input.as_bytes())?;
     assert_eq!(run.exit, Some(0));
     let answers: Vec<Value> = run.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -57,7 +57,7 @@ fn lines_are_answered_line_by_line_with_byte_offsets() -> Anything {
     );
     assert_eq!(
         run.stderr,
-        "line 2: the key label is left out of the output\nline 2: the key split is left out of the output\n"
+        "line 3: the key label is left out of the output\nline 3: the key split is left out of the output\n"
     );
     Ok(())
 }

@@ -61,7 +61,7 @@ fn nothing_asked_prints_help_on_stderr_and_exits_with_2() -> Anything {
 
 #[test]
 fn conversation_when_unknown_exits_with_3() -> Anything {
-    let home = Home::new()?;
+    let home = Home::with_store()?;
     for words in [
         ["show", NOBODYS].as_slice(),
         &["tokens", NOBODYS],
@@ -82,6 +82,8 @@ fn agent_when_unknown_exits_with_3() -> Anything {
         agent.call("create_conversation", &json!({"my_role": "backend", "partner_role": "frontend"}))?;
     agent.leave()?;
     let conversation = opened.get("conversation_id").and_then(Value::as_str).ok_or("no id")?;
+    let run = home.mab(&["tokens", conversation, "--rotate", "nobody"])?;
+    assert!(run.stderr.contains(&format!("`mab show {conversation}`")), "{}", run.stderr);
     assert_refused(&home, &["tokens", conversation, "--rotate", "nobody"], 3, "not_found")?;
     assert_refused(&home, &["tokens", conversation, "--revoke", "nobody"], 3, "not_found")
 }
@@ -98,7 +100,7 @@ fn settings_when_wrong_exit_with_2_and_doctor_with_10() -> Anything {
         &["list", "--db", "postgres://localhost/x"],
         &["list", "--data-dir", "/dev/null/x"],
     ] {
-        assert_refused(&home, words, 2, "invalid_arguments")?;
+        assert_refused(&home, words, 2, "misconfigured")?;
     }
     let run = home.mab(&["doctor", "--config", &config])?;
     assert_eq!(run.exit, Some(10));
@@ -124,7 +126,7 @@ fn data_folder_when_others_can_write_it_is_refused() -> Anything {
 
 #[test]
 fn database_when_it_is_none_is_refused() -> Anything {
-    let home = Home::new()?;
+    let home = Home::with_store()?;
     assert_eq!(home.mab(&["list"])?.exit, Some(0));
     let database = home.data().join("bridge.db");
     for entry in fs::read_dir(home.data())? {
@@ -141,10 +143,33 @@ fn database_when_it_is_none_is_refused() -> Anything {
 
 #[test]
 fn database_when_its_key_is_gone_is_refused() -> Anything {
-    let home = Home::new()?;
+    let home = Home::with_store()?;
     assert_eq!(home.mab(&["list"])?.exit, Some(0));
     fs::remove_file(home.data().join("master.key"))?;
     assert_refused(&home, &["list"], 8, "wrong_store")
+}
+
+#[test]
+fn data_folder_when_mistyped_is_refused_and_not_created() -> Anything {
+    let home = Home::with_store()?;
+    let typo = home.path().join("typo");
+    let folder = typo.to_string_lossy().into_owned();
+    for words in [
+        ["list"].as_slice(),
+        &["show", NOBODYS],
+        &["tokens", NOBODYS],
+        &["audit"],
+        &["audit", "verify"],
+        &["cleanup"],
+    ] {
+        assert_refused(&home, &[words, &["--data-dir", &folder]].concat(), 3, "not_found")?;
+        // A folder of something else, and a database that is none of ours, are no store either.
+        let elsewhere = home.path().to_string_lossy().into_owned();
+        assert_refused(&home, &[words, &["--data-dir", &elsewhere]].concat(), 3, "not_found")?;
+        assert_refused(&home, &[words, &["--db", &folder]].concat(), 3, "not_found")?;
+    }
+    assert!(!typo.exists() && !home.path().join("master.key").exists());
+    Ok(())
 }
 
 #[test]

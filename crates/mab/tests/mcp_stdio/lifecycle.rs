@@ -178,3 +178,79 @@ fn more_than_pipes_hold() -> String {
         .map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string() + "\n")
         .collect()
 }
+
+#[test]
+fn answers_that_no_client_read_acknowledge_nothing() {
+    let (_place, path) = data();
+    let mut sender = Client::opened(&path, &[]);
+    let made = sender.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    for letter in ["x", "y", "z"] {
+        sender.did("send_to_partner", json!({"message": letter.repeat(49_000)}));
+    }
+    let mut credentials = json!({
+        "conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"],
+    });
+    let mut deaf = Deaf::start(&path);
+    // One answer fills the pipe. The checks come one by one, as if each had been waited for.
+    for checks in 1..=3 {
+        deaf.send(&json!({"name": "check_messages", "arguments": credentials}));
+        while offers(&path) < checks {
+            std::thread::yield_now();
+        }
+    }
+    drop(deaf);
+    let mut reader = Client::opened(&path, &[]);
+    for letter in ["x", "y", "z"] {
+        let page = reader.did("check_messages", credentials.clone());
+        let text = page["messages"][0]["message"].as_str().unwrap_or_default();
+        assert!(text.starts_with(letter), "{letter} was lost");
+        credentials["ack"] = page["batch"].clone();
+    }
+}
+
+/// How often messages were handed out.
+#[cfg(test)]
+fn offers(data_dir: &std::path::Path) -> i64 {
+    let database = rusqlite::Connection::open(data_dir.join("bridge.db")).unwrap();
+    let offers = "SELECT coalesce(sum(offers), 0) + (SELECT 3 - count(*) FROM inbox) FROM inbox";
+    database.query_row(offers, [], |row| row.get(0)).unwrap()
+}
+
+/// A client that sends and never reads.
+#[cfg(test)]
+struct Deaf(std::process::Child, u64);
+
+#[cfg(test)]
+impl Deaf {
+    fn start(data_dir: &std::path::Path) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the server under test is a process")]
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mab"));
+        command.args(["mcp", "--data-dir"]).arg(data_dir).env_clear().env("HOME", "/nowhere");
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut deaf = Self(command.spawn().unwrap(), 1);
+        let client = json!({"name": "deaf", "version": "1"});
+        let params = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client});
+        deaf.line(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}));
+        deaf.line(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        deaf
+    }
+
+    fn send(&mut self, params: &serde_json::Value) {
+        self.1 += 1;
+        self.line(&json!({"jsonrpc": "2.0", "id": self.1, "method": "tools/call", "params": params}));
+    }
+
+    fn line(&mut self, message: &serde_json::Value) {
+        let input = self.0.stdin.as_mut().unwrap();
+        std::io::Write::write_all(input, format!("{message}\n").as_bytes()).unwrap();
+    }
+}
+
+#[cfg(test)]
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        // Killed, as a client that crashes kills its server.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

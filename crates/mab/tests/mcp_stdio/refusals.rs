@@ -65,8 +65,8 @@ fn configuration_that_is_refused_is_said_with_every_call() {
     for variable in ["MAB_LIMITS_SEND_PER_MINUT", "MAB_LIMITS_SEND_PER_MINUTE"] {
         let mut client = Client::opened(place.path(), &[(variable, "many")]);
         let refused = refusal(&mut client);
-        assert_eq!(refused["code"], "invalid_arguments");
-        assert!(refused["hint"].is_string(), "{refused}");
+        assert_eq!(refused["code"], "misconfigured");
+        assert!(refused["hint"].as_str().is_some_and(|hint| hint.starts_with("tell your user")), "{refused}");
     }
 }
 
@@ -80,6 +80,7 @@ fn keystore_that_is_corrupted_is_refused() {
     client.end();
     fs::write(path.join("agents/alice.json"), "{").unwrap();
     let refused = refusal(&mut Client::opened(&path, &agent));
+    assert_eq!(refused["code"], "misconfigured", "{refused}");
     assert!(refused["message"].as_str().is_some_and(|text| text.contains("alice.json")), "{refused}");
 }
 
@@ -93,5 +94,5 @@ fn folder_that_cannot_be_made_is_refused() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("file"), "").unwrap();
     let refused = refusal(&mut Client::opened(&place.path().join("file/data"), &[]));
-    assert_eq!(refused["code"], "invalid_arguments", "{refused}");
+    assert_eq!(refused["code"], "misconfigured", "{refused}");
 }
