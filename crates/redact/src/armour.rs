@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::generated;
 use crate::plausible;
 use crate::text::{Text, is_quote};
 
@@ -20,12 +21,12 @@ pub(crate) fn find_private_key(text: Text<'_>, hit: Range<usize>, found: &mut Ve
         return;
     }
     let body = begin.end..dashes;
-    if longest_run(text.slice(body.clone())) < MIN_BODY_RUN {
+    if !text.slice(body.clone()).split(|&byte| !is_body(byte)).any(generated::is_key_line) {
         return;
     }
     let end_label = text.skip(label, MAX_LABEL, is_label);
     let whole = begin.start..text.skip(end_label, MAX_DASHES, |byte| byte == b'-');
-    if text.slice(whole.clone()).iter().copied().any(is_quote) {
+    if text.slice(whole.clone()).iter().copied().any(is_code) {
         lines_of(text, body, found);
     } else {
         found.push(whole);
@@ -68,7 +69,8 @@ fn end_of_open_body(text: Text<'_>, body: Range<usize>) -> Option<usize> {
         if is_header && !run.is_empty() {
             position =
                 text.skip(run_end, body.end - run_end, |byte| !matches!(byte, b'\n' | b'\\' | b'"' | b'\''));
-        } else if run.len() >= MIN_BODY_RUN || (end.is_some() && run.len() >= MIN_LAST_RUN && !is_word(run)) {
+        } else if generated::is_key_line(run) || (end.is_some() && run.len() >= MIN_LAST_RUN && !is_word(run))
+        {
             end = Some(run_end);
             position = run_end;
         } else {
@@ -91,28 +93,48 @@ fn skip_gap(text: Text<'_>, from: usize) -> usize {
     }
 }
 
-/// Adds every base64 run of `body` by itself, because quotes between them have to stay.
+/// Adds every base64 line of `body` by itself, because quotes and code between them have to stay; a short run is a line
+/// only if it follows one.
 fn lines_of(text: Text<'_>, body: Range<usize>, found: &mut Vec<Range<usize>>) {
     let mut position = body.start;
+    let mut line_end = None;
     while position < body.end {
         let run_end = text.skip(position, body.end - position, is_body);
         let start = if text.before(position) == b'\\' { position + 1 } else { position };
         let run = text.slice(start..run_end);
-        if run.len() >= MIN_LAST_RUN && !plausible::is_number(run) && !LITERALS.contains(&run) {
+        if generated::is_key_line(run) {
             found.push(start..run_end);
+            line_end = Some(run_end);
+        } else if line_end.is_some_and(|end| is_last_line(text, end, start..run_end)) {
+            found.push(start..run_end);
+            line_end = None;
         }
         position = text.skip(run_end.max(position + 1), body.end - position, |byte| !is_body(byte));
     }
 }
 
-/// Length of the longest base64 run.
-fn longest_run(body: &[u8]) -> usize {
-    body.split(|&byte| !is_body(byte)).map(<[u8]>::len).max().unwrap_or(0)
+/// Says whether a short run ends the key whose previous line ends at `line_end`.
+fn is_last_line(text: Text<'_>, line_end: usize, run: Range<usize>) -> bool {
+    let bytes = text.slice(run.clone());
+    let gap = text.slice(line_end..run.start);
+    let touches_name = |byte: u8| matches!(byte, b'_' | b'-');
+    bytes.len() >= MIN_LAST_RUN
+        && !is_word(bytes)
+        && !plausible::is_number(bytes)
+        && gap.len() <= MAX_LABEL
+        && !gap.iter().any(|byte| matches!(byte, b';' | b'{' | b'}' | b'(' | b')'))
+        && !touches_name(text.before(run.start))
+        && !touches_name(text.at(run.end))
 }
 
 /// Says whether a run reads as a word of prose rather than as the last line of a key.
 fn is_word(run: &[u8]) -> bool {
     run.iter().skip(1).all(u8::is_ascii_lowercase)
+}
+
+/// Bytes that no armour has, so that what holds them has to be left standing.
+fn is_code(byte: u8) -> bool {
+    is_quote(byte) || matches!(byte, b';' | b'{' | b'}')
 }
 
 /// Bytes of a base64 line.
@@ -131,9 +153,5 @@ const MAX_LABEL: usize = 64;
 const MAX_DASHES: usize = 16;
 /// RFC 7468 has five dashes, SSH2 (RFC 4716) four.
 const MIN_DASHES: usize = 4;
-/// Shortest base64 run that shows that a block has contents, so that a mention of the marker stays.
-const MIN_BODY_RUN: usize = 16;
-/// JSON literals, which stay.
-const LITERALS: &[&[u8]] = &[b"true", b"false", b"null"];
 /// Shortest run that is taken as the last line of a key.
 const MIN_LAST_RUN: usize = 4;

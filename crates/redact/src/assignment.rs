@@ -10,7 +10,7 @@ mod separator;
 mod value;
 
 pub(crate) use separator::{Kind, Separator, separator};
-pub(crate) use value::{bare_value, value};
+pub(crate) use value::{bare_value, closes_outer_string, value};
 
 use crate::plausible::{self, Candidate};
 use crate::rule::Match;
@@ -40,7 +40,8 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
         separator.value = first_string(text, separator.value)?;
     }
     let ends_early = ends_early(text, &key, &separator);
-    let rule = key::rule_of(text.slice(key.clone()))?;
+    let named = key::name(text, key.clone())?;
+    let rule = named.rule;
     let read = |limit: usize| match separator.kind {
         Kind::Element => value::element_value(text, separator.value, limit),
         Kind::Cell => value::cell_value(text, separator.value, limit),
@@ -57,6 +58,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
         key: text.slice(key),
         kind: separator.kind,
         quoted: head.quoted,
+        strict: named.strict,
         password: plausible::names_password(rule.placeholder),
         after: text.slice(head.range.end..head.range.end + 2),
     };
@@ -70,7 +72,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
 }
 
 /// First string of a JSON array at `open`; an object has keys of its own.
-fn first_string(text: Text<'_>, open: usize) -> Option<usize> {
+pub(crate) fn first_string(text: Text<'_>, open: usize) -> Option<usize> {
     let first = text.skip(open + 1, MAX_INDENT, |byte| byte.is_ascii_whitespace());
     let quote = text.skip(first, MAX_INDENT, |byte| byte == b'\\');
     (text.at(open) == b'[' && is_quote(text.at(quote))).then_some(first)

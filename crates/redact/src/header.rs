@@ -2,16 +2,20 @@
 
 use std::ops::Range;
 
-use crate::assignment;
+use crate::assignment::{self, Separator};
 use crate::plausible;
 use crate::text::{Text, is_blank, is_quote, is_token};
 
 /// Finds the credentials after `Authorization:`, with or without a scheme, quoted or not.
 pub(crate) fn find_authorization(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
     let Some(separator) = assignment::separator(text, hit) else { return };
-    let start = open_quote(text, separator.value);
+    let Some(start) = credentials_start(text, &separator) else { return };
     let word_end = text.skip(start, MAX_SCHEME, is_token);
-    let credentials = after_space(text, word_end);
+    let in_array = text.at(separator.value) == b'[';
+    let credentials = match next_string(text, word_end).filter(|_| in_array) {
+        Some(next) => next,
+        None => after_space(text, word_end),
+    };
     if word_end > start && credentials > word_end && is_scheme(text.slice(start..word_end)) {
         found.extend(credentials_at(text, credentials, plausible::is_credentials));
     } else {
@@ -41,10 +45,39 @@ fn credentials_at(text: Text<'_>, start: usize, accepted: impl Fn(&[u8]) -> bool
         .then(|| if is_cut { assignment::bare_value(text, start, text.len()).range } else { head })
 }
 
-/// Steps over an opening quote, escaped or not.
-fn open_quote(text: Text<'_>, from: usize) -> usize {
-    let slashes = text.skip(from, MAX_SCHEME, |byte| byte == b'\\');
-    if is_quote(text.at(slashes)) { slashes + 1 } else { from }
+/// Where the credentials or their scheme begin: behind an opening quote, also that of the first string of an array.
+///
+/// `None` for an object, an array of other things, and a number behind a quoted key: they are JSON outside of strings.
+fn credentials_start(text: Text<'_>, separator: &Separator) -> Option<usize> {
+    let value = separator.value;
+    let is_json = separator.key_quote.is_some();
+    match text.at(value) {
+        b'[' => assignment::first_string(text, value).and_then(|first| open_quote(text, first)),
+        b'{' if is_json => None,
+        _ => match open_quote(text, value) {
+            Some(inner) => Some(inner),
+            None if is_json && (text.at(value).is_ascii_digit() || text.at(value) == b'-') => None,
+            None => Some(value),
+        },
+    }
+}
+
+/// Steps over an opening quote, escaped or not; `None` if there is none.
+fn open_quote(text: Text<'_>, from: usize) -> Option<usize> {
+    let slashes = text.skip(from, MAX_SPACES, |byte| byte == b'\\');
+    let opens = is_quote(text.at(slashes)) && !assignment::closes_outer_string(text, slashes);
+    opens.then_some(slashes + 1)
+}
+
+/// Start of the string behind the comma if a string ends at `end`: `["Bearer", "…"]`.
+fn next_string(text: Text<'_>, end: usize) -> Option<usize> {
+    let space = |from: usize| text.skip(from, MAX_SPACES, |byte| byte.is_ascii_whitespace());
+    let slashes = |from: usize| text.skip(from, MAX_SPACES, |byte| byte == b'\\');
+    let quote = slashes(end);
+    let comma = space(quote + 1);
+    let opening = slashes(space(comma + 1));
+    (is_quote(text.at(quote)) && text.at(comma) == b',' && text.at(opening) == text.at(quote))
+        .then_some(opening + 1)
 }
 
 /// Steps over spaces, also in their `+` and `%20` spelling.

@@ -28,6 +28,7 @@
 mod armour;
 mod assignment;
 mod finding;
+mod generated;
 mod header;
 mod merge;
 mod plausible;

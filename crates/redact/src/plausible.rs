@@ -3,6 +3,7 @@
 //! Only the first bytes of a value are judged; a long value is never refused for what comes later.
 
 use crate::assignment::Kind;
+use crate::generated;
 use crate::rules::PLACEHOLDERS;
 
 /// A value with what is known about it.
@@ -18,6 +19,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) quoted: bool,
     /// Whether the key names a password, which may be an ordinary word.
     pub(crate) password: bool,
+    /// Whether the key says too little, so that only a generated value counts.
+    pub(crate) strict: bool,
     /// The two bytes after the value.
     pub(crate) after: &'a [u8],
 }
@@ -30,6 +33,12 @@ pub(crate) fn names_password(placeholder: &str) -> bool {
 /// Says whether the value of an assignment is a secret.
 pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
     let value = candidate.value;
+    if is_dollar_password(candidate) {
+        return true;
+    }
+    if candidate.strict && !generated::is_generated(value) {
+        return false;
+    }
     if value.len() < if candidate.password { MIN_PASSWORD } else { MIN_SECRET }
         || is_never(value)
         || is_path(value)
@@ -121,15 +130,17 @@ fn contains_placeholder(value: &[u8]) -> bool {
 /// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `<name>`, `%s`, `%(name)s`, `#{name}`, `{name}`, `@name`, `:name`.
 fn is_template(value: &[u8]) -> bool {
     let inner_is_name = |inner: &[u8]| {
-        !inner.is_empty() && inner.iter().all(|&byte| byte.is_ascii_alphabetic() || is_name_byte(byte))
+        !inner.is_empty()
+            && inner.iter().all(|&byte| byte.is_ascii_alphabetic() || is_name_byte(byte))
+            && !generated::is_generated(inner)
     };
     match value {
         [b'$', b'{' | b'(', .., b'}' | b')']
         | [b'{', b'{', ..]
-        | [b'<', .., b'>']
         | [b'#' | b'%', b'{' | b'(', ..]
         | [b'%', b's' | b'd' | b'v']
         | [b'<', b'%', ..] => true,
+        [b'<', inner @ .., b'>'] => !generated::is_generated(inner),
         [b'$', b'{' | b'(', rest @ ..] => inner_is_name(rest),
         [b'$', name @ ..] => {
             name.iter().all(|&byte| byte.is_ascii_uppercase() || is_name_byte(byte)) || {
@@ -150,11 +161,29 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b' ' | b'.')
 }
 
-/// `********`, `xxxxxxxx`, `......`: at most two different bytes.
+/// Says whether a password only begins like a variable: `DB_PASSWORD=$uperhunter` fills a line of an environment file, and
+/// the name is in lower case and speaks of no secret.
+fn is_dollar_password(candidate: &Candidate<'_>) -> bool {
+    let [b'$', name @ ..] = candidate.value else { return false };
+    let is_environment = !candidate.quoted
+        && candidate.kind == Kind::Tight
+        && candidate.key.iter().all(|&byte| byte.is_ascii_uppercase() || is_name_byte(byte))
+        && candidate.after.first().is_none_or(|&byte| matches!(byte, b'\n' | b'\r'));
+    candidate.password
+        && is_environment
+        && name.len() >= MIN_SECRET
+        && name.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        && !is_reference(name)
+}
+
+/// `********`, `xxxxxxxx`, `......`: at most two different bytes, or stars or dots and an end that was left to see.
 fn is_mask(value: &[u8]) -> bool {
     let mut others =
         value.iter().filter(|&&byte| !matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b' '));
-    others.next().is_none() || value.starts_with(b"***") || value.starts_with(b"...")
+    let shown = value.iter().position(|byte| !matches!(byte, b'*' | b'.')).unwrap_or(value.len());
+    others.next().is_none()
+        || ((value.starts_with(b"***") || value.starts_with(b"..."))
+            && !generated::is_generated(value.get(shown..).unwrap_or_default()))
 }
 
 /// Says whether the whole value is a word that is no secret in any language.

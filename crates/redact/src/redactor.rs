@@ -310,6 +310,15 @@ mod tests {
         "=password",
         "token=a,",
         "token=a;b",
+        "password=\",",
+        "token=\\\",\\n",
+        "token=',password=\",",
+        "[\"authorization: \",",
+        "\"authorization\":[\"bearer\",",
+        "token a0 ",
+        "token 0123456789abcdef0123456789abcdef",
+        "API key: a1B2",
+        "x key ",
     ];
     /// A refused value may cost its head, and its key has at least five bytes.
     const MOST_WORK_PER_BYTE: usize = 300;

@@ -36,6 +36,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
 pub(crate) const PLACEHOLDERS: &[&str] =
     &[AWS_KEY, PRIVATE_KEY, BEARER_TOKEN, API_KEY, PASSWORD, SECRET, GITHUB_TOKEN, OPENAI_KEY];
 
+/// Id of the rule for keys whose name says little, which therefore asks more of the value.
+pub(crate) const NAMED_KEY: &str = "named-key";
+
 const AWS_KEY: &str = "AWS_KEY_REDACTED";
 const PRIVATE_KEY: &str = "PRIVATE_KEY_REDACTED";
 const BEARER_TOKEN: &str = "BEARER_TOKEN_REDACTED";

@@ -40,5 +40,42 @@ pub(crate) fn find_jwt(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<
     found.push(hit.start..if end > signature { end } else { claims_end });
 }
 
+/// Finds 64 lower-case hexadecimal digits behind the word `token` on the same line, unless the words between speak of a
+/// digest.
+pub(crate) fn find_hex_token(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let last = hit.end + MAX_HEX_DISTANCE;
+    let mut position = hit.end;
+    if is_token(text.at(position)) {
+        return;
+    }
+    while position <= last {
+        let run_end = text.skip(position, HEX_TOKEN + 1, is_hex);
+        let run = text.slice(position..run_end);
+        if run.len() == HEX_TOKEN && !text.at(run_end).is_ascii_alphanumeric() {
+            let between = text.slice(hit.end..position).to_ascii_lowercase();
+            let speaks = |word: &&str| between.windows(word.len()).any(|window| window == word.as_bytes());
+            let is_number = run.iter().all(|&byte| byte.is_ascii_digit() || byte == b'e');
+            if !is_number && !DIGEST_WORDS.iter().any(speaks) {
+                found.push(position..run_end);
+            }
+            return;
+        }
+        let word_end = text.skip(run_end, MAX_HEX_DISTANCE, |byte| byte.is_ascii_alphanumeric());
+        position = text.skip(word_end, MAX_HEX_DISTANCE, |byte| {
+            !byte.is_ascii_alphanumeric() && !matches!(byte, 0 | b'\n' | b'\\')
+        });
+        if !text.at(position).is_ascii_alphanumeric() {
+            return;
+        }
+    }
+}
+
+/// Words in front of a checksum.
+const DIGEST_WORDS: &[&str] = &["sha", "hash", "digest", "checksum", "commit", "blake"];
+/// Digits of a token of 256 bits.
+const HEX_TOKEN: usize = 64;
+/// Most bytes between the word `token` and its digits.
+const MAX_HEX_DISTANCE: usize = 40;
 /// Shortest header or claims part: base64url of `{"a":1}`.
 const MIN_JWT_PART: usize = 10;

@@ -237,3 +237,115 @@ fn specific_rule_when_inside_assignment_then_names_the_secret() {
     assert_eq!(redaction.findings.len(), 1);
     assert_eq!(redaction.findings[0].rule, "github-token");
 }
+
+#[test]
+fn code_between_key_markers_when_redacted_then_stays() {
+    let begin = concat!("-----BEGIN PRIV", "ATE KEY-----");
+    let end = concat!("-----END PRIV", "ATE KEY-----");
+    let line = format!("{BODY}{BODY}");
+    for (code, expected) in [
+        (
+            format!(
+                "const BEGIN = \"{begin}\"; export function importPrivateKeyFromPem(pem){{ return pem }} const END = \"{end}\";"
+            ),
+            None,
+        ),
+        (format!("/* {begin} */ importPrivateKeyFromPem(pem) /* {end} */"), None),
+        (format!("\"{begin}\" PRIVATE_KEY_REDACTED \"{end}\""), None),
+        (
+            format!("\"{begin}\" +\n\"{line}\" +\n\"Ab3=\" +\n\"{end}\""),
+            Some(format!("\"{begin}\" +\n\"PRIVATE_KEY_REDACTED\" +\n\"PRIVATE_KEY_REDACTED\" +\n\"{end}\"")),
+        ),
+        (
+            format!("\"{begin}\" \"{line}\" PRIVATE_KEY_REDACTED \"{end}\""),
+            Some(format!("\"{begin}\" \"PRIVATE_KEY_REDACTED\" PRIVATE_KEY_REDACTED \"{end}\"")),
+        ),
+    ] {
+        assert_eq!(clean(&code), expected.unwrap_or_else(|| code.clone()));
+    }
+}
+
+/// What a generator of passwords would give.
+const RANDOM: &str = "q7Xw2LmZ9rTk4VbN8";
+
+#[test]
+fn keys_in_prose_when_their_words_are_apart_then_replaced() {
+    for (text, placeholder) in [
+        ("API key: {}", "API_KEY_REDACTED"),
+        ("**API key:** `{}`", "API_KEY_REDACTED"),
+        ("The API key is {}", "API_KEY_REDACTED"),
+        ("secret key: {}", "SECRET_REDACTED"),
+        ("access key: {}", "API_KEY_REDACTED"),
+        ("private key: {}", "API_KEY_REDACTED"),
+        ("OpenAI key: {}", "API_KEY_REDACTED"),
+    ] {
+        assert_eq!(clean(&text.replace("{}", RANDOM)), text.replace("{}", placeholder));
+    }
+}
+
+#[test]
+fn hexadecimal_tokens_when_the_word_is_near_then_replaced() {
+    let hex = "3f9a".repeat(16);
+    for text in [
+        "token {}",
+        "use token `{}` now",
+        "token for b: {}",
+        "the token for session b is {}",
+        "session_b_token — {}",
+    ] {
+        assert_eq!(clean(&text.replace("{}", &hex)), text.replace("{}", "SECRET_REDACTED"));
+    }
+    for text in ["{}  file.tar.gz", "sha256:{}", "token sha256:{}", "token\n{}", "tokenizers --hash {}"] {
+        let text = text.replace("{}", &hex);
+        assert_eq!(clean(&text), text);
+    }
+}
+
+#[test]
+fn named_keys_when_the_value_is_random_then_replaced() {
+    for name in [
+        "STRIPE_KEY=",
+        "SENDGRID_KEY=",
+        "SUPABASE_SERVICE_ROLE_KEY=",
+        "HMAC_KEY=",
+        "AES_KEY=",
+        "stripe_key: ",
+    ] {
+        assert_eq!(clean(&format!("{name}{RANDOM}\n")), format!("{name}API_KEY_REDACTED\n"));
+    }
+    assert_eq!(clean(&format!("ENCRYPTION_KEY={RANDOM}")), "ENCRYPTION_KEY=API_KEY_REDACTED");
+    assert_eq!(clean(&format!("SECRET_KEY_BASE={RANDOM}")), "SECRET_KEY_BASE=SECRET_REDACTED");
+    for text in [
+        "SORT_KEY=id",
+        "CACHE_KEY=user:42",
+        "SSH_KEY=/home/me/.ssh/id_ed25519",
+        "STRIPE_KEY=disabled",
+        "key: Ab1",
+    ] {
+        assert_eq!(clean(text), text);
+    }
+    for name in ["PRIMARY_KEY", "FOREIGN_KEY", "PUBLIC_KEY"] {
+        let text = format!("{name}={RANDOM}");
+        assert_eq!(clean(&text), text);
+    }
+}
+
+#[test]
+fn passwords_when_they_begin_like_masks_or_templates_then_replaced() {
+    for value in ["***{}", "<{}>", "{{}}", "...{}"] {
+        let text = format!("password=\"{}\"", value.replace("{}", RANDOM));
+        assert_eq!(clean(&text), "password=\"PASSWORD_REDACTED\"", "{value}");
+    }
+    assert_eq!(clean("DB_PASSWORD=$uperhunter\n"), "DB_PASSWORD=PASSWORD_REDACTED\n");
+    for text in [
+        "DB_PASSWORD=$PASSWORD",
+        "DB_PASSWORD=${X}",
+        "DB_PASSWORD=$db_password",
+        "login(password=$uperhunter)",
+        "password=\"<password>\"",
+        "password=\"{{ secret }}\"",
+        "password=\"***1234\"",
+    ] {
+        assert_eq!(clean(text), text);
+    }
+}

@@ -16,8 +16,40 @@ pub(super) fn around(text: Text<'_>, hit: usize, floor: usize) -> Range<usize> {
     start..text.skip(hit, MAX_KEY, is_token)
 }
 
+/// What a key stands for.
+#[derive(Debug)]
+pub(super) struct Name {
+    /// The rule.
+    pub(super) rule: &'static Rule,
+    /// Whether the words alone do not make the value a secret: it has to look generated.
+    pub(super) strict: bool,
+}
+
+/// Names the key, if need be with the word in front of it (`API key`).
+pub(super) fn name(text: Text<'_>, key: Range<usize>) -> Option<Name> {
+    let own = rule_of(text.slice(key.clone()));
+    if let Some(rule) = own.filter(|rule| rule.id != rules::NAMED_KEY) {
+        return Some(Name { rule, strict: false });
+    }
+    let key = with_word_in_front(text, key);
+    let words = text.slice(key);
+    let rule = rule_of(words)?;
+    let lower = words.to_ascii_lowercase();
+    let speaks = |word: &&str| lower.windows(word.len()).any(|window| window == word.as_bytes());
+    let is_secret =
+        rule.id != rules::NAMED_KEY || (lower.len() > "_key".len() && !OPEN_KEYS.iter().any(speaks));
+    is_secret.then_some(Name { rule, strict: true })
+}
+
+/// The key with the word that one blank sets apart from it, if there is one.
+fn with_word_in_front(text: Text<'_>, key: Range<usize>) -> Range<usize> {
+    let Some(blank) = key.start.checked_sub(1).filter(|&blank| text.at(blank) == b' ') else { return key };
+    let start = text.skip_back(blank, MAX_WORD, is_token);
+    if text.slice(start..blank).iter().any(u8::is_ascii_alphabetic) { start..key.end } else { key }
+}
+
 /// The rule whose word the key ends in; the longest word wins.
-pub(super) fn rule_of(key: &[u8]) -> Option<&'static Rule> {
+fn rule_of(key: &[u8]) -> Option<&'static Rule> {
     let key = Normal::of(key);
     let mut best: Option<(usize, &'static Rule)> = None;
     for rule in rules::all() {
@@ -110,5 +142,33 @@ const EMPTY_WORDS: &[&str] = &[
     "base64",
     "b64",
 ];
+/// Words that make a key one that anybody may know.
+const OPEN_KEYS: &[&str] = &[
+    "public",
+    "primary",
+    "foreign",
+    "sort",
+    "cache",
+    "partition",
+    "unique",
+    "object",
+    "index",
+    "row",
+    "group",
+    "map",
+    "hash",
+    "lookup",
+    "query",
+    "idempotency",
+    "publishable",
+    "site",
+    "project",
+    "message",
+    "verif",
+    "bucket",
+    "host",
+];
+/// Longest word in front of a key.
+const MAX_WORD: usize = 24;
 /// Longest key that is read to either side.
 const MAX_KEY: usize = 80;

@@ -67,7 +67,7 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
         }
         b'-' | b'"' | b'\'' | b'$' if had_blank && is_flag(text, key.start) => found(spaced, Kind::Flag),
         byte if had_blank && is_flag(text, key.start) && byte.is_ascii_digit() => found(spaced, Kind::Flag),
-        _ => operator(text, spaced, had_blank).and_then(|(at, kind)| {
+        _ => operator(text, spaced, had_blank, key_quote.is_some()).and_then(|(at, kind)| {
             let lines_may_follow = kind == Kind::Colon && key_quote.is_some();
             let value = text.skip(at, MAX_BLANKS, |byte| {
                 is_blank(byte) || (lines_may_follow && byte.is_ascii_whitespace())
@@ -84,10 +84,11 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
     }
 }
 
-/// The quote that closes a key at `end`, with its backslashes.
+/// The quote that closes a key at `end`, with the backslashes of its own; others belong to the key.
 fn closing_quote(text: Text<'_>, end: usize) -> Option<Range<usize>> {
     let quote = text.skip(end, MAX_BLANKS, |byte| byte == b'\\');
-    is_quote(text.at(quote)).then_some(end..quote + 1)
+    let depth = (quote - end).trailing_ones();
+    is_quote(text.at(quote)).then_some(quote + 1 - (1 << depth)..quote + 1)
 }
 
 /// Steps over a remark in brackets: `Your token (keep secret): …`.
@@ -104,8 +105,11 @@ fn skip_remark(text: Text<'_>, at: usize, before_blanks: usize) -> usize {
 }
 
 /// Reads an operator at `at`: where it ends and whether it is tight so far.
-fn operator(text: Text<'_>, at: usize, had_blank: bool) -> Option<(usize, Kind)> {
-    let operator = OPERATORS.iter().find(|operator| text.has(at, operator))?;
+///
+/// Behind a quoted key `:-` is a colon and a negative number, not the default of a shell variable.
+fn operator(text: Text<'_>, at: usize, had_blank: bool, quoted_key: bool) -> Option<(usize, Kind)> {
+    let operator =
+        OPERATORS.iter().find(|operator| text.has(at, operator) && !(quoted_key && **operator == ":-"))?;
     let end = at + operator.len();
     match *operator {
         ":" if matches!(text.at(end), b':' | b'/') => None,

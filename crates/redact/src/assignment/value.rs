@@ -24,13 +24,64 @@ pub(crate) fn value(text: Text<'_>, start: usize, limit: usize) -> Value {
     let opening = if is_quote(text.at(prefix)) { prefix } else { start };
     let quote = text.skip(opening, MAX_SLASHES, |byte| byte == b'\\');
     let mark = text.at(quote);
-    if !is_quote(mark) {
+    if !is_quote(mark) || closes_outer_string(text, quote) {
         return bare_value(text, start, limit);
     }
     if quote == opening && text.at(quote + 1) == mark && text.at(quote + 2) == mark {
         return Value { range: quote + 3..closing_triple(text, quote + 3, limit), quoted: true };
     }
     Value { range: quote + 1..closing_quote(text, quote, quote - opening, limit), quoted: true }
+}
+
+/// Says whether the quote at `quote`, which stands where a value begins, rather closes the string around the key.
+///
+/// It does if JSON structure follows and the nearest quote in front with the same mark and depth opens a string:
+/// `["--password=",1]`. The search stops at the quote that the previous one began at, which keeps the work linear.
+pub(crate) fn closes_outer_string(text: Text<'_>, quote: usize) -> bool {
+    let next = skip_space(text, quote + 1);
+    if !matches!(text.at(next), b',' | b'}' | b']' | b':') {
+        return false;
+    }
+    let mark = text.at(quote);
+    let slashes_before = |at: usize| at - text.skip_back(at, at, |byte| byte == b'\\');
+    let own_depth = slashes_before(quote).trailing_ones();
+    let mut position = quote;
+    loop {
+        position = text.skip_back(position, position, |byte| byte != mark);
+        let Some(previous) = position.checked_sub(1) else { return false };
+        let slashes = slashes_before(previous);
+        if slashes.trailing_ones() <= own_depth {
+            return slashes.trailing_ones() == own_depth && opens_string(text, previous - slashes);
+        }
+        position = previous;
+    }
+}
+
+/// Says whether a quote behind `end` opens a string: nothing or JSON structure stands in front of it.
+fn opens_string(text: Text<'_>, end: usize) -> bool {
+    let mut position = end;
+    loop {
+        position = text.skip_back(position, MAX_INDENT, |byte| byte.is_ascii_whitespace());
+        match (text.before(position.saturating_sub(1)), text.before(position)) {
+            (b'\\', b'n' | b'r' | b't') => {
+                position = text.skip_back(position - 1, position, |byte| byte == b'\\');
+            }
+            (_, byte) => return matches!(byte, 0 | b',' | b'{' | b'[' | b':' | b'('),
+        }
+    }
+}
+
+/// Skips white space, also where it is written as an escape.
+fn skip_space(text: Text<'_>, from: usize) -> usize {
+    let mut position = from;
+    loop {
+        position = text.skip(position, MAX_INDENT, |byte| byte.is_ascii_whitespace());
+        let slashes = text.skip(position, MAX_SLASHES, |byte| byte == b'\\');
+        if slashes == position || !matches!(text.at(slashes), b'n' | b'r' | b't') {
+            return position;
+        }
+        position = slashes + 1;
+    }
 }
 
 /// Reads a bare value at `start`: to the next blank, quote, escape of white space, or bracket that closes an outer one.
@@ -174,5 +225,7 @@ fn trim_end(text: Text<'_>, start: usize, end: usize) -> usize {
 
 /// Most backslashes in front of an opening quote: six levels of strings in strings.
 const MAX_SLASHES: usize = 63;
+/// Most white space that is skipped at once.
+const MAX_INDENT: usize = 256;
 /// Most bytes that are read behind a `,`, `;` or `&`.
 const MAX_LOOK_AHEAD: usize = 64;

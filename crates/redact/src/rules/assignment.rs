@@ -83,6 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         finder: Finder::Keys(&[
             "secret",
             "secretkey",
+            "secretkeybase",
             "secretvalue",
             "sharedsecret",
             "token",
@@ -91,5 +92,19 @@ pub(super) const RULES: &[Rule] = &[
             "creds",
             "cred",
         ]),
+    },
+    Rule {
+        id: super::NAMED_KEY,
+        placeholder: super::API_KEY,
+        description: "Generated value of any other named key, such as STRIPE_KEY",
+        literals: &["key"],
+        finder: Finder::Keys(&["-key"]),
+    },
+    Rule {
+        id: "hex-token",
+        placeholder: super::SECRET,
+        description: "64 lower-case hexadecimal digits shortly after the word token",
+        literals: &["token"],
+        finder: Finder::Function(crate::token::find_hex_token),
     },
 ];

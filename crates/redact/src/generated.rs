@@ -1,0 +1,62 @@
+//! Whether a run of letters and digits was generated at random, without regard to what stands around it.
+//!
+//! A name changes between letters and digits, or from lower to upper case, once per word; a random string does so at about
+//! every second byte.
+
+/// Says whether a run of the base64 alphabet is a line of a key rather than an identifier.
+pub(crate) fn is_key_line(run: &[u8]) -> bool {
+    run.len() >= MIN_RUN && has_both_cases(run) && (digit_groups(run) > 1 || is_restless(run))
+}
+
+/// Says whether a value of at least [`MIN_RUN`] bytes in one piece has letters of both cases and digits that no
+/// name has: in two places, or among changes of case.
+pub(crate) fn is_mixed_value(value: &[u8]) -> bool {
+    value.len() >= MIN_RUN
+        && value.iter().all(|&byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\'))
+        && has_both_cases(value)
+        && (digit_groups(value) > 1 || (digit_groups(value) == 1 && is_restless(value)))
+}
+
+/// Says whether a value is a number of at least 128 bits in hexadecimal digits.
+pub(crate) fn is_hex_value(value: &[u8]) -> bool {
+    value.len() >= MIN_HEX
+        && value.iter().all(u8::is_ascii_hexdigit)
+        && digit_groups(value) > 1
+        && value.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Says whether a value is random in either way.
+pub(crate) fn is_generated(value: &[u8]) -> bool {
+    is_mixed_value(value) || is_hex_value(value)
+}
+
+fn has_both_cases(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Number of runs of digits.
+fn digit_groups(value: &[u8]) -> usize {
+    value.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty()).count()
+}
+
+/// Says whether at least every third byte is of another class than the one in front; an upper-case letter and the
+/// lower-case one after it count as one.
+fn is_restless(value: &[u8]) -> bool {
+    let changes = value.windows(2).filter(|pair| matches!(pair, [a, b] if changes(*a, *b))).count();
+    changes * 3 >= value.len()
+}
+
+fn changes(first: u8, second: u8) -> bool {
+    let class = |byte: u8| match byte {
+        b'0'..=b'9' => 0,
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        _ => 3,
+    };
+    class(first) != class(second) && (class(first), class(second)) != (2, 1)
+}
+
+/// Shortest run that is judged.
+const MIN_RUN: usize = 16;
+/// Shortest hexadecimal number that is judged.
+const MIN_HEX: usize = 32;

@@ -1,0 +1,142 @@
+//! JSON stays JSON, and secrets in its arrays are found.
+
+use mab_redact::Redactor;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const BODY: &str = "9fKx2LmQ7vRtYb4WsZc8JhNdPg3Ae6Uo";
+
+fn clean(text: &str) -> String {
+    Redactor::new().redact(text).text.into_string()
+}
+
+#[test]
+fn authorization_when_in_an_array_then_only_the_string_is_replaced() {
+    let jwt = format!("eyJ{BODY}.eyJ{BODY}.{BODY}");
+    let github = format!("ghp_{BODY}abcd");
+    let basic = format!("Basic {BODY}");
+    for (text, expected) in [
+        (
+            json!({"multiValueHeaders": {"Authorization": [jwt]}}),
+            json!({"multiValueHeaders": {"Authorization": ["API_KEY_REDACTED"]}}),
+        ),
+        (json!({"Authorization": [github]}), json!({"Authorization": ["GITHUB_TOKEN_REDACTED"]})),
+        (json!({"Authorization": [basic]}), json!({"Authorization": ["Basic BEARER_TOKEN_REDACTED"]})),
+        (
+            json!({"authorization": ["Bearer", BODY]}),
+            json!({"authorization": ["Bearer", "BEARER_TOKEN_REDACTED"]}),
+        ),
+    ] {
+        assert_eq!(clean(&text.to_string()), expected.to_string());
+        let nested = clean(&json!({ "text": text.to_string() }).to_string());
+        assert_eq!(nested, json!({ "text": expected.to_string() }).to_string());
+        let pretty = clean(&serde_json::to_string_pretty(&text).unwrap());
+        assert_eq!(pretty, serde_json::to_string_pretty(&expected).unwrap());
+    }
+}
+
+#[test]
+fn key_when_its_string_ends_then_nothing_behind_is_its_value() {
+    for text in [
+        "{\"args\":[\"--password=\",123456789,\"x\"]}",
+        "[\"token=\",null,12345678]",
+        "[\"Authorization: \",null,12345678]",
+        "{\"curl -u \":12345678,\"x\":1}",
+        "{\"authorization\":1e555555555}",
+        "{\"a\":\"{\\\"args\\\":[\\n  \\\"--password=\\\"\\n  ],\\\"b\\\":12345678}\"}",
+    ] {
+        assert_eq!(clean(text), text);
+    }
+    assert_eq!(clean("password=\",hunter2\""), "password=\"PASSWORD_REDACTED\"");
+    assert_eq!(clean("{\"password\\\\\":12345678}"), "{\"password\\\\\":\"PASSWORD_REDACTED\"}");
+}
+
+/// What strings are built from.
+const PIECES: &[&str] = &[
+    "password",
+    "--password",
+    "token",
+    "api_key",
+    "API key",
+    "STRIPE_KEY",
+    "secret",
+    "Authorization",
+    "Bearer",
+    "Basic",
+    "bearer ",
+    "curl -u ",
+    "://",
+    "u:",
+    "@",
+    "=",
+    ": ",
+    ":",
+    " ",
+    ",",
+    " is ",
+    "\"",
+    "'",
+    "`",
+    "\\",
+    "\n",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    "<",
+    ">",
+    "***",
+    "$",
+    "hunter2",
+    "Tr0ub4dor",
+    "12345678",
+    "null",
+    "é",
+    "PRIVATE_KEY_REDACTED",
+    "b",
+    "f",
+];
+
+fn word() -> impl Strategy<Value = String> {
+    let secrets = [
+        BODY.to_owned(),
+        format!("ghp_{BODY}abcd"),
+        format!("eyJ{BODY}.eyJ{BODY}.{BODY}"),
+        "0123456789abcdef".repeat(4),
+        format!("-----BEGIN {} KEY-----", "PRIVATE"),
+        format!("-----END {} KEY-----", "PRIVATE"),
+    ];
+    let all: Vec<String> = PIECES.iter().map(ToString::to_string).chain(secrets).collect();
+    prop::collection::vec(prop::sample::select(all), 0..5).prop_map(|pieces| pieces.concat())
+}
+
+fn document() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        6 => word().prop_map(Value::from),
+        2 => any::<i64>().prop_map(Value::from),
+        1 => any::<f64>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((word(), inner.clone()), 0..6).prop_map(Value::from_iter),
+            inner.prop_map(|value| Value::from(value.to_string())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_document_when_redacted_then_still_json(document in document()) {
+        let redactor = Redactor::new();
+        for json in [document.to_string(), serde_json::to_string_pretty(&document).unwrap()] {
+            let clean = redactor.redact(&json).text.into_string();
+            prop_assert!(serde_json::from_str::<Value>(&clean).is_ok(), "{json}\n{clean}");
+        }
+    }
+}
