@@ -11,7 +11,7 @@ use crate::merge::{OffsetMap, merge, render};
 use crate::propagate::propagate;
 use crate::rule::{Finder, Match, PATTERN_WINDOW, Rule};
 use crate::text::Text;
-use crate::{Redacted, Redaction, RuleInfo, assignment, rules, token};
+use crate::{Finding, Redacted, Redaction, RuleInfo, assignment, rules, token};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
@@ -33,6 +33,9 @@ impl Redactor {
     /// of the text.
     pub fn redact(&self, text: &str) -> Redaction {
         let engine = self.engine.get_or_init(Engine::new);
+        if engine.literals.is_none() {
+            return withheld(text);
+        }
         let mut matches = Vec::new();
         let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new() };
         for _ in 0..MAX_PASSES {
@@ -77,9 +80,18 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// What becomes of a text when nothing can be looked for in it: none of it is let through.
+fn withheld(text: &str) -> Redaction {
+    let finding = Finding { rule: "engine", placeholder: WITHHELD, start: 0, end: text.len() };
+    Redaction { text: Redacted::new(WITHHELD.to_owned()), findings: vec![finding] }
+}
+
+/// In place of a whole text.
+const WITHHELD: &str = "SECRET_REDACTED";
+
 /// The literals of all rules in one automaton, and the patterns compiled so far.
 struct Engine {
-    /// `None` only if the literals could not be compiled, which a test excludes.
+    /// `None` only if the literals could not be compiled, which a test excludes; then every text is withheld.
     literals: Option<AhoCorasick>,
     /// For each literal of the automaton, the rules that asked for it.
     targets: Vec<Target>,
@@ -176,10 +188,12 @@ impl Slot {
                     return;
                 }
                 let window = text.slice(hit.start..hit.start.saturating_add(PATTERN_WINDOW));
-                let regex = self.pattern.get_or_init(|| compile(pattern));
-                if let Some(end) =
-                    regex.as_ref().and_then(|regex| regex.find(window)).map(|matched| matched.end())
-                {
+                let end = match self.pattern.get_or_init(|| compile(pattern)) {
+                    Some(regex) => regex.find(window).map(|matched| matched.end()),
+                    // What cannot be judged is taken for a secret, up to the end of its token.
+                    None => Some(hit.len()),
+                };
+                if let Some(end) = end {
                     let range = hit.start..token::extend(text, hit.start + end);
                     found.push(Match { range, rule: self.rule, quotes: None });
                 }
@@ -222,6 +236,18 @@ mod tests {
                 assert!(endings.iter().all(seen), "{}: a word has none of the literals", rule.id);
             }
         }
+    }
+
+    #[test]
+    fn text_when_the_engine_could_not_be_built_then_withheld() {
+        let redactor = Redactor::new();
+        assert!(redactor.engine.set(Engine { literals: None, targets: Vec::new() }).is_ok());
+        let redaction = redactor.redact("anything at all");
+        assert_eq!(redaction.text.as_str(), WITHHELD);
+        assert_eq!(
+            redaction.findings.iter().map(|found| (found.start, found.end)).collect::<Vec<_>>(),
+            [(0, 15)]
+        );
     }
 
     #[test]
