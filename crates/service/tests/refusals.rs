@@ -148,6 +148,22 @@ async fn conversation_when_over_says_expired_for_everything_and_reads_nothing() 
 }
 
 #[tokio::test]
+async fn tokens_when_the_time_is_over_are_neither_shown_nor_rotated() {
+    let house = House::new();
+    let (_a, _b) = house.pair().await;
+    let (_, of_b) = tokens(&house).await;
+    let rotate = json!({"conversation_id": of_b["conversation_id"], "rotate": "b"});
+    house.clock.advance_s(3 * 3_600);
+    for state in ["expired", "purged"] {
+        assert_eq!(house.operator("tokens", rotate.clone()).await.unwrap_err().code, Code::Expired);
+        let shown = json!({"conversation_id": of_b["conversation_id"]});
+        let shown = house.operator("tokens", shown).await.unwrap();
+        assert_eq!((&shown["state"], &shown["tokens"][1]["token"]), (&json!(state), &Value::Null));
+        house.operator("cleanup", json!({})).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn arguments_when_malformed_are_refused_and_never_echoed() {
     let house = House::new();
     let (a, b) = house.pair().await;

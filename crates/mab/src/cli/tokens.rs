@@ -1,7 +1,7 @@
 //! `mab tokens`: the tokens of one conversation, recomputed from the master key.
 
 use clap::Args;
-use mab_core::{Code, ConversationId, Denied, Fault, SessionId};
+use mab_core::{ConversationId, Fault, SessionId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,15 +35,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        // Says first whether the conversation exists, so that what is not found below is the agent.
-        let state = self.state(operator)?;
-        if self.rotate.is_some() {
-            still_opens(self.conversation, &state)?;
-        }
-        let mut answer = self.change(operator)?;
-        if let Some(fields) = answer.as_object_mut() {
-            fields.insert("state".to_owned(), state.into());
-        }
+        let answer = self.change(operator)?;
         let listing: Listing = serde_json::from_value(answer.clone())
             .map_err(|source| Fault::from_source("reading the answer of tokens", source))?;
         operator.output.answer(answer, render)?;
@@ -55,37 +47,17 @@ impl Tokens {
         Ok(Exit::OK)
     }
 
-    fn state(&self, operator: &Operator<'_>) -> Result<String, Trouble> {
-        let shown = operator.call("show", json!({"conversation_id": self.conversation.to_string()}))?;
-        Ok(shown.get("state").and_then(Value::as_str).unwrap_or(ACTIVE).to_owned())
-    }
-
     fn change(&self, operator: &Operator<'_>) -> Result<Value, Trouble> {
         let handle = |session: &Option<SessionId>| session.as_ref().map(ToString::to_string);
-        let answer = operator.call(
+        operator.call(
             "tokens",
             json!({
                 "conversation_id": self.conversation.to_string(),
                 "rotate": handle(&self.rotate),
                 "revoke": handle(&self.revoke),
             }),
-        );
-        answer.map_err(|trouble| match trouble {
-            Trouble::Denied(denied) if denied.code == Code::NotFound => {
-                denied.hint(format!("`mab show {}` lists its agents", self.conversation)).into()
-            }
-            Trouble::Denied(_) | Trouble::Fault(_) | Trouble::ClosedPipe => trouble,
-        })
+        )
     }
-}
-
-/// Refuses a conversation whose time is over.
-fn still_opens(conversation: ConversationId, state: &str) -> Result<(), Denied> {
-    if state == ACTIVE {
-        return Ok(());
-    }
-    let message = format!("{conversation} is {state}; no token opens it any more, and nothing was changed");
-    Err(Denied::new(Code::Expired, message).hint("create a new conversation"))
 }
 
 /// The state in which tokens open something.
@@ -198,17 +170,6 @@ mod tests {
             let mut page = Page::new(None);
             render(&listing(state, false)?, &mut page);
             assert_eq!(page.as_str(), "a\t-\towner\texpired\t-\nb\t-\tmember\texpired\t-\n");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn rotating_when_the_time_is_over_is_refused() -> Result<(), Denied> {
-        let conversation = "conv_0123456789abcdef".parse()?;
-        assert_eq!(still_opens(conversation, ACTIVE), Ok(()));
-        for state in ["expired", "purged"] {
-            let code = still_opens(conversation, state).map_err(|denied| Exit::refused(denied.code).number());
-            assert_eq!(code, Err(5));
         }
         Ok(())
     }

@@ -91,14 +91,22 @@ pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: T
         topic: topic(),
         created_at: state.created_at.to_string(),
         expires_at: state.expires_at.to_string(),
-        state: match state.purged_at {
-            Some(_) => "purged",
-            None if state.expires_at <= now => "expired",
-            None => "active",
-        },
+        state: phase(state, now),
         members: state.agents.len(),
         messages: state.messages,
         size_bytes: state.size_bytes,
         audit_entries: state.audit_entries,
     }
 }
+
+/// `active`, `expired` or `purged`.
+pub(crate) fn phase(state: &ConversationState, now: Timestamp) -> &'static str {
+    match state.purged_at {
+        Some(_) => "purged",
+        None if state.expires_at <= now => "expired",
+        None => ACTIVE,
+    }
+}
+
+/// The phase in which tokens open something.
+pub(crate) const ACTIVE: &str = "active";

@@ -5,7 +5,7 @@ use mab_store::TokenChange;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::opener;
+use super::list::{ACTIVE, opener, phase};
 use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
@@ -32,6 +32,8 @@ pub(crate) struct Arguments {
 pub(crate) struct Answer {
     conversation_id: String,
     expires_at: String,
+    /// `active`, `expired` or `purged`
+    state: &'static str,
     tokens: Vec<Issued>,
 }
 
@@ -44,7 +46,7 @@ struct Issued {
     role: Option<String>,
     permission: mab_core::agent::Permission,
     revoked: bool,
-    /// Absent when revoked
+    /// Absent when it opens nothing: the agent was removed, or the time is over
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
@@ -72,7 +74,7 @@ impl Op for ManageTokens {
         let state = bridge.store.conversation(id).await?;
         let state = state.ok_or_else(|| Denied::new(Code::NotFound, "no such conversation"))?;
         let opener = opener(bridge, &state);
-        let mut tokens = Vec::new();
+        let (phase, mut tokens) = (phase(&state, bridge.clock.now()), Vec::new());
         for agent in &state.agents {
             let token = bridge.tokens.issue(id, &agent.session, agent.epoch)?;
             let role = opener
@@ -83,9 +85,14 @@ impl Op for ManageTokens {
                 role,
                 permission: agent.permission,
                 revoked: agent.revoked,
-                token: (!agent.revoked).then(|| token.reveal().to_owned()),
+                token: (!agent.revoked && phase == ACTIVE).then(|| token.reveal().to_owned()),
             });
         }
-        Ok(Answer { conversation_id: id.to_string(), expires_at: state.expires_at.to_string(), tokens })
+        Ok(Answer {
+            conversation_id: id.to_string(),
+            expires_at: state.expires_at.to_string(),
+            state: phase,
+            tokens,
+        })
     }
 }

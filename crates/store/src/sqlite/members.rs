@@ -82,8 +82,7 @@ impl Tx<'_> {
         const REVOKE: &str = "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2), unread = 0 WHERE pk = ?1";
         self.guarded(stamp, || {
             self.enter(stamp)?;
-            let pk: i64 =
-                self.row(FIND, [id.bytes()], |row| row.get(0))?.ok_or_else(|| nothing("conversation"))?;
+            let pk: i64 = self.row(FIND, [id.bytes()], |row| row.get(0))?.ok_or_else(no_conversation)?;
             let detail = match change {
                 None => Detail::default().name("change", "shown"),
                 Some(TokenChange::Rotate(session)) => {
@@ -95,6 +94,12 @@ impl Tx<'_> {
                         )
                         .hint("invite another agent in its place")
                         .into());
+                    }
+                    if self.now() >= member.expires_at {
+                        let message = format!("the conversation expired at {}", member.expires_at);
+                        return Err(Denied::new(Code::Expired, message)
+                            .hint("no token opens it any more; create a new conversation")
+                            .into());
                     }
                     self.execute_one(ROTATE, [member.agent_pk])?;
                     Detail::default().name("change", "rotated").sessions("session", [session])
@@ -112,10 +117,14 @@ impl Tx<'_> {
 
     fn member_named(&self, id: ConversationId, session: &SessionId) -> Result<Member, Failure> {
         let member = self.row(rows::MEMBER_BY_NAME, params![id.bytes(), session.as_str()], rows::member)?;
-        member.ok_or_else(|| nothing("agent").into())
+        member.ok_or_else(|| {
+            Denied::new(Code::NotFound, "no such agent")
+                .hint(format!("`mab show {id}` lists its agents"))
+                .into()
+        })
     }
 }
 
-fn nothing(what: &str) -> Denied {
-    Denied::new(Code::NotFound, format!("no such {what}")).hint("`mab list --all` shows what there is")
+fn no_conversation() -> Denied {
+    Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
 }
