@@ -38,11 +38,10 @@ impl Tx<'_> {
                 offered.batch = self.lease(&entered, request, &offered)?;
             }
             if acknowledged > 0 || offered.batch.is_some() {
-                let count = if request.peek { 0 } else { offered.messages.len() };
                 let mut detail = Detail::default().number("acknowledged", acknowledged);
                 if let Some(batch) = offered.batch {
                     detail = detail
-                        .number("offered", count as u64)
+                        .number("offered", offered.messages.len() as u64)
                         .number("first", batch.first)
                         .number("last", batch.last);
                 }
