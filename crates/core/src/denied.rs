@@ -36,10 +36,14 @@ pub enum Code {
     UnknownMessage,
     /// The batch to acknowledge is not outstanding for this agent.
     UnknownBatch,
+    /// The lease to release is not held by this agent.
+    UnknownLease,
     /// The conversation does not exist (operator commands only).
     NotFound,
-    /// The handle is taken.
+    /// Somebody else has it: the handle, the file, or the idempotency key for another message.
     Conflict,
+    /// Agents have talked among themselves for long; a human has to let them go on.
+    Paused,
     /// The store is held by somebody else for too long.
     Busy,
     /// The disk is full.
@@ -185,13 +189,33 @@ const TABLE: [CodeRow; CODES] = [
         "The batch is not outstanding; call check_messages without ack.",
     ),
     row(
+        Code::UnknownLease,
+        "unknown_lease",
+        404,
+        3,
+        "The agent holds no such lease (any more); reserve_files with action list shows what is held.",
+    ),
+    row(
         Code::NotFound,
         "not_found",
         404,
         3,
         "No such conversation or agent; `mab list` shows what there is.",
     ),
-    row(Code::Conflict, "conflict", 409, 7, "The handle is taken; choose another."),
+    row(
+        Code::Conflict,
+        "conflict",
+        409,
+        7,
+        "Taken already: the handle, the file (the message names who holds it), or the idempotency_key for another message.",
+    ),
+    row(
+        Code::Paused,
+        "paused",
+        409,
+        7,
+        "Agents have sent many messages without a human or a change of status; a human continues with `mab resume`.",
+    ),
     row(
         Code::Busy,
         "busy",
@@ -230,7 +254,7 @@ const TABLE: [CodeRow; CODES] = [
     row(Code::Internal, "internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
 ];
 
-const CODES: usize = 22;
+const CODES: usize = 24;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

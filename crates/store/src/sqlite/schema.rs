@@ -12,10 +12,11 @@ use super::error::{failure, wrong_store};
 const APPLICATION_ID: i32 = 0x6d61_6230;
 
 /// Every step, from an empty file on.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema/0001.sql")];
+const MIGRATIONS: [&str; VERSION as usize] =
+    [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// The version this program writes: the number of migrations.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Refuses a file of another program or of a newer version, before anything is written to it.
 pub(super) fn check_owner(connection: &Connection) -> Result<(), Failure> {
