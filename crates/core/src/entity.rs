@@ -271,7 +271,8 @@ pub struct Purged {
     pub conversations: u64,
     /// Messages.
     pub messages: u64,
-    /// Whether the write-ahead log was emptied too; `false` when a reader held it.
+    /// Whether the file was written anew and its log emptied, so that no trace is left; `false` when another process
+    /// held them.
     pub log_emptied: bool,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     conversations: u64,
     /// Messages destroyed
     messages: u64,
-    /// Whether the write-ahead log was emptied too; otherwise run it again
+    /// Whether the file was rewritten and its log emptied too; otherwise run it again
     log_emptied: bool,
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mab_core::{
-    Clock, ConversationId, Failure, SessionId, Timestamp,
+    Clock, ConversationId, Failure, Fault, SessionId, Timestamp,
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
@@ -203,7 +203,14 @@ impl Store for SqliteStore {
                 purged.messages += messages;
             }
         }
-        purged.log_emptied = self.read("emptying the log", purge::empty_log).await?;
+        let options = self.options.clone();
+        let rewritten = tokio::task::spawn_blocking(move || purge::rewrite_file(&options));
+        let rewritten = rewritten.await.map_err(|source| Fault::from_source("rewriting the file", source))?;
+        if let Err(failure) = &rewritten {
+            tracing::warn!(%failure, "the file still holds traces of what was purged; the next cleanup tries again");
+        }
+        let emptied = self.read("emptying the log", purge::empty_log).await?;
+        purged.log_emptied = rewritten.is_ok() && emptied;
         Ok(purged)
     }
 }
