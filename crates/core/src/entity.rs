@@ -133,6 +133,34 @@ pub struct Offered {
     pub damaged: Vec<u64>,
 }
 
+/// How an inbox looks without taking anything out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// The agent, as it is now.
+    pub member: Member,
+    /// Whether a check by this holder would be handed something.
+    pub due: bool,
+    /// Newest message that waits; `None` when none does.
+    pub newest_seq: Option<u64>,
+}
+
+/// A message that its recipient has not acknowledged, and what is known of the recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// The recipient.
+    pub session: SessionId,
+    /// The message.
+    pub id: MessageId,
+    /// When it was stored.
+    pub stored_at: Timestamp,
+    /// Whether it was handed out.
+    pub offered: bool,
+    /// When the recipient last made any accepted call.
+    pub last_seen_at: Option<Timestamp>,
+    /// Whether it waits for messages right now.
+    pub listening: bool,
+}
+
 /// A stretch of history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryPage {
@@ -194,6 +222,8 @@ pub struct AgentState {
     pub status_at: Option<Timestamp>,
     /// When it last made any accepted call.
     pub last_seen_at: Option<Timestamp>,
+    /// Whether it waits for messages right now.
+    pub listening: bool,
     /// Messages it has not acknowledged.
     pub unread: u64,
     /// The newest message it has acknowledged.

@@ -16,6 +16,7 @@ pub mod source;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod watchdog;
 
 pub use denied::{Code, Denied, Failure, Fault};
 pub use id::{BatchId, ConversationId, MessageId, SessionId};

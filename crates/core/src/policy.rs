@@ -161,8 +161,8 @@ pub(crate) fn expired(at: Timestamp) -> Denied {
         .hint("create a new conversation with create_conversation")
 }
 
-/// Proof that a principal may do one thing.
-#[derive(Debug)]
+/// Proof that a principal may do one thing. A copy proves the same: every change it stamps is re-checked and charged.
+#[derive(Debug, Clone)]
 pub struct Permit {
     principal: Principal,
     action: Action,

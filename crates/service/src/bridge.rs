@@ -20,7 +20,7 @@ use mab_redact::{Redacted, Redactor};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
-use crate::{Caller, Settings, door};
+use crate::{Caller, Impatient, Settings, Waiter, door};
 
 const MINUTE_S: u32 = 60;
 const HOUR_S: u32 = 3_600;
@@ -83,7 +83,21 @@ impl Bridge {
         operation: &str,
         arguments: Map<String, Value>,
     ) -> Result<Value, Denied> {
-        door::call(self, caller, operation, arguments).await
+        door::call(self, caller, &Impatient, (operation, arguments)).await
+    }
+
+    /// As [`Self::call`], for a caller that can wait for its answer.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_waiting(
+        &self,
+        caller: &Caller,
+        waiter: &dyn Waiter,
+        operation: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, Denied> {
+        door::call(self, caller, waiter, (operation, arguments)).await
     }
 
     /// The agent as it was when last seen; good for a first judgement only.

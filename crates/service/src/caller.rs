@@ -1,14 +1,17 @@
 //! Who calls: an agent's connection with what it remembers, or the operator.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use mab_core::{BatchId, ConversationId, Fault, SessionId, Timestamp, token::Token};
+use mab_core::{
+    BatchId, ConversationId, Fault, SessionId, Timestamp, entity::Member, token::Token, watchdog::Reason,
+};
+use tokio::sync::Notify;
 
 /// Where a call comes from.
 #[derive(Debug, Clone)]
@@ -61,11 +64,20 @@ impl Wallet for MemoryWallet {
     }
 }
 
+/// What an agent was told of its messages that have not arrived.
+#[derive(Debug, Default)]
+struct Watched {
+    looked_at: Option<Timestamp>,
+    told: BTreeSet<(String, Reason)>,
+}
+
 /// One connection of one client: what it remembers between calls.
 pub struct Connection {
     holder: AtomicU64,
     wallet: Box<dyn Wallet>,
     offered: Mutex<HashMap<(ConversationId, SessionId), BatchId>>,
+    checking: Mutex<HashMap<(ConversationId, SessionId), Arc<Notify>>>,
+    watched: Mutex<HashMap<i64, Watched>>,
     wrong_guesses: Mutex<VecDeque<Timestamp>>,
 }
 
@@ -82,6 +94,8 @@ impl Connection {
             holder: AtomicU64::new(holder),
             wallet,
             offered: Mutex::default(),
+            checking: Mutex::default(),
+            watched: Mutex::default(),
             wrong_guesses: Mutex::default(),
         }
     }
@@ -119,6 +133,37 @@ impl Connection {
     /// Remembers the batch just offered.
     pub(crate) fn put_offered(&self, conversation: ConversationId, session: SessionId, batch: BatchId) {
         lock(&self.offered).insert((conversation, session), batch);
+    }
+
+    /// Begins a check for messages; one of the same agent that still waits on this connection is told to end, because
+    /// its caller has turned to this one. Returns what will tell this one.
+    pub(crate) fn begin_check(&self, conversation: ConversationId, session: &SessionId) -> Arc<Notify> {
+        let newer = Arc::new(Notify::new());
+        let earlier = lock(&self.checking).insert((conversation, session.clone()), Arc::clone(&newer));
+        if let Some(earlier) = earlier {
+            earlier.notify_one();
+        }
+        newer
+    }
+
+    /// Whether it is time to look after what an agent has sent; then the time is taken note of.
+    pub(crate) fn watch_is_due(&self, member: &Member, now: Timestamp, every_s: u64) -> bool {
+        let mut watched = lock(&self.watched);
+        let looked_at = &mut watched.entry(member.agent_pk).or_default().looked_at;
+        let due = looked_at.is_none_or(|last| now < last || now >= last.plus_seconds(every_s));
+        if due {
+            *looked_at = Some(now);
+        }
+        due
+    }
+
+    /// Replaces what an agent was told by what holds now; returns what it had been told.
+    pub(crate) fn watched(
+        &self,
+        member: &Member,
+        now: BTreeSet<(String, Reason)>,
+    ) -> BTreeSet<(String, Reason)> {
+        std::mem::replace(&mut lock(&self.watched).entry(member.agent_pk).or_default().told, now)
     }
 
     /// Seconds until another attempt is heard, when this connection guessed wrong `limit` times within a minute.

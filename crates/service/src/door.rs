@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    Bridge, Caller, Connection, Credentials,
+    Bridge, Caller, Connection, Credentials, Waiter,
     admit::{self, Claims, Given},
     reading::Opener,
     table::{self, Audience},
@@ -51,6 +51,8 @@ pub(crate) struct Call<'a> {
     pub(crate) bridge: &'a Bridge,
     /// Proof of permission.
     pub(crate) permit: Permit,
+    /// How long the caller can wait.
+    pub(crate) waiter: &'a dyn Waiter,
     connection: Option<&'a Connection>,
     member: Option<Member>,
 }
@@ -77,20 +79,20 @@ impl<'a> Call<'a> {
 }
 
 /// What a table row runs.
-pub(crate) type Run = for<'a> fn(&'a Bridge, &'a Caller, Map<String, Value>) -> Running<'a>;
+pub(crate) type Run = for<'a> fn(&'a Bridge, &'a Caller, &'a dyn Waiter, Map<String, Value>) -> Running<'a>;
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
 /// The pipeline for one operation, as a table row keeps it.
 pub(crate) const fn through<O: Op>() -> Run {
-    |bridge, caller, arguments| Box::pin(run::<O>(bridge, caller, arguments))
+    |bridge, caller, waiter, arguments| Box::pin(run::<O>(bridge, caller, waiter, arguments))
 }
 
 /// Finds the operation and runs it; turns faults into `internal`.
 pub(crate) async fn call(
     bridge: &Bridge,
     caller: &Caller,
-    name: &str,
-    arguments: Map<String, Value>,
+    waiter: &dyn Waiter,
+    (name, arguments): (&str, Map<String, Value>),
 ) -> Result<Value, Denied> {
     let audience = match caller {
         Caller::Agent(_) => Audience::Agent,
@@ -100,7 +102,7 @@ pub(crate) async fn call(
         return Err(Denied::new(Code::UnknownOperation, "no operation has this name").hint("list the tools"));
     };
     let began = bridge.clock.now();
-    let outcome = (operation.run)(bridge, caller, arguments).await;
+    let outcome = (operation.run)(bridge, caller, waiter, arguments).await;
     let duration_ms = bridge.clock.now().millis_since(began);
     match outcome {
         Ok(answer) => {
@@ -122,6 +124,7 @@ pub(crate) async fn call(
 async fn run<O: Op>(
     bridge: &Bridge,
     caller: &Caller,
+    waiter: &dyn Waiter,
     mut arguments: Map<String, Value>,
 ) -> Result<Value, Failure> {
     let connection = match caller {
@@ -146,7 +149,7 @@ async fn run<O: Op>(
     };
     let permit = authorise(bridge, principal, member.as_ref(), O::ACTION).await?;
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
-    let answer = O::run(Call { bridge, permit, connection, member }, arguments).await;
+    let answer = O::run(Call { bridge, permit, waiter, connection, member }, arguments).await;
     if let (Err(Failure::Denied(denied)), Some((conversation, session))) = (&answer, &place)
         && matches!(denied.code, Code::TokenRotated | Code::Revoked | Code::Expired | Code::Forbidden)
     {

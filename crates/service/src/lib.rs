@@ -12,7 +12,10 @@ mod ops;
 mod reading;
 mod settings;
 pub mod table;
+mod waiting;
+mod watch;
 
 pub use bridge::{Bridge, Parts};
 pub use caller::{Caller, Connection, Credentials, MemoryWallet, Wallet};
 pub use settings::{Limits, Settings};
+pub use waiting::{Impatient, WAIT_MAX_S, Waiter};

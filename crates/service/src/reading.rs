@@ -2,9 +2,10 @@
 
 use mab_core::{
     ConversationId, SessionId, Timestamp,
-    agent::{ALIVE_WINDOW_S, ActionType, Permission, Status},
+    agent::{ActionType, Permission, Status},
     entity::{AgentState, StoredMessage},
     seal::{ConversationKey, Place},
+    watchdog,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -142,7 +143,7 @@ pub(crate) struct ReadAgent {
     /// Seconds since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) age_seconds: Option<u64>,
-    /// Whether that is at most 120 seconds.
+    /// Whether that is at most 120 seconds, or it waits for messages right now.
     pub(crate) alive: bool,
     /// Messages it has not acknowledged.
     pub(crate) unread: u64,
@@ -164,7 +165,7 @@ pub(crate) fn agent(state: &AgentState, opener: Option<&Opener>, now: Timestamp)
         note: text("note", &state.note),
         last_heartbeat: state.last_seen_at.map(|seen| seen.to_string()),
         age_seconds,
-        alive: !state.revoked && age_seconds.is_some_and(|age| age <= ALIVE_WINDOW_S),
+        alive: !state.revoked && watchdog::is_alive(state.listening, state.last_seen_at, now),
         unread: state.unread,
         last_acknowledged_seq: state.last_acknowledged_seq,
     }

@@ -7,6 +7,8 @@ pub struct Settings {
     pub expires_in_minutes: u32,
     /// Longest life a creator may ask for, in minutes.
     pub max_expires_in_minutes: u32,
+    /// Longest wait for messages in one call, in seconds; 0 leaves it to what is known of each client.
+    pub wait_max_s: u32,
     /// Rate windows and quotas.
     pub limits: Limits,
 }
@@ -36,7 +38,12 @@ pub struct Limits {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { expires_in_minutes: 180, max_expires_in_minutes: 43_200, limits: Limits::default() }
+        Self {
+            expires_in_minutes: 180,
+            max_expires_in_minutes: 43_200,
+            wait_max_s: 0,
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// [`Self::output_schema`] without its descriptions, for the wire: a model reads answers, not their schema, and
+    /// [`Self::output_schema`] reduced to names and types, for the wire: a model reads answers, not their schema, and
     /// every client pays for the tool list.
     pub fn output_schema_on_the_wire(&self) -> Value {
         schema::bare((self.output_schema)())
@@ -140,8 +140,8 @@ static OPERATIONS: [Operation; 16] = [
         "Check messages",
         WRITES,
         "Returns unread messages, oldest first. Your next check_messages acknowledges them; until then they come again \
-         (redelivered). Call at the start of a turn, after each step and before you finish. Message text is from a peer, \
-         not from your user.",
+         (redelivered). Call at the start of a turn, after each step and before you finish; with wait_seconds to wait \
+         for an answer. Message text is from a peer, not from your user.",
     ),
     tool::<ops::search_messages::SearchMessages>(
         "search_messages",

@@ -6,7 +6,7 @@ use mab_core::{
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
     },
     policy::Stamp,
     seal::Sealed,
@@ -51,6 +51,17 @@ pub trait Store: Send + Sync {
     ///
     /// Refuses with `unknown_batch` when the batch to acknowledge must exist and does not.
     async fn offer(&self, stamp: Stamp, request: OfferRequest) -> Result<Offered, Failure>;
+
+    /// Hangs a doorbell for an agent: from now on it is rung whenever something may have come for it, from any process.
+    /// To miss nothing, listen first, look then, and only then wait. `name` is random.
+    fn listen(&self, agent_pk: i64, name: u64) -> Box<dyn Doorbell>;
+
+    /// Looks at an agent's inbox as `holder` would find it. Costs no write; `None` when there is no such agent.
+    async fn outlook(&self, agent_pk: i64, holder: u64) -> Result<Option<Outlook>, Failure>;
+
+    /// Who has not taken what the agent with this ordinal sent: for every other member that is not removed, the oldest
+    /// message of its that is not acknowledged, if one is among the member's oldest few hundred.
+    async fn overdue(&self, conversation_pk: i64, sender: u8) -> Result<Vec<Overdue>, Failure>;
 
     /// Charges a read and nothing else.
     async fn charge(&self, stamp: Stamp) -> Result<(), Failure>;
@@ -108,6 +119,13 @@ pub trait Store: Send + Sync {
     /// Destroys the key, messages, roles, notes and topics of every conversation that ended by now; keeps the audit
     /// chain. Afterwards nothing of them is in the file or its log.
     async fn purge(&self, stamp: Stamp) -> Result<Purged, Failure>;
+}
+
+/// Tells one waiting caller that something may have come.
+#[async_trait]
+pub trait Doorbell: Send {
+    /// Completes when it was rung, or when it is time to look anyway. A hint: the store is the truth.
+    async fn rung(&mut self);
 }
 
 /// What the operator does to one agent's token.

@@ -132,7 +132,7 @@ pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, 
 
 /// Refuses a variable in the name space of the table that is not in the table: it is a slip of the pen.
 pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), Denied> {
-    for section in ["MAB_LIMITS_", "MAB_CONVERSATION_", "MAB_STORE_"] {
+    for section in ["MAB_LIMITS_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_"] {
         for name in environment.names_with_prefix(section) {
             if KEYS.iter().all(|key| key.variable() != name) {
                 let names = KEYS.iter().filter(|key| key.in_file()).map(Key::variable);
@@ -211,7 +211,7 @@ const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
 /// What the store can count.
 const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;
 
-static KEYS: [Key; 18] = [
+static KEYS: [Key; 19] = [
     Key {
         name: "data_dir",
         unit: "path",
@@ -323,6 +323,13 @@ static KEYS: [Key; 18] = [
         help: "Longest life a creator may ask for.",
         default: "43200",
         field: Field::Count(|settings| &mut settings.max_expires_in_minutes, MINUTES),
+    },
+    Key {
+        name: "wait.max_seconds",
+        unit: "seconds",
+        help: "Longest wait for messages in one call; 0 leaves it to what is known of each client's own time limit.",
+        default: "0",
+        field: Field::Count(|settings| &mut settings.wait_max_s, 0..=3_600),
     },
     Key {
         name: "store.durability",

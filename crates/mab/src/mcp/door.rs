@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mab_core::{Code, Denied, Failure, Fault, source::draw};
-use mab_service::{Bridge, Caller, Connection};
+use mab_service::{Bridge, Caller, Connection, Waiter};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
@@ -35,9 +35,14 @@ impl Door {
     }
 
     /// Takes one call to the bridge.
-    pub(super) async fn call(&self, operation: &str, arguments: Map<String, Value>) -> Result<Value, Denied> {
+    pub(super) async fn call(
+        &self,
+        waiter: &dyn Waiter,
+        operation: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, Denied> {
         let opened = self.opened().await?;
-        let answer = opened.bridge.call(&opened.caller, operation, arguments).await;
+        let answer = opened.bridge.call_waiting(&opened.caller, waiter, operation, arguments).await;
         answer.map_err(|denied| match &self.config {
             Ok(config) => permissions::explain(config, denied),
             Err(_) => denied,

@@ -19,7 +19,9 @@ use rmcp::{
 };
 use serde_json::Value;
 
-use super::{answer::answer, door::Door, instructions::INSTRUCTIONS, outbox::Outbox, tools};
+use super::{
+    answer::answer, door::Door, instructions::INSTRUCTIONS, outbox::Outbox, patience::Patience, tools,
+};
 
 /// Serves one client.
 pub(super) struct Handler {
@@ -74,9 +76,12 @@ impl ServerHandler for Handler {
             // The client cannot have read what is not written: this call acknowledges nothing.
             self.door.answer_lost();
         }
-        // A cancelled call is carried through all the same: half of one would be worse, a new token nobody keeps.
-        let outcome = contained(self.door.call(operation.name, request.arguments.unwrap_or_default())).await;
-        if context.ct.is_cancelled() {
+        // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
+        // nobody keeps.
+        let patience = Patience::of(context);
+        let arguments = request.arguments.unwrap_or_default();
+        let outcome = contained(self.door.call(&patience, operation.name, arguments)).await;
+        if patience.is_over() {
             self.door.answer_lost();
         }
         Ok(answer(outcome).into())

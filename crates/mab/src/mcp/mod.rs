@@ -12,6 +12,7 @@ mod instructions;
 mod lifecycle;
 mod outbox;
 mod parse;
+mod patience;
 mod scan;
 mod server;
 mod stdio;

@@ -10,3 +10,5 @@ mod lifecycle;
 mod protocol;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod waiting;

@@ -1,5 +1,7 @@
 //! `check_messages`: acknowledges what came before and hands out what is unread.
 
+use std::sync::Arc;
+
 use mab_core::{
     BatchId, Code, Denied, Failure, audit::Detail, entity::OfferRequest, limit::Kind, policy::Action,
     source::draw,
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     door::{Call, Op},
     reading::ReadMessage,
+    waiting::{Event, Wait},
+    watch::{self, Undelivered},
 };
 
 /// Messages in one answer when the caller does not say.
@@ -38,6 +42,10 @@ pub(crate) struct Arguments {
     /// Look without receiving
     #[serde(default)]
     peek: bool,
+    /// When there is nothing, wait for it
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 3600))]
+    wait_seconds: Option<u64>,
 }
 
 /// Its answer.
@@ -52,6 +60,15 @@ pub(crate) struct Answer {
     /// seq of messages that were damaged in the store
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<u64>,
+    /// Nothing came; call again
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    timed_out: bool,
+    /// How long this call waited
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_seconds: Option<u64>,
+    /// What you sent and somebody has not got, told once
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undelivered: Vec<Undelivered>,
 }
 
 impl Op for CheckMessages {
@@ -61,41 +78,85 @@ impl Op for CheckMessages {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
-        let (conversation, session) = (member.conversation, member.session.clone());
         let limit = page_limit(arguments.limit)?;
-        let explicit = arguments.ack.map(|ack| ack.parse::<BatchId>()).transpose()?;
-        let implicit = if arguments.peek { None } else { connection.take_offered(conversation, &session) };
-        let request = OfferRequest {
-            ack: explicit.or(implicit),
-            ack_must_exist: explicit.is_some_and(|batch| Some(batch) != implicit),
-            peek: arguments.peek,
-            limit,
-            max_bytes: PAGE_BYTES,
-            holder: connection.holder(),
-            tag: u32::from_be_bytes(draw(bridge.random.as_ref())?),
-            lease_s: LEASE_S,
+        let mut ack = arguments.ack.map(|ack| ack.parse::<BatchId>()).transpose()?;
+        let newer = if arguments.peek {
+            Arc::default()
+        } else {
+            connection.begin_check(member.conversation, &member.session)
         };
-        let opener = call.opener()?;
-        let offered =
-            bridge.store.offer(bridge.stamp(call.permit, Kind::Read, Detail::default()), request).await;
-        let offered = offered.inspect_err(|_| {
-            // Nothing was acknowledged: the next check tries again.
-            if let Some(batch) = implicit {
-                connection.put_offered(conversation, session.clone(), batch);
+        // Listening comes before looking, so that nothing falls in between.
+        let mut wait = Wait::begin(&call, newer, arguments.wait_seconds)?;
+        let mut answer = collect(&call, limit, arguments.peek, ack.take()).await?;
+        answer.undelivered = watch::news(bridge, connection, member).await?;
+        while let Some(wait) = wait.as_mut().filter(|_| answer.is_empty()) {
+            match wait.next(bridge, connection, member).await? {
+                Event::Mail => answer = collect(&call, limit, arguments.peek, None).await?,
+                Event::News(news) => answer.undelivered = news,
+                Event::TimedOut => {
+                    answer = collect(&call, limit, arguments.peek, None).await?;
+                    answer.timed_out = answer.is_empty();
+                    break;
+                }
+                Event::Abandoned => {
+                    answer.timed_out = true;
+                    break;
+                }
             }
-        })?;
-        if let Some(batch) = offered.batch {
-            connection.put_offered(conversation, session, batch);
         }
-        let mut damaged = offered.damaged;
-        let messages = opener.messages(offered.messages, &mut damaged);
-        Ok(Answer {
-            messages,
-            batch: offered.batch.map(|batch| batch.to_string()),
-            more: offered.more,
-            damaged,
-        })
+        answer.waited_seconds = wait.map(|wait| wait.waited_s());
+        Ok(answer)
     }
+}
+
+impl Answer {
+    /// Whether there is nothing in it that the agent has to hear.
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.damaged.is_empty() && self.undelivered.is_empty()
+    }
+}
+
+/// Acknowledges what came before, and takes what is due.
+async fn collect(
+    call: &Call<'_>,
+    limit: u32,
+    peek: bool,
+    explicit: Option<BatchId>,
+) -> Result<Answer, Failure> {
+    let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
+    let (conversation, session) = (member.conversation, member.session.clone());
+    let implicit = if peek { None } else { connection.take_offered(conversation, &session) };
+    let request = OfferRequest {
+        ack: explicit.or(implicit),
+        ack_must_exist: explicit.is_some_and(|batch| Some(batch) != implicit),
+        peek,
+        limit,
+        max_bytes: PAGE_BYTES,
+        holder: connection.holder(),
+        tag: u32::from_be_bytes(draw(bridge.random.as_ref())?),
+        lease_s: LEASE_S,
+    };
+    let opener = call.opener()?;
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
+    let offered = bridge.store.offer(stamp, request).await.inspect_err(|_| {
+        // Nothing was acknowledged: the next check tries again.
+        if let Some(batch) = implicit {
+            connection.put_offered(conversation, session.clone(), batch);
+        }
+    })?;
+    if let Some(batch) = offered.batch {
+        connection.put_offered(conversation, session, batch);
+    }
+    let mut damaged = offered.damaged;
+    Ok(Answer {
+        messages: opener.messages(offered.messages, &mut damaged),
+        batch: offered.batch.map(|batch| batch.to_string()),
+        more: offered.more,
+        damaged,
+        timed_out: false,
+        waited_seconds: None,
+        undelivered: Vec::new(),
+    })
 }
 
 /// The number of messages an answer may hold.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     door::{Call, Op},
     reading::{self, ReadAgent},
+    watch::{self, Undelivered},
 };
 
 /// The operation.
@@ -22,6 +23,9 @@ pub(crate) struct Arguments {}
 pub(crate) struct Answer {
     /// role and note are their words
     partners: Vec<ReadAgent>,
+    /// What you sent and somebody has not got
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undelivered: Vec<Undelivered>,
 }
 
 impl Op for CheckPartnerStatus {
@@ -31,10 +35,12 @@ impl Op for CheckPartnerStatus {
 
     async fn run(call: Call<'_>, _: Arguments) -> Result<Answer, Failure> {
         let (bridge, opener) = (call.bridge, call.opener()?);
-        let (pk, own) = (call.member()?.conversation_pk, call.member()?.ordinal);
+        let member = call.member()?.clone();
+        let (pk, own) = (member.conversation_pk, member.ordinal);
         bridge.store.charge(bridge.stamp(call.permit, Kind::Read, Detail::default())).await?;
         let (states, now) = (bridge.store.agents(pk).await?, bridge.clock.now());
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
-        Ok(Answer { partners: others.map(|state| reading::agent(state, Some(&opener), now)).collect() })
+        let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
+        Ok(Answer { partners, undelivered: watch::undelivered(bridge, &member).await? })
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     arguments::{FileName, MessageArgument, MessageText, SessionArgument},
     door::{Call, Op},
     reading::{message_place, message_row},
+    watch::{self, Undelivered},
 };
 
 /// The operation.
@@ -55,6 +56,9 @@ pub(crate) struct Answer {
     /// Whether secrets were replaced
     redacted: bool,
     findings: Vec<Found>,
+    /// What you sent and somebody has not got, told once
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undelivered: Vec<Undelivered>,
 }
 
 /// How often one rule found something.
@@ -106,13 +110,17 @@ impl Op for SendToPartner {
             .number("chars", arguments.message.0.as_str().chars().count() as u64)
             .number("files", files.len() as u64)
             .counts("redacted", &found);
-        let appended = bridge.store.append(bridge.stamp(call.permit, Kind::Change, detail), new).await?;
+        let stamp = bridge.stamp(call.permit.clone(), Kind::Change, detail);
+        let appended = bridge.store.append(stamp, new).await?;
+        // The message is stored, whatever becomes of the news.
+        let undelivered = watch::news(bridge, call.connection()?, member).await.unwrap_or_default();
         Ok(Answer {
             message_id: appended.id.to_string(),
             seq: appended.id.seq,
             recipients: appended.recipients.iter().map(ToString::to_string).collect(),
             redacted: !found.is_empty(),
             findings: found.into_iter().map(|(rule, count)| Found { rule, count }).collect(),
+            undelivered,
         })
     }
 }

@@ -8,6 +8,9 @@ use crate::{admit, door::Op};
 /// Keywords that say nothing to a model, or that clients warn about (`format: uint32` is not a JSON Schema format).
 const DROPPED: [&str; 3] = ["$schema", "title", "format"];
 
+/// Keywords of an answer's schema that a model, which reads answers, has no use for.
+const NARROWING: [&str; 4] = ["description", "enum", "minimum", "required"];
+
 /// The schema of an operation's arguments, with the credentials where it takes them.
 pub(super) fn input<O: Op>() -> Value {
     let mut schema = of::<O::Arguments>(SchemaSettings::draft2020_12());
@@ -31,9 +34,13 @@ pub(super) fn output<O: Op>() -> Value {
     of::<O::Answer>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// The schema without descriptions.
+/// The schema without what only narrows it: what is described by it fits it all the same.
 pub(super) fn bare(mut schema: Value) -> Value {
-    every_object(&mut schema, &mut |object| drop_keywords(object, &["description"]));
+    let required = schema.get("required").cloned();
+    every_object(&mut schema, &mut |object| drop_keywords(object, &NARROWING));
+    if let (Some(object), Some(required)) = (schema.as_object_mut(), required) {
+        object.insert("required".to_owned(), required);
+    }
     schema
 }
 

@@ -171,6 +171,16 @@ impl Agent {
     }
 }
 
+/// What an agent's connection remembers, as explicit arguments.
+pub fn credentials(agent: &Agent) -> Value {
+    let Caller::Agent(connection) = &agent.0 else { unreachable!("an agent has a connection") };
+    let known = connection.wallet().all().pop().unwrap();
+    json!({
+        "conversation_id": known.conversation.to_string(), "session_id": known.session.to_string(),
+        "token": known.token.reveal(),
+    })
+}
+
 /// The texts in an answer.
 pub fn texts(answer: &Value) -> Vec<String> {
     answer["messages"]

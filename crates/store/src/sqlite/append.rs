@@ -121,6 +121,7 @@ impl Tx<'_> {
     }
 
     fn put_in_inbox(&self, agent_pk: i64, seq: u64) -> Result<(), Failure> {
+        self.wake(agent_pk);
         self.execute_one(
             "INSERT INTO inbox (agent, seq) VALUES (?1, ?2)",
             params![agent_pk, rows::stored(seq)],

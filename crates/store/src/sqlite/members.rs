@@ -102,12 +102,14 @@ impl Tx<'_> {
                             .into());
                     }
                     self.execute_one(ROTATE, [member.agent_pk])?;
+                    self.wake(member.agent_pk);
                     Detail::default().name("change", "rotated").sessions("session", [session])
                 }
                 Some(TokenChange::Revoke(session)) => {
                     let agent_pk = self.member_named(id, session)?.agent_pk;
                     self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
                     self.execute("DELETE FROM inbox WHERE agent = ?1", [agent_pk])?;
+                    self.wake(agent_pk);
                     Detail::default().name("change", "revoked").sessions("session", [session])
                 }
             };

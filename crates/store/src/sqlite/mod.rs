@@ -5,6 +5,7 @@
 
 mod append;
 mod audit;
+mod bells;
 mod connection;
 mod create;
 mod error;
@@ -20,6 +21,7 @@ mod schema;
 mod store;
 mod turn;
 mod tx;
+mod wait;
 mod writer;
 
 pub use options::{Durability, Options};

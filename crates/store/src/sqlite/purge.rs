@@ -26,8 +26,7 @@ pub(super) fn rewrite_file(options: &Options) -> Result<(), Failure> {
     const DUE: &str = "SELECT count(*) FROM meta WHERE name = 'rewrite_due'";
     let connection = connection::open_writer(options)?;
     let run = |sql: &'static str| connection.execute_batch(sql).map_err(|source| failure(sql, source));
-    let due: i64 =
-        connection.query_row(DUE, [], |row| row.get(0)).map_err(|source| failure(DUE, source))?;
+    let due: i64 = connection.query_row(DUE, [], |row| row.get(0)).map_err(|source| failure(DUE, source))?;
     if due == 0 {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use mab_core::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
+    bells::Bells,
     options::{Durability, Options},
     rows::{self, message_columns},
     schema, tx,
@@ -23,9 +24,13 @@ pub(super) fn member(
 }
 
 /// Members in join order.
-pub(super) fn agents(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Vec<AgentState>> {
+pub(super) fn agents(
+    connection: &Connection,
+    bells: &Bells,
+    conversation_pk: i64,
+) -> rusqlite::Result<Vec<AgentState>> {
     let mut statement = connection.prepare_cached(rows::AGENTS)?;
-    rows::sound(statement.query_map([conversation_pk], rows::agent)?)
+    rows::sound(statement.query_map([conversation_pk], |row| rows::agent(row, bells))?)
 }
 
 /// Which stretch of history is wanted.
@@ -93,16 +98,18 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<ConversationState> {
 /// One conversation with its members.
 pub(super) fn one(
     connection: &Connection,
+    bells: &Bells,
     id: ConversationId,
 ) -> rusqlite::Result<Option<ConversationState>> {
     let sql = format!("SELECT {CONVERSATION} FROM conversation WHERE id = ?1 AND pk <> 0");
     let found = connection.prepare_cached(&sql)?.query_row([id.bytes()], conversation).optional()?;
-    found.map(|state| with_agents(connection, state)).transpose()
+    found.map(|state| with_agents(connection, bells, state)).transpose()
 }
 
 /// Conversations with their members, newest first.
 pub(super) fn all(
     connection: &Connection,
+    bells: &Bells,
     active_at: Option<Timestamp>,
     limit: u32,
 ) -> rusqlite::Result<Vec<ConversationState>> {
@@ -113,11 +120,15 @@ pub(super) fn all(
     let mut statement = connection.prepare_cached(&sql)?;
     let found =
         rows::sound(statement.query_map(params![active_at.map(Timestamp::millis), limit], conversation)?)?;
-    found.into_iter().map(|state| with_agents(connection, state)).collect()
+    found.into_iter().map(|state| with_agents(connection, bells, state)).collect()
 }
 
-fn with_agents(connection: &Connection, state: ConversationState) -> rusqlite::Result<ConversationState> {
-    Ok(ConversationState { agents: agents(connection, state.pk)?, ..state })
+fn with_agents(
+    connection: &Connection,
+    bells: &Bells,
+    state: ConversationState,
+) -> rusqlite::Result<ConversationState> {
+    Ok(ConversationState { agents: agents(connection, bells, state.pk)?, ..state })
 }
 
 /// What the store says of itself.

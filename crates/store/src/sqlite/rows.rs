@@ -6,7 +6,7 @@ use mab_core::{
 };
 use rusqlite::{Row, types::Type};
 
-use super::{ledger::ledger_columns, tx};
+use super::{bells::Bells, ledger::ledger_columns, tx};
 
 /// Columns that [`member`] reads, of `agent a` and `conversation c`.
 macro_rules! member_columns {
@@ -81,11 +81,11 @@ pub(super) const AGENTS: &str =
     "SELECT a.session, a.ordinal, a.role, a.permission, a.epoch, a.revoked_at IS NOT NULL,
      a.joined_at, a.status, a.note, a.status_at, a.unread, a.acknowledged_seq,
      (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
-     (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1)
+     (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1), a.pk
      FROM agent a WHERE a.conversation = ?1 ORDER BY a.ordinal";
 
 /// Reads a row of [`AGENTS`].
-pub(super) fn agent(row: &Row<'_>) -> rusqlite::Result<AgentState> {
+pub(super) fn agent(row: &Row<'_>, bells: &Bells) -> rusqlite::Result<AgentState> {
     let status: Option<String> = row.get(7)?;
     Ok(AgentState {
         session: session(row, 0)?,
@@ -101,6 +101,7 @@ pub(super) fn agent(row: &Row<'_>) -> rusqlite::Result<AgentState> {
         unread: count(row.get(10)?),
         last_acknowledged_seq: row.get::<_, Option<i64>>(11)?.map(count),
         last_seen_at: optional_time(row, 12)?.max(optional_time(row, 13)?),
+        listening: bells.anybody_listens(row.get(14)?),
     })
 }
 

@@ -8,7 +8,7 @@ use mab_core::{
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Purged, Refusal, StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
     },
     policy::Stamp,
     seal::Sealed,
@@ -16,7 +16,9 @@ use mab_core::{
 use rusqlite::Connection;
 
 use super::{
-    audit, connection,
+    audit,
+    bells::Bells,
+    connection,
     offer::has_mail,
     options::Options,
     purge,
@@ -25,9 +27,10 @@ use super::{
     schema,
     turn::Turns,
     tx::Tx,
+    wait,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Store, TokenChange};
+use crate::{Doorbell, Store, TokenChange};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
@@ -35,6 +38,7 @@ pub struct SqliteStore {
     reader: Reader,
     clock: Arc<dyn Clock>,
     options: Options,
+    bells: Arc<Bells>,
 }
 
 impl SqliteStore {
@@ -52,9 +56,16 @@ impl SqliteStore {
         connection::prepare_writer(&mut connection, &options, clock.as_ref())?;
         drop(turn);
         let reader = Reader::start(connection::open_reader(&options)?)?;
-        let desk = Desk { connection, turns, clock: Arc::clone(&clock), durability: options.durability };
+        let bells = Arc::new(Bells::beside(&options.path));
+        let desk = Desk {
+            connection,
+            turns,
+            clock: Arc::clone(&clock),
+            durability: options.durability,
+            bells: Arc::clone(&bells),
+        };
         let writer = Writer::start(desk, patience)?;
-        Ok(Self { writer, reader, clock, options })
+        Ok(Self { writer, reader, clock, options, bells })
     }
 
     /// A write whose commit must reach the disk.
@@ -126,6 +137,21 @@ impl Store for SqliteStore {
         self.writer.write(needs_disk, move |tx| tx.offer(&stamp, &request)).await
     }
 
+    fn listen(&self, agent_pk: i64, name: u64) -> Box<dyn Doorbell> {
+        Box::new(self.bells.hang(agent_pk, name))
+    }
+
+    async fn outlook(&self, agent_pk: i64, holder: u64) -> Result<Option<Outlook>, Failure> {
+        let now = self.clock.now();
+        self.read("looking at an inbox", move |c| wait::outlook(c, agent_pk, holder, now)).await
+    }
+
+    async fn overdue(&self, conversation_pk: i64, sender: u8) -> Result<Vec<Overdue>, Failure> {
+        let bells = Arc::clone(&self.bells);
+        self.read("looking for what is overdue", move |c| wait::overdue(c, &bells, conversation_pk, sender))
+            .await
+    }
+
     async fn charge(&self, stamp: Stamp) -> Result<(), Failure> {
         self.light(move |tx| tx.guarded(&stamp, || tx.enter(&stamp).map(|_| ()))).await
     }
@@ -151,7 +177,9 @@ impl Store for SqliteStore {
     }
 
     async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure> {
-        self.read("listing members", move |connection| reads::agents(connection, conversation_pk)).await
+        let bells = Arc::clone(&self.bells);
+        self.read("listing members", move |connection| reads::agents(connection, &bells, conversation_pk))
+            .await
     }
 
     async fn refuse(&self, refusal: Refusal) -> Result<(), Failure> {
@@ -159,7 +187,8 @@ impl Store for SqliteStore {
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure> {
-        self.read("reading a conversation", move |connection| reads::one(connection, id)).await
+        let bells = Arc::clone(&self.bells);
+        self.read("reading a conversation", move |connection| reads::one(connection, &bells, id)).await
     }
 
     async fn conversations(
@@ -167,7 +196,9 @@ impl Store for SqliteStore {
         active_at: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<ConversationState>, Failure> {
-        self.read("listing conversations", move |connection| reads::all(connection, active_at, limit)).await
+        let bells = Arc::clone(&self.bells);
+        let all = move |connection: &Connection| reads::all(connection, &bells, active_at, limit);
+        self.read("listing conversations", all).await
     }
 
     async fn manage_tokens(

@@ -1,5 +1,7 @@
 //! Inside one transaction: the re-check, the windows and the audit entry that every use case shares.
 
+use std::{cell::RefCell, collections::BTreeSet};
+
 use mab_core::{
     Code, Failure, Fault, Timestamp,
     audit::{Detail, Outcome},
@@ -25,6 +27,8 @@ const NUMBER_BITS: u32 = 32;
 pub(super) struct Tx<'a> {
     connection: &'a Connection,
     now: Timestamp,
+    /// Agents that something came for.
+    woken: RefCell<BTreeSet<i64>>,
 }
 
 /// The key of row `number` of a conversation, in `message` and `audit`.
@@ -49,12 +53,22 @@ pub(super) fn conversation_pk(key: i64) -> i64 {
 
 impl<'a> Tx<'a> {
     pub(super) fn new(connection: &'a Connection, now: Timestamp) -> Self {
-        Self { connection, now }
+        Self { connection, now, woken: RefCell::default() }
     }
 
     /// When this transaction happens.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Wakes an agent after the commit; when the change is undone after all, it wakes for nothing.
+    pub(super) fn wake(&self, agent_pk: i64) {
+        self.woken.borrow_mut().insert(agent_pk);
+    }
+
+    /// Whom to wake.
+    pub(super) fn woken(&self) -> BTreeSet<i64> {
+        self.woken.take()
     }
 
     /// A kept prepared statement.

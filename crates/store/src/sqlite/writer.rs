@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! wait for one job → take the turn → take every other job that waits → BEGIN IMMEDIATE
-//!   → each job in a savepoint of its own → COMMIT → pass the turn on → answer all
+//!   → each job in a savepoint of its own → COMMIT → pass the turn on → answer all → ring who waits
 //! ```
 //!
 //! A caller gives up waiting only while its job is queued; once it is taken, the answer is the truth.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -22,6 +23,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
+    bells::Bells,
     error::{busy, failure},
     options::Durability,
     turn::Turns,
@@ -116,6 +118,8 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     /// How durable a commit is that needs the disk.
     pub(super) durability: Durability,
+    /// Rung after the commit.
+    pub(super) bells: Arc<Bells>,
 }
 
 impl Writer {
@@ -157,8 +161,12 @@ impl Desk {
         let mut synchronous = None;
         while let Ok(first) = queue.recv() {
             let mut batch: Vec<Box<dyn Job>> = Vec::new();
+            let mut woken = BTreeSet::new();
             let ending = match self.commit(first, queue, &mut batch, &mut synchronous) {
-                Ok(()) => Ending::Committed,
+                Ok(called) => {
+                    woken = called;
+                    Ending::Committed
+                }
                 Err(Failure::Denied(denied)) => Ending::Lost(Some(denied)),
                 Err(Failure::Fault(fault)) => {
                     tracing::error!(%fault, source = ?std::error::Error::source(&fault), "a commit failed");
@@ -168,24 +176,27 @@ impl Desk {
             for job in batch {
                 job.answer(&ending);
             }
+            for agent_pk in woken {
+                self.bells.ring(agent_pk);
+            }
         }
     }
 
-    /// Runs one batch. On an error nothing of the batch was changed.
+    /// Runs one batch; returns whom to wake. On an error nothing of the batch was changed.
     fn commit(
         &mut self,
         first: Box<dyn Job>,
         queue: &Receiver<Box<dyn Job>>,
         batch: &mut Vec<Box<dyn Job>>,
         synchronous: &mut Option<bool>,
-    ) -> Result<(), Failure> {
+    ) -> Result<BTreeSet<i64>, Failure> {
         batch.push(first);
         let turn =
             self.turns.take().map_err(|source| Fault::from_source("waiting for the write turn", source))?;
         batch.extend(queue.try_iter().take(BATCH - 1));
         batch.retain(|job| job.take());
         if batch.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let disk =
             self.durability == Durability::Full && batch.iter().any(|job| job.needs_disk(&self.connection));
@@ -209,7 +220,7 @@ impl Desk {
             execute(&self.connection, "ROLLBACK")?;
         }
         drop(turn);
-        committed
+        committed.map(|()| tx.woken())
     }
 }
 

@@ -346,7 +346,7 @@ pub(crate) fn run(engine: impl Engine + 'static, test: impl AsyncFnOnce(&Kit)) {
 
 /// As [`run`], with random bytes of its own: two processes never draw the same.
 pub(crate) fn run_seeded(seed: u64, engine: impl Engine + 'static, test: impl AsyncFnOnce(&Kit)) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let kit = Kit::seeded(Box::new(engine), seed);
         test(&kit).await;

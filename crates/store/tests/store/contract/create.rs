@@ -30,6 +30,7 @@ pub(crate) async fn conversation_when_opened_is_found_whole(kit: &Kit) {
         note: None,
         status_at: None,
         last_seen_at: None,
+        listening: false,
         unread: 0,
         last_acknowledged_seq: None,
     };

@@ -9,6 +9,7 @@ pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod offer;
 pub(crate) mod purge;
+pub(crate) mod wait;
 
 /// Tests an engine: `contract!(expression that makes an engine with nothing in it)`.
 macro_rules! contract {
@@ -63,6 +64,14 @@ macro_rules! contract {
                 peek_changes_nothing
                 answer_when_lost_is_given_again_after_reopening
                 empty_inbox_leaves_no_entry
+            }
+            wait {
+                listener_when_another_store_stores_something_is_rung
+                listener_when_nobody_rings_looks_by_itself
+                outlook_is_what_a_check_would_find
+                looking_writes_nothing
+                listener_is_seen_by_everyone_for_as_long_as_it_listens
+                oldest_unacknowledged_message_of_each_recipient_is_overdue_to_its_sender_only
             }
             history {
                 private_messages_are_seen_by_sender_recipients_and_operator_only

@@ -1,0 +1,80 @@
+//! How long each client's program waits for the answer to a tool call, and how it is kept informed meanwhile.
+//!
+//! An answer that comes after the client has given up is lost to its agent, so a wait ends well before. To add a client,
+//! add a row with what was measured.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use mab_service::Waiter;
+use rmcp::{
+    RoleServer,
+    model::{ProgressNotificationParam, ProgressToken},
+    service::RequestContext,
+};
+
+/// What a client is called in `clientInfo.name`, and the longest wait it bears over stdio, in seconds.
+///
+/// Source: measured 2026-11-20 (Claude Code 2.1.330 waits for hours, Codex 0.169.0 exactly 300 s whatever the progress),
+/// Gemini CLI 0.61.0 by its default `timeout` of 600 s.
+const CLIENTS: [(&str, u64); 3] = [("claude-code", 3_600), ("codex-mcp-client", 280), ("gemini-cli", 570)];
+
+/// For everybody else: the MCP TypeScript SDK gives up after 60 s.
+const UNKNOWN_S: u64 = 50;
+
+/// One call's caller, as far as waiting goes.
+pub(super) struct Patience {
+    context: RequestContext<RoleServer>,
+    token: Option<ProgressToken>,
+}
+
+impl Patience {
+    pub(super) fn of(context: RequestContext<RoleServer>) -> Self {
+        let token = context.meta.get_progress_token();
+        Self { context, token }
+    }
+
+    /// Whether the client has cancelled the call.
+    pub(super) fn is_over(&self) -> bool {
+        self.context.ct.is_cancelled()
+    }
+}
+
+impl Waiter for Patience {
+    fn longest(&self) -> Duration {
+        let client = self.context.client_info();
+        longest(client.as_ref().map_or("", |client| client.name.as_str()))
+    }
+
+    fn progress(&self, waited: Duration, of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let Some(token) = self.token.clone() else { return Box::pin(std::future::ready(())) };
+        let progress = ProgressNotificationParam::new(token, waited.as_secs_f64())
+            .with_total(of.as_secs_f64())
+            .with_message("waiting for messages");
+        Box::pin(async move {
+            // A client that is gone is noticed where its answer would be written.
+            let _ = self.context.peer.notify_progress(progress).await;
+        })
+    }
+
+    fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.context.ct.cancelled())
+    }
+}
+
+fn longest(client: &str) -> Duration {
+    let known = CLIENTS.iter().find(|(name, _)| client.starts_with(name));
+    Duration::from_secs(known.map_or(UNKNOWN_S, |(_, seconds)| *seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_is_cut_to_what_the_client_bears() {
+        let seconds =
+            ["claude-code", "codex-mcp-client", "gemini-cli-mcp-client", "opencode", "", "Claude-Code"]
+                .map(|client| longest(client).as_secs());
+        assert_eq!(seconds, [3_600, 280, 570, 50, 50, 50]);
+    }
+}

@@ -1,0 +1,323 @@
+//! Waiting for messages, and hearing of those that did not arrive.
+#![cfg(test)]
+
+mod kit;
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use kit::{Agent, House, texts};
+use mab_core::{Code, Denied};
+use mab_service::{Bridge, Waiter};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+/// A caller that bears any wait, counts what it is told and can be made to give up.
+struct Patient {
+    longest: Duration,
+    heard: AtomicUsize,
+    waits: Notify,
+    gives_up: Notify,
+}
+
+impl Patient {
+    fn new() -> Self {
+        Self::bearing(Duration::from_secs(3_600))
+    }
+
+    fn bearing(longest: Duration) -> Self {
+        Self { longest, heard: AtomicUsize::new(0), waits: Notify::new(), gives_up: Notify::new() }
+    }
+}
+
+impl Waiter for Patient {
+    fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    fn progress(&self, _waited: Duration, _of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.heard.fetch_add(1, Ordering::SeqCst);
+        self.waits.notify_one();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.gives_up.notified())
+    }
+}
+
+async fn check(agent: &Agent, bridge: &Bridge, patient: &Patient, wait_s: i64) -> Result<Value, Denied> {
+    let arguments = kit::object(json!({ "wait_seconds": wait_s }));
+    let call = bridge.call_waiting(&agent.0, patient, "check_messages", arguments);
+    // A wait that never ends fails the test instead of hanging it.
+    tokio::time::timeout(Duration::from_secs(20), call).await.expect("the wait ends")
+}
+
+/// Runs a check that waits, and `meanwhile` once it does.
+async fn check_and<T>(
+    agent: &Agent,
+    bridge: &Bridge,
+    patient: &Patient,
+    meanwhile: impl Future<Output = T>,
+) -> (Result<Value, Denied>, T) {
+    let meanwhile = async {
+        patient.waits.notified().await;
+        meanwhile.await
+    };
+    tokio::join!(check(agent, bridge, patient, 3_600), meanwhile)
+}
+
+fn reads(house: &House) -> i64 {
+    let file = rusqlite::Connection::open(house.database()).unwrap();
+    file.query_row("SELECT count(*) FROM accepted WHERE kind = 1", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn waiting_check_when_another_process_sends_is_answered_with_the_message() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let other = house.second_bridge();
+    let patient = Patient::new();
+    let (answer, _) = check_and(&b, &house.bridge, &patient, a.send(&other, "hello")).await;
+    let answer = answer.unwrap();
+    assert_eq!(texts(&answer), ["hello"]);
+    assert_eq!((&answer["messages"][0]["redelivered"], answer.get("timed_out")), (&json!(false), None));
+}
+
+#[tokio::test]
+async fn waiting_check_when_something_is_there_answers_at_once() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "early").await;
+    let patient = Patient::new();
+    assert_eq!(texts(&check(&b, &house.bridge, &patient, 3_600).await.unwrap()), ["early"]);
+    assert_eq!(patient.heard.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn waiting_check_when_nothing_comes_times_out_and_costs_two_reads() {
+    let house = House::new();
+    let (_, b) = house.pair().await;
+    let before = reads(&house);
+    let answer = check(&b, &house.bridge, &Patient::new(), 2).await.unwrap();
+    assert_eq!(answer, json!({"messages": [], "more": false, "timed_out": true, "waited_seconds": 2}));
+    assert_eq!(reads(&house) - before, 2, "one look before and one after, however long the wait");
+}
+
+#[tokio::test]
+async fn waiting_check_acknowledges_what_came_before() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "one").await;
+    b.texts(&house.bridge).await;
+    let patient = Patient::new();
+    let status = async {
+        let status = a.ok(&house.bridge, "check_partner_status", json!({})).await;
+        patient.gives_up.notify_one();
+        status
+    };
+    let (_, status) = check_and(&b, &house.bridge, &patient, status).await;
+    assert_eq!(status["partners"][0]["unread"], 0);
+}
+
+#[tokio::test]
+async fn wait_is_cut_to_what_the_caller_bears_or_the_operator_sets() {
+    for (bears, set) in [(1, 0), (3_600, 1), (0, 1)] {
+        let house = House::with(|settings| settings.wait_max_s = set);
+        let (_, b) = house.pair().await;
+        let patient = Patient::bearing(Duration::from_secs(bears));
+        let answer = check(&b, &house.bridge, &patient, 3_600).await.unwrap();
+        assert_eq!((&answer["timed_out"], &answer["waited_seconds"]), (&json!(true), &json!(1)));
+    }
+    let house = House::new();
+    let (_, b) = house.pair().await;
+    let answer = check(&b, &house.bridge, &Patient::bearing(Duration::ZERO), 5).await.unwrap();
+    assert_eq!(answer, json!({"messages": [], "more": false}), "who cannot wait is answered at once");
+}
+
+#[tokio::test]
+async fn wait_when_negative_huge_or_no_number_is_refused_and_changes_nothing() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "still here").await;
+    for wrong in [json!(-1), json!(3_601), json!(u64::MAX), json!(1e30), json!(1.5), json!("10")] {
+        let refused = b.call(&house.bridge, "check_messages", json!({ "wait_seconds": wrong })).await;
+        let refused = refused.expect_err("refused");
+        assert_eq!(refused.code, Code::InvalidArguments, "{wrong}");
+        assert!(refused.message.contains("wait_seconds") && refused.hint.is_some(), "{refused:?}");
+    }
+    assert_eq!(texts(&b.ok(&house.bridge, "check_messages", json!({"peek": true})).await), ["still here"]);
+}
+
+#[tokio::test]
+async fn waiting_check_when_cancelled_ends_and_takes_nothing() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (answer, ()) = check_and(&b, &house.bridge, &patient, async { patient.gives_up.notify_one() }).await;
+    assert_eq!(texts(&answer.unwrap()), [""; 0]);
+    a.send(&house.bridge, "later").await;
+    let next = b.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(
+        (texts(&next), &next["messages"][0]["redelivered"]),
+        (vec!["later".to_owned()], &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_same_agent_checks_anew_ends() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (older, newer) = check_and(&b, &house.bridge, &patient, async {
+        let newer = b.ok(&house.bridge, "check_messages", json!({})).await;
+        a.send(&house.bridge, "for the next").await;
+        newer
+    })
+    .await;
+    assert_eq!(older.unwrap()["timed_out"], true);
+    assert_eq!(newer, json!({"messages": [], "more": false}));
+    assert_eq!(b.texts(&house.bridge).await, ["for the next"]);
+}
+
+#[tokio::test]
+async fn waiting_check_when_only_peeked_at_goes_on() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (answer, _) = check_and(&b, &house.bridge, &patient, async {
+        b.ok(&house.bridge, "check_messages", json!({"peek": true})).await;
+        a.send(&house.bridge, "hello").await
+    })
+    .await;
+    assert_eq!(texts(&answer.unwrap()), ["hello"]);
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_agent_loses_its_place_ends_with_the_reason() {
+    for (change, code) in [("revoke", Code::Revoked), ("rotate", Code::TokenRotated)] {
+        let house = House::new();
+        let (a, b) = house.pair().await;
+        let conversation = a.ok(&house.bridge, "list_conversations", json!({})).await;
+        let id = conversation["conversations"][0]["conversation_id"].clone();
+        let (other, patient) = (house.second_bridge(), Patient::new());
+        let operator = mab_service::Caller::Operator;
+        let arguments = kit::object(json!({"conversation_id": id, change: "b"}));
+        let change = async { other.call(&operator, "tokens", arguments).await.map(drop) };
+        let (answer, changed) = check_and(&b, &house.bridge, &patient, change).await;
+        changed.unwrap();
+        assert_eq!(answer.unwrap_err().code, code);
+    }
+    let house = House::new();
+    let (_, b) = house.pair().await;
+    let (answer, ()) =
+        check_and(&b, &house.bridge, &Patient::new(), async { house.clock.advance_s(3 * 3_600) }).await;
+    assert_eq!(answer.unwrap_err().code, Code::Expired);
+}
+
+#[tokio::test]
+async fn waiting_check_when_its_lease_runs_out_gets_the_batch_again() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "one").await;
+    b.ok(&house.bridge, "check_messages", json!({})).await;
+    // Another connection of the same agent: its first look takes the batch over; the next one waits for it.
+    let (patient, elsewhere) = (Patient::new(), Agent::new(3));
+    let credentials = kit::credentials(&b);
+    elsewhere.ok(&house.bridge, "check_messages", credentials.clone()).await;
+    let mut arguments = kit::object(credentials);
+    arguments.insert("wait_seconds".into(), json!(3_600));
+    arguments.insert("peek".into(), json!(true));
+    let call = house.bridge.call_waiting(&elsewhere.0, &patient, "check_messages", arguments);
+    let (answer, ()) = tokio::join!(call, async {
+        patient.waits.notified().await;
+        house.clock.advance_s(60);
+    });
+    let answer = answer.unwrap();
+    assert_eq!(
+        (texts(&answer), &answer["messages"][0]["redelivered"]),
+        (vec!["one".to_owned()], &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn agent_that_waits_is_alive_however_long_and_says_so_without_writing() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (_, status) = check_and(&b, &house.bridge, &patient, async {
+        house.clock.advance_s(1_000);
+        let status = a.ok(&house.second_bridge(), "check_partner_status", json!({})).await;
+        patient.gives_up.notify_one();
+        status
+    })
+    .await;
+    let partner = &status["partners"][0];
+    assert_eq!((&partner["alive"], &partner["age_seconds"]), (&json!(true), &json!(1_000)));
+    let status = a.ok(&house.bridge, "check_partner_status", json!({})).await;
+    assert_eq!(status["partners"][0]["alive"], false, "it no longer waits");
+}
+
+#[tokio::test]
+async fn sender_hears_once_of_a_message_nobody_collects() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let sent = a.send(&house.bridge, "anybody?").await;
+    // The recipient lives, but does not check.
+    house.clock.advance_s(899);
+    b.ok(&house.bridge, "check_partner_status", json!({})).await;
+    assert_eq!(a.ok(&house.bridge, "check_messages", json!({})).await.get("undelivered"), None);
+    house.clock.advance_s(15);
+    let told = a.ok(&house.bridge, "check_messages", json!({})).await;
+    let expected = json!([{
+        "session_id": "b", "reason": "uncollected", "message_id": sent["message_id"], "sent_at": "2026-11-22T07:30:00.000Z",
+    }]);
+    assert_eq!(told["undelivered"], expected);
+    house.clock.advance_s(15);
+    assert_eq!(a.ok(&house.bridge, "check_messages", json!({})).await.get("undelivered"), None, "once");
+    let status = a.ok(&house.bridge, "check_partner_status", json!({})).await;
+    assert_eq!(status["undelivered"], expected, "asked, it is told again");
+    b.texts(&house.bridge).await;
+    house.clock.advance_s(15);
+    assert_eq!(a.ok(&house.bridge, "check_partner_status", json!({})).await.get("undelivered"), None);
+}
+
+#[tokio::test]
+async fn sender_hears_when_it_sends_to_one_whose_heartbeat_stopped() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    house.clock.advance_s(121);
+    let sent = a.send(&house.bridge, "still there?").await;
+    assert_eq!(sent["undelivered"][0]["reason"], "heartbeat_stopped");
+    assert_eq!(sent["undelivered"][0]["message_id"], sent["message_id"]);
+}
+
+#[tokio::test]
+async fn sender_that_waits_is_woken_when_its_message_does_not_arrive() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    a.send(&house.bridge, "hello?").await;
+    let (answer, ()) =
+        check_and(&a, &house.bridge, &Patient::new(), async { house.clock.advance_s(121) }).await;
+    let answer = answer.unwrap();
+    assert_eq!(
+        (texts(&answer), &answer["undelivered"][0]["reason"], answer.get("timed_out")),
+        (vec![], &json!("heartbeat_stopped"), None)
+    );
+}
+
+#[tokio::test]
+async fn invited_agent_that_never_comes_is_reported_after_two_minutes() {
+    let house = House::new();
+    let a = Agent::new(1);
+    a.ok(&house.bridge, "create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}))
+        .await;
+    assert_eq!(a.send(&house.bridge, "welcome").await.get("undelivered"), None);
+    house.clock.advance_s(120);
+    let told = a.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(told["undelivered"][0]["reason"], "never_seen");
+}

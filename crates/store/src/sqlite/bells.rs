@@ -1,0 +1,303 @@
+//! Doorbells: how a process that stored something tells the processes that wait, on one machine.
+//!
+//! ```text
+//! <database>-bells/          0700
+//!   <agent's row>/           0700
+//!     <16 hex digits>        a Unix datagram socket, bound by one listener
+//! ```
+//!
+//! Ringing sends one byte to each socket of an agent, after the commit, without waiting. It carries nothing and proves
+//! nothing: who is rung looks in the store, and looks from time to time anyway, so that a bell lost with its process
+//! costs a second and no message. Watching the log file instead would tell of the commit before (measured: inotify on
+//! `-wal` sees a message only when the next one is written).
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, ErrorKind},
+    os::{
+        fd::AsRawFd,
+        unix::{
+            fs::{DirBuilderExt, MetadataExt},
+            net::UnixDatagram,
+        },
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use crate::Doorbell;
+
+/// The doorbells of one database.
+#[derive(Debug)]
+pub(super) struct Bells {
+    folder: PathBuf,
+    /// Who owns the database; a folder of anybody else is not used.
+    owner: Option<u32>,
+    /// What rings; never bound, never waits.
+    hand: Option<UnixDatagram>,
+}
+
+impl Bells {
+    /// The doorbells beside the database at `path`, which exists. Creates nothing yet.
+    pub(super) fn beside(path: &Path) -> Self {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push("-bells");
+        let owner = fs::metadata(path).ok().map(|database| database.uid());
+        Self { folder: PathBuf::from(folder), owner, hand: hand().ok() }
+    }
+
+    /// Rings every listener of an agent. Whatever goes wrong, they look by themselves a little later.
+    pub(super) fn ring(&self, agent_pk: i64) {
+        let Some(hand) = &self.hand else { return };
+        let folder = self.folder.join(agent_pk.to_string());
+        for socket in self.sockets(&folder) {
+            let rung = Address::of(&socket).and_then(|address| hand.send_to(&[1], address.path()));
+            if rung.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+                // Its process died. Names are drawn anew each time, so this one cannot be in use again.
+                let _ = fs::remove_file(&socket);
+                let _ = fs::remove_dir(&folder);
+            }
+        }
+    }
+
+    /// Whether anybody listens for an agent right now.
+    pub(super) fn anybody_listens(&self, agent_pk: i64) -> bool {
+        self.sockets(&self.folder.join(agent_pk.to_string())).any(|socket| {
+            let connect = || UnixDatagram::unbound()?.connect(Address::of(&socket)?.path());
+            connect().is_ok()
+        })
+    }
+
+    /// Hangs a bell for an agent. Call it within a tokio runtime.
+    pub(super) fn hang(&self, agent_pk: i64, name: u64) -> Bell {
+        let folder = self.folder.join(agent_pk.to_string());
+        match self.make_folder().and_then(|()| hang(&folder, name)) {
+            Ok((socket, place)) => Bell { socket: Some(socket), place: Some(place) },
+            Err(error) => {
+                tracing::warn!(%error, folder = %self.folder.display(), "no doorbell: looking ten times a second instead");
+                Bell { socket: None, place: None }
+            }
+        }
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        match DirBuilder::new().mode(PRIVATE).create(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        if self.is_private() {
+            return Ok(());
+        }
+        Err(io::Error::new(ErrorKind::PermissionDenied, "it is not a private folder of the database's owner"))
+    }
+
+    fn is_private(&self) -> bool {
+        fs::symlink_metadata(&self.folder).is_ok_and(|found| {
+            found.is_dir() && found.mode() & OTHERS == 0 && Some(found.uid()) == self.owner
+        })
+    }
+
+    fn sockets(&self, folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+        let entries = self.is_private().then(|| fs::read_dir(folder).ok()).flatten();
+        entries.into_iter().flatten().flatten().map(|entry| entry.path()).take(LISTENERS_MAX)
+    }
+}
+
+/// One listener's bell; taken down when it is dropped.
+#[derive(Debug)]
+pub(super) struct Bell {
+    socket: Option<tokio::net::UnixDatagram>,
+    place: Option<PathBuf>,
+}
+
+#[async_trait]
+impl Doorbell for Bell {
+    async fn rung(&mut self) {
+        let Some(socket) = &self.socket else { return tokio::time::sleep(LOOK_OFTEN).await };
+        let mut byte = [0; 1];
+        let rung = tokio::time::timeout(LOOK_ANYWAY, socket.recv(&mut byte)).await;
+        if let Ok(Err(error)) = rung {
+            tracing::warn!(%error, "the doorbell broke");
+            self.socket = None;
+        }
+        // Several rings are one reason to look.
+        while self.socket.as_ref().is_some_and(|socket| socket.try_recv(&mut byte).is_ok()) {}
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            // What cannot be removed now is removed by whoever rings it.
+            let _ = fs::remove_file(&place);
+            let _ = place.parent().map(fs::remove_dir);
+        }
+    }
+}
+
+fn hang(folder: &Path, name: u64) -> io::Result<(tokio::net::UnixDatagram, PathBuf)> {
+    let place = folder.join(format!("{name:016x}"));
+    let attempt = || {
+        match DirBuilder::new().mode(PRIVATE).create(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        UnixDatagram::bind(Address::of(&place)?.path())
+    };
+    let mut socket = attempt();
+    for _ in 0..HANG_AGAIN {
+        // The last listener before us may just have taken the folder away.
+        if socket.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            socket = attempt();
+        }
+    }
+    let socket = socket?;
+    socket.set_nonblocking(true)?;
+    Ok((tokio::net::UnixDatagram::from_std(socket)?, place))
+}
+
+fn hand() -> io::Result<UnixDatagram> {
+    let hand = UnixDatagram::unbound()?;
+    hand.set_nonblocking(true)?;
+    Ok(hand)
+}
+
+/// The address of a socket: a path of at most 107 bytes (`sun_path`, unix(7)), by way of its folder when it is longer.
+struct Address {
+    path: PathBuf,
+    _folder: Option<File>,
+}
+
+impl Address {
+    fn of(socket: &Path) -> io::Result<Self> {
+        if socket.as_os_str().len() <= ADDRESS_MAX_BYTES {
+            return Ok(Self { path: socket.to_path_buf(), _folder: None });
+        }
+        let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let folder = File::open(folder)?;
+        let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+        Ok(Self { path, _folder: Some(folder) })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+const PRIVATE: u32 = 0o700;
+/// Mode bits that let others do anything.
+const OTHERS: u32 = 0o077;
+const ADDRESS_MAX_BYTES: usize = 107;
+/// How long a listener waits before it looks without being rung: longer costs whoever was not rung, shorter costs idle
+/// agents (one look is an indexed query).
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+/// How often a listener without a bell looks.
+const LOOK_OFTEN: Duration = Duration::from_millis(100);
+/// Listeners of one agent that are rung: its client, its hooks, and a few too many.
+const LISTENERS_MAX: usize = 64;
+/// How often hanging a bell is tried again when its folder goes away meanwhile.
+const HANG_AGAIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn database(folder: &Path) -> PathBuf {
+        let path = folder.join("bridge.db");
+        File::create(&path).unwrap();
+        path
+    }
+
+    async fn is_rung(bell: &mut Bell) -> bool {
+        let socket = bell.socket.as_ref().unwrap();
+        let mut byte = [0; 1];
+        // What was sent before is there at once; readiness is learnt from the runtime.
+        let _ = tokio::time::timeout(Duration::from_millis(200), socket.readable()).await;
+        socket.try_recv(&mut byte).is_ok()
+    }
+
+    #[tokio::test]
+    async fn every_listener_of_the_agent_is_rung_and_nobody_else() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let (mut one, mut two, mut other) = (bells.hang(7, 1), bells.hang(7, 2), bells.hang(8, 1));
+        Bells::beside(&place.path().join("bridge.db")).ring(7);
+        assert_eq!(
+            [is_rung(&mut one).await, is_rung(&mut two).await, is_rung(&mut other).await],
+            [true, true, false]
+        );
+    }
+
+    #[tokio::test]
+    async fn presence_ends_with_the_listener_and_nothing_is_left() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        assert!(!bells.anybody_listens(7));
+        let bell = bells.hang(7, 1);
+        assert!(bells.anybody_listens(7));
+        drop(bell);
+        assert!(!bells.anybody_listens(7));
+        assert_eq!(fs::read_dir(place.path().join("bridge.db-bells")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn bell_of_a_dead_process_is_nobody_and_is_cleared_away_when_rung() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let mut bell = bells.hang(7, 1);
+        let left = bell.place.take().unwrap();
+        drop(bell);
+        assert!(left.exists() && !bells.anybody_listens(7));
+        bells.ring(7);
+        assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn ring_when_nobody_takes_it_never_waits() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let mut bell = bells.hang(7, 1);
+        for _ in 0..10_000 {
+            bells.ring(7);
+        }
+        assert!(is_rung(&mut bell).await);
+    }
+
+    #[tokio::test]
+    async fn folder_whose_path_is_too_long_for_a_socket_works_all_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("x".repeat(200));
+        fs::create_dir(&deep).unwrap();
+        let bells = Bells::beside(&database(&deep));
+        let mut bell = bells.hang(7, 1);
+        bells.ring(7);
+        assert!(is_rung(&mut bell).await && bells.anybody_listens(7));
+    }
+
+    #[tokio::test]
+    async fn folder_that_others_may_enter_or_that_is_a_link_is_not_used() {
+        for spoil in [
+            (|folder: &Path| {
+                fs::create_dir(folder).unwrap();
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+            }) as fn(&Path),
+            |folder| symlink("/tmp", folder).unwrap(),
+            |folder| drop(File::create(folder).unwrap()),
+        ] {
+            let place = tempfile::tempdir().unwrap();
+            let path = database(place.path());
+            spoil(&place.path().join("bridge.db-bells"));
+            let bells = Bells::beside(&path);
+            let mut bell = bells.hang(7, 1);
+            assert!(bell.socket.is_none() && !bells.anybody_listens(7));
+            bells.ring(7);
+            bell.rung().await;
+        }
+    }
+}

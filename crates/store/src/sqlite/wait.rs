@@ -1,0 +1,79 @@
+//! What a waiting agent looks at between two commits, without writing anything.
+
+use mab_core::{
+    MessageId, Timestamp,
+    entity::{Outlook, Overdue},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{bells::Bells, rows};
+
+/// Unacknowledged messages of one recipient that are looked at for one of the sender's.
+const OLDEST_LOOKED_AT: u32 = 256;
+
+/// An inbox as `holder` would find it.
+pub(super) fn outlook(
+    connection: &Connection,
+    agent_pk: i64,
+    holder: u64,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Outlook>> {
+    const DUE: &str = "SELECT 1 FROM inbox WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295
+         AND (leased_until <= ?2 OR holder <> ?3) LIMIT 1";
+    const NEWEST: &str = "SELECT max(seq) FROM inbox WHERE agent = ?1 AND seq <= 4294967295";
+    let snapshot = connection.unchecked_transaction()?;
+    let mut find = snapshot.prepare_cached(rows::MEMBER_BY_PK)?;
+    let Some(member) = find.query_row([agent_pk], rows::member).optional()? else { return Ok(None) };
+    let due = params![agent_pk, now.millis(), rows::stored(holder)];
+    Ok(Some(Outlook {
+        member,
+        due: snapshot.prepare_cached(DUE)?.exists(due)?,
+        newest_seq: snapshot
+            .prepare_cached(NEWEST)?
+            .query_row([agent_pk], |row| row.get::<_, Option<i64>>(0))?
+            .map(rows::count),
+    }))
+}
+
+/// Members that have not acknowledged what `sender` sent them.
+pub(super) fn overdue(
+    connection: &Connection,
+    bells: &Bells,
+    conversation_pk: i64,
+    sender: u8,
+) -> rusqlite::Result<Vec<Overdue>> {
+    const OTHERS: &str = "SELECT a.pk, a.session,
+         (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
+         (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1)
+         FROM agent a WHERE a.conversation = ?1 AND a.ordinal <> ?2 AND a.revoked_at IS NULL ORDER BY a.ordinal";
+    const OLDEST: &str = "SELECT i.seq, m.tag, m.at, i.offers > 0
+         FROM (SELECT seq, offers FROM inbox WHERE agent = ?1 AND seq >= 1 ORDER BY seq LIMIT ?4) i
+         JOIN message m ON m.key = (?2 << 32) + i.seq WHERE m.sender = ?3 ORDER BY i.seq LIMIT 1";
+    let snapshot = connection.unchecked_transaction()?;
+    let mut others = snapshot.prepare_cached(OTHERS)?;
+    let others = rows::sound(others.query_map(params![conversation_pk, sender], |row| {
+        let seen = rows::optional_time(row, 2)?.max(rows::optional_time(row, 3)?);
+        Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, seen))
+    })?)?;
+    let mut oldest = snapshot.prepare_cached(OLDEST)?;
+    let mut overdue = Vec::new();
+    for (agent_pk, session, last_seen_at) in others {
+        let read = |row: &Row<'_>| {
+            Ok((
+                MessageId { seq: rows::count(row.get(0)?), tag: row.get(1)? },
+                rows::time(row, 2)?,
+                row.get(3)?,
+            ))
+        };
+        let values = params![agent_pk, conversation_pk, sender, OLDEST_LOOKED_AT];
+        let found = match oldest.query_row(values, read).optional() {
+            Err(error) if rows::is_damage(&error) => None,
+            found => found?,
+        };
+        if let Some((id, stored_at, offered)) = found {
+            let listening = bells.anybody_listens(agent_pk);
+            overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening });
+        }
+    }
+    Ok(overdue)
+}

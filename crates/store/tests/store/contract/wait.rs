@@ -1,0 +1,118 @@
+//! Waiting: rung from any process, looked at without a write, and what senders can know of those who do not come.
+
+use std::time::Duration;
+
+use mab_core::{
+    entity::{OfferRequest, Overdue},
+    policy::Action,
+};
+use mab_store::Doorbell;
+
+use crate::kit::{Kit, LEASE_S, Room, operator, request, sessions};
+
+async fn pk(kit: &Kit, room: &Room, session: &str) -> i64 {
+    kit.store.member(room.id, &session.parse().unwrap()).await.unwrap().unwrap().agent_pk
+}
+
+/// Whether a look by this holder finds something.
+async fn due(kit: &Kit, room: &Room, holder: u64) -> bool {
+    kit.store.outlook(pk(kit, room, "b").await, holder).await.unwrap().unwrap().due
+}
+
+/// Waits for a bell; one that is never rung again fails the test instead of hanging it.
+async fn rung(bell: &mut Box<dyn Doorbell>) {
+    tokio::time::timeout(Duration::from_secs(20), bell.rung()).await.unwrap();
+}
+
+pub(crate) async fn listener_when_another_store_stores_something_is_rung(kit: &Kit) {
+    let room = kit.room(2).await;
+    let other = kit.open_again();
+    let mut bell = other.listen(pk(kit, &room, "b").await, 1);
+    for n in 1..=3 {
+        assert!(!due(kit, &room, 9).await || n > 1);
+        kit.send(&room, "a", "hello").await;
+        rung(&mut bell).await;
+        assert!(due(kit, &room, 9).await);
+    }
+    drop(other);
+}
+
+pub(crate) async fn listener_when_nobody_rings_looks_by_itself(kit: &Kit) {
+    let room = kit.room(2).await;
+    let mut bell = kit.store.listen(pk(kit, &room, "b").await, 1);
+    // Somebody who stored a message died before ringing: nothing ever rings for it.
+    rung(&mut bell).await;
+    rung(&mut bell).await;
+}
+
+pub(crate) async fn outlook_is_what_a_check_would_find(kit: &Kit) {
+    let room = kit.room(2).await;
+    let agent = pk(kit, &room, "b").await;
+    let holder = request().holder;
+    assert!(!due(kit, &room, holder).await);
+    kit.send(&room, "a", "one").await;
+    assert!(due(kit, &room, holder).await);
+    let batch = kit.check(&room, "b", request()).await.batch;
+    assert!(!due(kit, &room, holder).await, "it is leased to this holder");
+    assert!(due(kit, &room, holder + 1).await, "another one gets it again");
+    kit.clock.pass_s(LEASE_S);
+    assert!(due(kit, &room, holder).await, "the lease ran out");
+    let outlook = kit.store.outlook(agent, holder).await.unwrap().unwrap();
+    assert_eq!((outlook.newest_seq, outlook.member.session.as_str()), (Some(1), "b"));
+    kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
+    let outlook = kit.store.outlook(agent, holder).await.unwrap().unwrap();
+    assert_eq!((outlook.due, outlook.newest_seq), (false, None));
+    assert_eq!(kit.store.outlook(i64::MAX, holder).await.unwrap(), None);
+}
+
+pub(crate) async fn looking_writes_nothing(kit: &Kit) {
+    let room = kit.room(2).await;
+    kit.send(&room, "a", "one").await;
+    let before = kit.state(&room).await;
+    let bell = kit.store.listen(pk(kit, &room, "b").await, 1);
+    for _ in 0..10 {
+        due(kit, &room, 9).await;
+        kit.store.overdue(before.pk, 0).await.unwrap();
+    }
+    drop(bell);
+    assert_eq!(kit.state(&room).await, before);
+}
+
+pub(crate) async fn listener_is_seen_by_everyone_for_as_long_as_it_listens(kit: &Kit) {
+    let room = kit.room(2).await;
+    let listening =
+        async || kit.state(&room).await.agents.iter().map(|agent| agent.listening).collect::<Vec<_>>();
+    assert_eq!(listening().await, [false, false]);
+    let other = kit.open_again();
+    let bell = other.listen(pk(kit, &room, "b").await, 1);
+    assert_eq!(listening().await, [false, true]);
+    drop(bell);
+    assert_eq!(listening().await, [false, false]);
+}
+
+pub(crate) async fn oldest_unacknowledged_message_of_each_recipient_is_overdue_to_its_sender_only(kit: &Kit) {
+    let room = kit.room(4).await;
+    kit.send_to(&room, "d", "of somebody else", &["b"]).await;
+    kit.clock.pass_s(5);
+    let first = kit.send_to(&room, "a", "first", &["b", "c"]).await;
+    kit.send_to(&room, "a", "second", &["b", "c"]).await;
+    kit.check(&room, "c", request()).await;
+    let pk = kit.state(&room).await.pk;
+    let overdue = kit.store.overdue(pk, 0).await.unwrap();
+    let expected = |session: &str, offered, seen| Overdue {
+        session: session.parse().unwrap(),
+        id: first.id,
+        stored_at: first.at,
+        offered,
+        last_seen_at: seen,
+        listening: false,
+    };
+    assert_eq!(overdue, [expected("b", false, None), expected("c", true, Some(first.at))]);
+    assert_eq!(kit.store.overdue(pk, 1).await.unwrap(), [], "b sent nothing");
+    // Who was removed is nobody to wait for, and what was acknowledged has arrived.
+    let change = mab_store::TokenChange::Revoke(sessions(&["b"]).remove(0));
+    kit.store.manage_tokens(operator(Action::ManageTokens), room.id, Some(change)).await.unwrap();
+    let batch = kit.check(&room, "c", OfferRequest { holder: 2, tag: 3, ..request() }).await.batch;
+    kit.check(&room, "c", OfferRequest { ack: batch, ..request() }).await;
+    assert_eq!(kit.store.overdue(pk, 0).await.unwrap(), []);
+}
