@@ -94,11 +94,11 @@ pub(crate) async fn call(
     waiter: &dyn Waiter,
     (name, arguments): (&str, Map<String, Value>),
 ) -> Result<Value, Denied> {
-    let audience = match caller {
-        Caller::Agent(_) => Audience::Agent,
-        Caller::Operator => Audience::Operator,
+    let may = |audience| match caller {
+        Caller::Agent(_) => matches!(audience, Audience::Agent | Audience::Client),
+        Caller::Operator => audience == Audience::Operator,
     };
-    let Some(operation) = table::operation(name).filter(|operation| operation.audience == audience) else {
+    let Some(operation) = table::operation(name).filter(|operation| may(operation.audience)) else {
         return Err(Denied::new(Code::UnknownOperation, "no operation has this name").hint("list the tools"));
     };
     let began = bridge.clock.now();

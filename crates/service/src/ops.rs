@@ -16,3 +16,4 @@ pub(crate) mod show;
 pub(crate) mod store_info;
 pub(crate) mod tokens;
 pub(crate) mod update_my_status;
+pub(crate) mod watch_inbox;

@@ -16,6 +16,8 @@ mod schema;
 pub enum Audience {
     /// Agents: an MCP tool.
     Agent,
+    /// The program an agent runs in: behind an MCP resource, never shown to a model.
+    Client,
     /// The operator: a CLI command.
     Operator,
 }
@@ -97,6 +99,15 @@ const fn tool<O: Op>(
     }
 }
 
+const fn behind<O: Op>(
+    name: &'static str,
+    title: &'static str,
+    hints: Hints,
+    description: &'static str,
+) -> Operation {
+    Operation { audience: Audience::Client, ..tool::<O>(name, title, hints, description) }
+}
+
 const fn command<O: Op>(
     name: &'static str,
     title: &'static str,
@@ -106,7 +117,7 @@ const fn command<O: Op>(
     Operation { audience: Audience::Operator, ..tool::<O>(name, title, hints, description) }
 }
 
-static OPERATIONS: [Operation; 16] = [
+static OPERATIONS: [Operation; 17] = [
     tool::<ops::create_conversation::CreateConversation>(
         "create_conversation",
         "Create conversation",
@@ -169,6 +180,12 @@ static OPERATIONS: [Operation; 16] = [
         READS,
         "Lists the conversations this connection holds credentials for, with your session_id, role, unread count and \
          expiry. Call when you do not know who you are.",
+    ),
+    behind::<ops::watch_inbox::WatchInbox>(
+        "watch_inbox",
+        "Watch an inbox",
+        READS,
+        "Waits until a newer message is in an inbox; hands nothing out.",
     ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(

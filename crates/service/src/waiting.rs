@@ -2,12 +2,15 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use mab_core::{Code, Denied, Failure, entity::Member, source::draw};
+use mab_core::{
+    Code, Denied, Failure,
+    entity::{Member, Outlook},
+    source::draw,
+};
 use mab_store::Doorbell;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    Bridge, Connection,
     door::Call,
     watch::{self, Undelivered},
 };
@@ -20,6 +23,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 
 /// What a caller is like that may have to wait for its answer.
 pub trait Waiter: Send + Sync {
+    /// Whether the caller had got every earlier answer with messages in it when it made this call. If not, this call
+    /// acknowledges none of them, and they are handed out again.
+    fn has_read(&self) -> bool;
+
     /// Longest wait that the caller's program bears; what is asked for beyond it is cut.
     fn longest(&self) -> Duration;
 
@@ -35,6 +42,10 @@ pub trait Waiter: Send + Sync {
 pub struct Impatient;
 
 impl Waiter for Impatient {
+    fn has_read(&self) -> bool {
+        true
+    }
+
     fn longest(&self) -> Duration {
         Duration::ZERO
     }
@@ -46,6 +57,15 @@ impl Waiter for Impatient {
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::pending())
     }
+}
+
+/// What a wait is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Interest {
+    /// Whatever a check would hand out, and news of what was sent.
+    Mail,
+    /// A message newer than this one, whoever holds it.
+    NewerThan(u64),
 }
 
 /// Why a wait is interrupted.
@@ -103,12 +123,8 @@ impl<'a> Wait<'a> {
     }
 
     /// Sleeps until something happens that the caller has to hear.
-    pub(crate) async fn next(
-        &mut self,
-        bridge: &Bridge,
-        connection: &Connection,
-        member: &Member,
-    ) -> Result<Event, Failure> {
+    pub(crate) async fn next(&mut self, call: &Call<'_>, interest: Interest) -> Result<Event, Failure> {
+        let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
         loop {
             tokio::select! {
                 biased;
@@ -127,12 +143,18 @@ impl<'a> Wait<'a> {
                 (now.epoch, now.revoked, now.permission) == (member.epoch, member.revoked, member.permission)
                     && bridge.clock.now() < now.expires_at
             };
-            if outlook.is_none_or(|outlook| outlook.due || !unchanged(&outlook.member)) {
+            let mail = |outlook: &Outlook| match interest {
+                Interest::Mail => outlook.due,
+                Interest::NewerThan(seq) => outlook.newest_seq > Some(seq),
+            };
+            if outlook.is_none_or(|outlook| mail(&outlook) || !unchanged(&outlook.member)) {
                 return Ok(Event::Mail);
             }
-            let news = watch::news(bridge, connection, member).await?;
-            if !news.is_empty() {
-                return Ok(Event::News(news));
+            if matches!(interest, Interest::Mail) {
+                let news = watch::news(bridge, connection, member).await?;
+                if !news.is_empty() {
+                    return Ok(Event::News(news));
+                }
             }
         }
     }

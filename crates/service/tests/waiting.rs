@@ -26,7 +26,7 @@ struct Patient {
 
 impl Patient {
     fn new() -> Self {
-        Self::bearing(Duration::from_secs(3_600))
+        Self::bearing(Duration::from_hours(1))
     }
 
     fn bearing(longest: Duration) -> Self {
@@ -35,6 +35,10 @@ impl Patient {
 }
 
 impl Waiter for Patient {
+    fn has_read(&self) -> bool {
+        true
+    }
+
     fn longest(&self) -> Duration {
         self.longest
     }

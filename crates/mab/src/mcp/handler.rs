@@ -12,26 +12,34 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, CustomRequest,
-        CustomResult, DiscoverResult, ErrorCode, Implementation, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig,
+        CustomResult, DiscoverResult, ErrorCode, Implementation, ListResourcesResult, ListToolsResult,
+        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+        ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
+        UnsubscribeRequestParams,
     },
-    service::{NotificationContext, RequestContext},
+    service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::{
-    answer::answer, door::Door, instructions::INSTRUCTIONS, outbox::Outbox, patience::Patience, tools,
+    answer::answer,
+    door::Door,
+    inbox::{self, Ear, Inbox, Subscriptions},
+    instructions::INSTRUCTIONS,
+    patience::Patience,
+    tools,
 };
 
 /// Serves one client.
 pub(super) struct Handler {
     door: Arc<Door>,
-    outbox: Outbox,
+    subscriptions: Subscriptions,
 }
 
 impl Handler {
-    pub(super) fn new(door: Arc<Door>, outbox: Outbox) -> Self {
-        Self { door, outbox }
+    pub(super) fn new(door: Arc<Door>) -> Self {
+        Self { door, subscriptions: Subscriptions::default() }
     }
 }
 
@@ -39,9 +47,9 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let server =
             Implementation::new("mab", env!("CARGO_PKG_VERSION")).with_title("MCP Multiagent Bridge");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(server)
-            .with_instructions(INSTRUCTIONS)
+        let offers =
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe();
+        ServerConfig::new(offers.build()).with_server_info(server).with_instructions(INSTRUCTIONS)
     }
 
     async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -72,10 +80,6 @@ impl ServerHandler for Handler {
             // The name is the caller's text: it may hold anything.
             return Err(ErrorData::invalid_params("unknown tool; tools/list names them", None));
         };
-        if self.outbox.holds_more_than(0) {
-            // The client cannot have read what is not written: this call acknowledges nothing.
-            self.door.answer_lost();
-        }
         // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
         // nobody keeps.
         let patience = Patience::of(context);
@@ -85,6 +89,57 @@ impl ServerHandler for Handler {
             self.door.answer_lost();
         }
         Ok(answer(outcome).into())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(inbox::list(&self.door).await?))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let content = Inbox::parse(&request.uri)?.read(&self.door).await?;
+        Ok(ReadResourceResult::new(vec![content]).into())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.add(&self.door, Inbox::parse(&request.uri)?, context.peer).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.remove(&Inbox::parse(&request.uri)?);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let uris = requested.resource_subscriptions.as_deref().unwrap_or_default();
+        let uris = inbox::inboxes(uris).iter().map(Inbox::uri).collect::<Vec<_>>();
+        Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let uris = context.accepted().resource_subscriptions.as_deref().unwrap_or_default();
+        let mut watchers = JoinSet::new();
+        for inbox in inbox::inboxes(uris) {
+            watchers.spawn(inbox.watch(Arc::clone(&self.door), Ear::Request(context.sink().clone())));
+        }
+        // Dropping the set ends the watchers.
+        context.cancelled().await;
+        Ok(())
     }
 
     async fn on_custom_request(

@@ -8,6 +8,7 @@ mod answer;
 mod door;
 mod frames;
 mod handler;
+mod inbox;
 mod instructions;
 mod lifecycle;
 mod outbox;

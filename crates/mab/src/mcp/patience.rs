@@ -12,6 +12,8 @@ use rmcp::{
     service::RequestContext,
 };
 
+use super::transport::AnswersUnread;
+
 /// What a client is called in `clientInfo.name`, and the longest wait it bears over stdio, in seconds.
 ///
 /// Source: measured 2026-11-20 (Claude Code 2.1.330 waits for hours, Codex 0.169.0 exactly 300 s whatever the progress),
@@ -40,6 +42,10 @@ impl Patience {
 }
 
 impl Waiter for Patience {
+    fn has_read(&self) -> bool {
+        self.context.extensions.get::<AnswersUnread>().is_none()
+    }
+
     fn longest(&self) -> Duration {
         let client = self.context.client_info();
         longest(client.as_ref().map_or("", |client| client.name.as_str()))

@@ -62,7 +62,7 @@ where
     tokio::spawn(async move { early.open().await });
 
     let lines = Lines::new(reader, outbox.clone(), lifecycle.clone());
-    let mut connection = pin!(connect(Handler::new(door, outbox.clone()), lines, &lifecycle, &outbox));
+    let mut connection = pin!(connect(Handler::new(door), lines, &lifecycle, &outbox));
     tokio::select! {
         () = &mut connection => return,
         () = told_to_stop => {}

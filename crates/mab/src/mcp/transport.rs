@@ -8,7 +8,8 @@ use std::{collections::HashSet, convert::Infallible, future::ready, sync::Arc};
 use rmcp::{
     RoleServer,
     model::{
-        ClientJsonRpcMessage, ClientNotification, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+        ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, JsonRpcMessage, RequestId,
+        ServerJsonRpcMessage,
     },
     transport::Transport,
 };
@@ -30,15 +31,22 @@ pub(super) struct Lines<R> {
     outbox: Outbox,
     lifecycle: Arc<Lifecycle>,
     in_flight: HashSet<RequestId>,
+    /// Those in flight that may hand messages out.
+    checks: HashSet<RequestId>,
 }
+
+/// Marks a request that was made before the client can have read an earlier answer with messages in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnswersUnread;
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R, outbox: Outbox, lifecycle: Arc<Lifecycle>) -> Self {
-        Self { frames: Frames::new(reader, LINE_MAX_BYTES), outbox, lifecycle, in_flight: HashSet::new() }
+        let frames = Frames::new(reader, LINE_MAX_BYTES);
+        Self { frames, outbox, lifecycle, in_flight: HashSet::new(), checks: HashSet::new() }
     }
 
-    fn accept(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
-        match &message {
+    fn accept(&mut self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        match &mut message {
             JsonRpcMessage::Request(request) => {
                 if self.in_flight.len() >= IN_FLIGHT_MAX {
                     let error = format!("{IN_FLIGHT_MAX} requests are being answered; wait for one of them");
@@ -51,6 +59,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     self.refuse(ErrorData::invalid_request(error, None), None);
                     return None;
                 }
+                if let ClientRequest::CallToolRequest(call) = &mut request.request {
+                    // Judged here, where requests come in and answers go out in one order.
+                    if self.outbox.holds_more_than(0) || !self.checks.is_empty() {
+                        call.extensions.insert(AnswersUnread);
+                    }
+                    if call.params.name == CHECK {
+                        self.checks.insert(request.id.clone());
+                    }
+                }
             }
             JsonRpcMessage::Notification(notification) => {
                 if !self.lifecycle.is_open() {
@@ -60,6 +77,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     && let Some(id) = &cancelled.params.request_id
                 {
                     self.in_flight.remove(id);
+                    self.checks.remove(id);
                 }
             }
             // We ask clients nothing.
@@ -112,6 +130,7 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
         };
         if let Some(id) = answered {
             self.in_flight.remove(id);
+            self.checks.remove(id);
         }
         self.outbox.put(&message);
         ready(Ok(()))
@@ -140,6 +159,8 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
     }
 }
 
+/// The tool that hands messages out.
+const CHECK: &str = "check_messages";
 /// Agents call one tool at a time; their clients a few.
 const IN_FLIGHT_MAX: usize = 256;
 /// Beyond this many bytes the client is not reading.

@@ -208,6 +208,37 @@ fn answers_that_no_client_read_acknowledge_nothing() {
     }
 }
 
+#[test]
+fn check_that_follows_before_the_answer_to_another_acknowledges_nothing() {
+    let (_place, path) = data();
+    let mut both = Client::opened(&path, &[("MAB_LIMITS_SEND_PER_MINUTE", "0")]);
+    let made = both.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    let credentials = json!({
+        "conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"],
+    });
+    for round in 0..50 {
+        both.did("send_to_partner", json!({"message": "once or twice"}));
+        // Both requests are written at once: the client has read neither answer when it makes the second.
+        let ask = |id: String| {
+            let params = json!({"name": "check_messages", "arguments": credentials});
+            json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string() + "\n"
+        };
+        both.send_bytes((ask(format!("{round}a")) + &ask(format!("{round}b"))).as_bytes());
+        both.answer();
+        both.answer();
+        assert_eq!(unread_of_b(&path), 1, "nobody has said that it was received");
+    }
+    let mut last = Client::opened(&path, &[]);
+    assert_eq!(last.did("check_messages", credentials)["messages"][0]["redelivered"], true);
+}
+
+/// Messages that b has not acknowledged.
+#[cfg(test)]
+fn unread_of_b(data_dir: &std::path::Path) -> i64 {
+    let database = rusqlite::Connection::open(data_dir.join("bridge.db")).unwrap();
+    database.query_row("SELECT unread FROM agent WHERE session = 'b'", [], |row| row.get(0)).unwrap()
+}
+
 /// How often messages were handed out.
 #[cfg(test)]
 fn offers(data_dir: &std::path::Path) -> i64 {

@@ -11,4 +11,6 @@ mod protocol;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod resources;
+#[cfg(test)]
 mod waiting;

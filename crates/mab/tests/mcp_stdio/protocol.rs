@@ -30,7 +30,8 @@ fn initialize_agrees_on_every_revision_that_has_it() {
         assert_eq!(result["protocolVersion"], agreed, "{asked}");
         let server =
             json!({"name": "mab", "title": "MCP Multiagent Bridge", "version": env!("CARGO_PKG_VERSION")});
-        assert_eq!((&result["serverInfo"], &result["capabilities"]), (&server, &json!({"tools": {}})));
+        let offers = json!({"tools": {}, "resources": {"subscribe": true}});
+        assert_eq!((&result["serverInfo"], &result["capabilities"]), (&server, &offers));
         assert!(result["instructions"].as_str().is_some_and(|text| text.len() <= 2_048));
         let tools = client.request("tools/list", Value::Null)["result"].clone();
         assert!(tools["tools"].as_array().is_some_and(|tools| !tools.is_empty()));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     door::{Call, Op},
     reading::ReadMessage,
-    waiting::{Event, Wait},
+    waiting::{Event, Interest, Wait},
     watch::{self, Undelivered},
 };
 
@@ -79,18 +79,21 @@ impl Op for CheckMessages {
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
         let limit = page_limit(arguments.limit)?;
-        let mut ack = arguments.ack.map(|ack| ack.parse::<BatchId>()).transpose()?;
+        let ack = arguments.ack.map(|ack| ack.parse::<BatchId>()).transpose()?;
         let newer = if arguments.peek {
             Arc::default()
         } else {
             connection.begin_check(member.conversation, &member.session)
         };
+        if !call.waiter.has_read() && !arguments.peek {
+            connection.answer_lost();
+        }
         // Listening comes before looking, so that nothing falls in between.
         let mut wait = Wait::begin(&call, newer, arguments.wait_seconds)?;
-        let mut answer = collect(&call, limit, arguments.peek, ack.take()).await?;
+        let mut answer = collect(&call, limit, arguments.peek, ack).await?;
         answer.undelivered = watch::news(bridge, connection, member).await?;
         while let Some(wait) = wait.as_mut().filter(|_| answer.is_empty()) {
-            match wait.next(bridge, connection, member).await? {
+            match wait.next(&call, Interest::Mail).await? {
                 Event::Mail => answer = collect(&call, limit, arguments.peek, None).await?,
                 Event::News(news) => answer.undelivered = news,
                 Event::TimedOut => {
@@ -125,7 +128,8 @@ async fn collect(
 ) -> Result<Answer, Failure> {
     let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
     let (conversation, session) = (member.conversation, member.session.clone());
-    let implicit = if peek { None } else { connection.take_offered(conversation, &session) };
+    let received = (!peek && call.waiter.has_read()).then_some(());
+    let implicit = received.and_then(|()| connection.take_offered(conversation, &session));
     let request = OfferRequest {
         ack: explicit.or(implicit),
         ack_must_exist: explicit.is_some_and(|batch| Some(batch) != implicit),
