@@ -32,15 +32,21 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a server and waits for its answer to `initialize`.
     pub(crate) fn start(folder: &Path) -> Self {
+        let mut client = Self::start_unheard(folder);
+        client.read();
+        client.write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        client
+    }
+
+    /// Starts a server and asks it to `initialize`.
+    fn start_unheard(folder: &Path) -> Self {
         let mut child = server(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut client = Self { child, input, output, next: 1, last_seq: 0 };
         client.write(
-            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#,
+            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"claude-code","version":"bench"}}}"#,
         );
-        client.read();
-        client.write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         client
     }
 
@@ -72,9 +78,19 @@ impl Client {
 
     /// One call; panics when it is refused.
     pub(crate) fn call(&mut self, tool: &str, arguments: &str) -> Value {
+        self.ask(tool, arguments);
+        self.answer()
+    }
+
+    /// Makes a call without waiting for its answer.
+    pub(crate) fn ask(&mut self, tool: &str, arguments: &str) {
         let id = self.next;
         self.next += 1;
         self.write(&request(id, tool, arguments));
+    }
+
+    /// The answer to a call; panics when it is a refusal.
+    pub(crate) fn answer(&mut self) -> Value {
         let line = self.read();
         assert!(line.contains("\"structuredContent\"") && !line.contains("\"isError\":true"), "{line}");
         serde_json::from_str(&line).unwrap()
@@ -111,6 +127,11 @@ impl Client {
             drop(taken);
         });
         figures
+    }
+
+    /// The server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Resident memory of the server.

@@ -1,4 +1,5 @@
-//! Whole MCP calls over stdio against a floor measured in the same run: `cargo bench -p mab --bench stdio`.
+//! Whole MCP calls over stdio against a floor measured in the same run: `cargo bench -p mab --bench stdio`, or a part of
+//! it: `-- sends`, `-- wakes`, `-- claims`, `-- crowd`.
 //!
 //! The floor is a bare SQLite commit of the rows that one send writes, by one thread, with the same durability.
 //! Read the ratios: absolute times are the disk's and the neighbours' as much as ours.
@@ -13,9 +14,12 @@
     reason = "a program that starts servers, measures time and ends at the first surprise"
 )]
 
+mod claims;
 mod client;
+mod crowd;
 mod figures;
 mod floor;
+mod wakes;
 
 use std::{
     path::Path,
@@ -36,17 +40,30 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|wanted| wanted == name);
     println!("{:<42} {:>10} {:>10} {:>10} {:>10}", "", "per second", "p50 µs", "p99 µs", "max µs");
     for round in 1..=3 {
         println!("round {round}");
         let folder = tempfile::tempdir().unwrap();
         let floor = floor::commits(&folder.path().join("floor.db"), 2_000);
         row("floor: bare SQLite commit, same rows", &floor, None);
-        one_by_one(&floor);
-        in_flight(&floor);
-        eight_processes(&floor);
-        empty_checks();
-        cold_start();
+        if wanted("sends") {
+            one_by_one(&floor);
+            in_flight(&floor);
+            eight_processes(&floor);
+            empty_checks();
+            cold_start();
+        }
+        if wanted("wakes") {
+            wakes::measure(&floor);
+        }
+        if wanted("claims") {
+            claims::measure(&floor, if round == 1 { 10_000_000 } else { 1_000_000 });
+        }
+        if wanted("crowd") {
+            crowd::measure();
+        }
     }
 }
 
