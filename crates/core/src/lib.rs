@@ -8,6 +8,7 @@ pub mod audit;
 pub mod denied;
 pub mod entity;
 pub mod id;
+pub mod lease;
 pub mod limit;
 pub mod policy;
 pub mod seal;
