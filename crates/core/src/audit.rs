@@ -78,6 +78,13 @@ impl Detail {
         self
     }
 
+    /// Adds a list of numbers.
+    #[must_use]
+    pub fn numbers(mut self, key: &'static str, numbers: impl IntoIterator<Item = u64>) -> Self {
+        self.0.insert(key, numbers.into_iter().collect());
+        self
+    }
+
     /// Adds a name fixed in the program.
     #[must_use]
     pub fn name(mut self, key: &'static str, name: &'static str) -> Self {

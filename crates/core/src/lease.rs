@@ -86,7 +86,7 @@ pub fn ends_at(expires_at: Timestamp, now: Timestamp) -> Timestamp {
 /// The leases of a conversation at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leases {
-    /// Grows with every lease that is acquired, renewed or released.
+    /// Grows whenever a holder acquires, renews or releases, so that no decision outlives what it was taken on.
     pub version: u64,
     /// In the order of their fences; also such as are over.
     pub rows: Vec<StoredLease>,

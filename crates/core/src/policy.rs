@@ -33,6 +33,12 @@ pub enum Action {
     CheckStatus,
     /// List one's own conversations.
     ListOwn,
+    /// Reserve files, or prolong a reservation.
+    Reserve,
+    /// Give reserved files free.
+    Release,
+    /// See who has reserved which files.
+    ListLeases,
     /// Read everything that is not a message (operator).
     Inspect,
     /// Recompute or replace tokens (operator).
@@ -59,6 +65,9 @@ impl Action {
             Self::UpdateStatus => "update_status",
             Self::CheckStatus => "check_status",
             Self::ListOwn => "list_own",
+            Self::Reserve => "reserve",
+            Self::Release => "release",
+            Self::ListLeases => "list_leases",
             Self::Inspect => "inspect",
             Self::ManageTokens => "manage_tokens",
             Self::Cleanup => "cleanup",
@@ -184,14 +193,22 @@ pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
             | Action::Check
             | Action::Search
             | Action::UpdateStatus
-            | Action::CheckStatus => {
+            | Action::CheckStatus
+            | Action::Reserve
+            | Action::Release
+            | Action::ListLeases => {
                 return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
                     .hint("pass conversation_id, session_id and token"));
             }
         },
         Who::Agent(seat) => match action {
-            Action::Join | Action::Check | Action::Search | Action::CheckStatus | Action::ListOwn => true,
-            Action::UpdateStatus | Action::Send => {
+            Action::Join
+            | Action::Check
+            | Action::Search
+            | Action::CheckStatus
+            | Action::ListOwn
+            | Action::ListLeases => true,
+            Action::UpdateStatus | Action::Send | Action::Reserve | Action::Release => {
                 matches!(seat.permission, Permission::Owner | Permission::Member)
             }
             Action::Invite => seat.permission == Permission::Owner,
@@ -285,11 +302,11 @@ mod tests {
 
     #[test]
     fn observer_when_it_writes_is_refused() {
-        for action in [Action::Send, Action::UpdateStatus, Action::Invite] {
+        for action in [Action::Send, Action::UpdateStatus, Action::Invite, Action::Reserve, Action::Release] {
             let refused = decide(agent(Permission::Observer), action);
             assert!(refused.is_err_and(|denied| denied.code == Code::Forbidden));
         }
-        for action in [Action::Check, Action::Search, Action::CheckStatus, Action::Join] {
+        for action in [Action::Check, Action::Search, Action::CheckStatus, Action::Join, Action::ListLeases] {
             assert!(decide(agent(Permission::Observer), action).is_ok());
         }
     }

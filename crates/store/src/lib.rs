@@ -6,4 +6,4 @@
 pub mod sqlite;
 mod store;
 
-pub use store::{Doorbell, Store, TokenChange};
+pub use store::{Doorbell, LeaseOutcome, Store, TokenChange};

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use mab_core::{
-    ConversationId, Failure, SessionId, Timestamp,
+    ConversationId, Denied, Failure, SessionId, Timestamp,
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
         NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
     },
+    lease::{LeaseChange, Leases},
     policy::Stamp,
     seal::Sealed,
 };
@@ -87,6 +88,17 @@ pub trait Store: Send + Sync {
     /// The members of a conversation, in join order.
     async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure>;
 
+    /// The leases of a conversation and their version, from one moment.
+    async fn leases(&self, conversation_pk: i64) -> Result<Leases, Failure>;
+
+    /// Adds, prolongs and ends leases of the agent, unless they are others than the decision was taken on: then
+    /// nothing happens, nothing is recorded, and the stamp comes back.
+    async fn change_leases(&self, stamp: Stamp, change: LeaseChange) -> Result<LeaseOutcome, Failure>;
+
+    /// Refuses what was decided against outside of a transaction, as if it had been decided in one: who may not call
+    /// any more, or is over its limit, is told that and learns nothing else.
+    async fn deny(&self, stamp: Stamp, denied: Denied) -> Failure;
+
     /// Records a refusal that no transaction of its own recorded.
     async fn refuse(&self, refusal: Refusal) -> Result<(), Failure>;
 
@@ -135,4 +147,16 @@ pub enum TokenChange {
     Rotate(SessionId),
     /// Void the token and remove the agent.
     Revoke(SessionId),
+}
+
+/// What became of a change of leases.
+#[derive(Debug)]
+pub enum LeaseOutcome {
+    /// It was carried out.
+    Changed {
+        /// The numbers of the leases that were added, in their order.
+        fences: Vec<u64>,
+    },
+    /// The leases are others than the decision was taken on; the stamp is for the next attempt.
+    Stale(Box<Stamp>),
 }

@@ -110,7 +110,9 @@ impl Tx<'_> {
                     self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
                     self.execute("DELETE FROM inbox WHERE agent = ?1", [agent_pk])?;
                     self.wake(agent_pk);
-                    Detail::default().name("change", "revoked").sessions("session", [session])
+                    let leases = self.execute("DELETE FROM lease WHERE agent = ?1", [agent_pk])? as u64;
+                    let detail = Detail::default().name("change", "revoked").sessions("session", [session]);
+                    if leases > 0 { detail.number("leases", leases) } else { detail }
                 }
             };
             self.done(&self.ledger(pk)?, stamp, detail)

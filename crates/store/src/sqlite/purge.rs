@@ -53,6 +53,7 @@ impl Tx<'_> {
         const DUE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('rewrite_due', x'01')";
         const MESSAGES: &str = "DELETE FROM message WHERE key BETWEEN ?1 AND ?2";
         const INBOX: &str = "DELETE FROM inbox WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
+        const LEASES: &str = "DELETE FROM lease WHERE conversation = ?1";
         const ACCEPTED: &str = "DELETE FROM accepted WHERE subject = -?1
              OR subject IN (SELECT pk FROM agent WHERE conversation = ?1)";
         const AGENTS: &str =
@@ -65,6 +66,7 @@ impl Tx<'_> {
             let keys = params![key(conversation_pk, 0)?, key(conversation_pk, u64::from(u32::MAX))?];
             let messages = self.execute(MESSAGES, keys)? as u64;
             self.execute(INBOX, [conversation_pk])?;
+            self.execute(LEASES, [conversation_pk])?;
             self.execute(ACCEPTED, [conversation_pk])?;
             self.execute(AGENTS, [conversation_pk])?;
             let detail = Detail::default().number("messages", messages);

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mab_core::{
-    Clock, ConversationId, Failure, Fault, SessionId, Timestamp,
+    Clock, ConversationId, Denied, Failure, Fault, SessionId, Timestamp,
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
         NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
     },
+    lease::{LeaseChange, Leases},
     policy::Stamp,
     seal::Sealed,
 };
@@ -18,7 +19,7 @@ use rusqlite::Connection;
 use super::{
     audit,
     bells::Bells,
-    connection,
+    connection, leases,
     offer::has_mail,
     options::Options,
     purge,
@@ -30,7 +31,7 @@ use super::{
     wait,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Doorbell, Store, TokenChange};
+use crate::{Doorbell, LeaseOutcome, Store, TokenChange};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
@@ -180,6 +181,28 @@ impl Store for SqliteStore {
         let bells = Arc::clone(&self.bells);
         self.read("listing members", move |connection| reads::agents(connection, &bells, conversation_pk))
             .await
+    }
+
+    async fn leases(&self, conversation_pk: i64) -> Result<Leases, Failure> {
+        self.read("reading leases", move |connection| leases::all(connection, conversation_pk)).await
+    }
+
+    async fn change_leases(&self, stamp: Stamp, change: LeaseChange) -> Result<LeaseOutcome, Failure> {
+        let changed = self.durable(move |tx| {
+            let fences = tx.change_leases(&stamp, &change)?;
+            Ok(match fences {
+                Some(fences) => LeaseOutcome::Changed { fences },
+                None => LeaseOutcome::Stale(Box::new(stamp)),
+            })
+        });
+        changed.await
+    }
+
+    async fn deny(&self, stamp: Stamp, denied: Denied) -> Failure {
+        let refused: Result<(), Failure> = self
+            .light(move |tx| tx.guarded(&stamp, || tx.enter(&stamp).and_then(|_| Err(denied.into()))))
+            .await;
+        refused.err().unwrap_or_else(|| Fault::new("refusing what was decided against").into())
     }
 
     async fn refuse(&self, refusal: Refusal) -> Result<(), Failure> {

@@ -391,8 +391,15 @@ pub(crate) fn stranger(conversation_pk: Option<i64>, code: Code) -> Refusal {
 
 fn kind(action: Action) -> Kind {
     match action {
-        Action::Join | Action::Invite | Action::Send | Action::UpdateStatus => Kind::Change,
-        Action::Check | Action::Search | Action::CheckStatus | Action::ListOwn => Kind::Read,
+        Action::Join
+        | Action::Invite
+        | Action::Send
+        | Action::UpdateStatus
+        | Action::Reserve
+        | Action::Release => Kind::Change,
+        Action::Check | Action::Search | Action::CheckStatus | Action::ListOwn | Action::ListLeases => {
+            Kind::Read
+        }
         Action::Create => Kind::Create,
         Action::Inspect | Action::ManageTokens | Action::Cleanup => Kind::Operator,
         other => panic!("tests do not {}", other.as_str()),

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod history;
+pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod offer;
@@ -101,6 +102,26 @@ macro_rules! contract {
                 chain_of_the_bridge_is_verified_too
                 entry_that_is_not_text_is_found_and_hides_nothing_else
                 entries_are_listed_newest_first
+            }
+            leases {
+                lease_when_acquired_is_found_whole
+                fences_grow_and_are_never_used_twice_also_after_reopening
+                decision_that_is_out_of_date_changes_nothing_and_gives_the_stamp_back
+                every_change_of_leases_outdates_decisions_taken_before
+                renewed_lease_keeps_its_fence
+                lease_of_another_or_that_is_over_is_neither_renewed_nor_released
+                change_of_leases_is_recorded_with_its_fences
+                change_of_leases_is_charged_and_refused_when_the_window_is_full
+                change_of_leases_by_who_may_not_any_more_is_refused
+                lease_long_over_is_removed_with_the_next_change
+                leases_that_are_over_are_kept_in_bounded_number
+                lease_of_a_clock_that_was_ahead_is_shortened
+                revoked_agents_leases_end_with_it
+                denial_is_recorded_and_spends_nothing
+                denial_tells_who_may_not_call_only_that
+                leases_of_two_conversations_are_apart
+                damaged_lease_hides_no_other
+                purged_conversation_keeps_no_lease
             }
             purge {
                 ended_conversation_keeps_nothing_but_its_chain
