@@ -229,6 +229,7 @@ fn seen_by(code: Code) -> &'static str {
         | Code::UnknownRecipient
         | Code::UnknownMessage
         | Code::UnknownBatch
+        | Code::UnknownLease
         | Code::Conflict => "agents",
         Code::NotFound => "operator",
         // MCP answers an unknown tool with -32602, the command line an unknown command with invalid_arguments.

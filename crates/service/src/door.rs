@@ -35,6 +35,11 @@ pub(crate) trait Op: 'static {
     /// Its answer.
     type Answer: Serialize + JsonSchema;
 
+    /// What policy decides about when it depends on the arguments.
+    fn action(_arguments: &Self::Arguments) -> Action {
+        Self::ACTION
+    }
+
     /// Sorts out arguments that share a name with the credentials.
     fn disambiguate(_arguments: &mut Map<String, Value>, _connection: &Connection) {}
 
@@ -138,16 +143,17 @@ async fn run<O: Op>(
         given = admit::credentials(&mut arguments)?;
     }
     let arguments = admit::arguments::<O::Arguments>(&bridge.redactor, arguments)?;
+    let action = O::action(&arguments);
     let (principal, member) = match (connection, identified) {
         (None, _) => (Principal::operator(), None),
         (Some(_), None) => (Principal::newcomer(), None),
         (Some(_), Some(connection)) => {
             let claim = identify(bridge, admit::claims(given, connection)?).await?;
-            let (principal, member) = authenticate(bridge, connection, &claim, O::ACTION).await?;
+            let (principal, member) = authenticate(bridge, connection, &claim, action).await?;
             (principal, Some(member))
         }
     };
-    let permit = authorise(bridge, principal, member.as_ref(), O::ACTION).await?;
+    let permit = authorise(bridge, principal, member.as_ref(), action).await?;
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
     let answer = O::run(Call { bridge, permit, waiter, connection, member }, arguments).await;
     if let (Err(Failure::Denied(denied)), Some((conversation, session))) = (&answer, &place)

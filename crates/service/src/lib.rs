@@ -8,6 +8,7 @@ mod arguments;
 mod bridge;
 mod caller;
 mod door;
+mod leasing;
 mod ops;
 mod reading;
 mod settings;

@@ -68,7 +68,7 @@ impl fmt::Debug for Operation {
 
 /// Every operation, in the order of the documentation.
 pub fn operations() -> &'static [Operation] {
-    &OPERATIONS
+    OPERATIONS
 }
 
 /// Looks an operation up by name.
@@ -117,7 +117,7 @@ const fn command<O: Op>(
     Operation { audience: Audience::Operator, ..tool::<O>(name, title, hints, description) }
 }
 
-static OPERATIONS: [Operation; 17] = [
+static OPERATIONS: &[Operation] = &[
     tool::<ops::create_conversation::CreateConversation>(
         "create_conversation",
         "Create conversation",
@@ -187,12 +187,32 @@ static OPERATIONS: [Operation; 17] = [
         READS,
         "Waits until a newer message is in an inbox; hands nothing out.",
     ),
+    tool::<ops::reserve_files::ReserveFiles>(
+        "reserve_files",
+        "Reserve files",
+        WRITES,
+        "Reserve files before you edit them; release after. `paths` are patterns relative to the project root and cover \
+         all beneath: src/api, **/*.sql, {a,b}/x?.rs. All or nothing; a conflict names the holder: message it, or wait. \
+         Acquire again to renew.",
+    ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(
         "show",
         "Show a conversation",
         READS,
         "Shows one conversation, its members and newest messages.",
+    ),
+    command::<ops::leases::Leases>(
+        "leases",
+        "List reserved files",
+        READS,
+        "Lists the leases that agents hold on files.",
+    ),
+    command::<ops::lease_check::LeaseCheck>(
+        "lease_check",
+        "Check files against leases",
+        READS,
+        "Says which of the paths are reserved by somebody else.",
     ),
     command::<ops::tokens::ManageTokens>(
         "tokens",

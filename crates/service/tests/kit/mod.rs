@@ -84,6 +84,11 @@ impl House {
         self.folder.path().join("bridge.db")
     }
 
+    /// The moment that many seconds from now, as answers tell it.
+    pub fn clock_in_s(&self, seconds: i64) -> String {
+        Timestamp::from_millis(self.clock.now().millis() + seconds * 1_000).to_string()
+    }
+
     pub async fn operator(&self, operation: &str, arguments: Value) -> Result<Value, Denied> {
         call(&self.bridge, &Caller::Operator, operation, arguments).await
     }
