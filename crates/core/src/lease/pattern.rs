@@ -96,20 +96,22 @@ pub struct ProjectPath {
 }
 
 impl ProjectPath {
-    /// Reads a path relative to the project's root; a slash at its end says that it is a folder.
+    /// Reads a path relative to the project's root; a slash at its end says that it is a folder, `./` is the root.
     ///
     /// # Errors
-    /// [`Code::InvalidArguments`] when it is absolute, leads out of the project, or names its root.
+    /// [`Code::InvalidArguments`] when it is empty or absolute, or leads out of the project.
     pub fn parse(text: &str) -> Result<Self, Denied> {
         let names = || text.split('/').filter(|name| !name.is_empty() && *name != ".");
-        if text.starts_with('/') || names().any(|name| name == "..") || names().next().is_none() {
+        let folder = text.ends_with('/');
+        let nothing = !folder && names().next().is_none();
+        if nothing || text.starts_with('/') || names().any(|name| name == "..") {
             return Err(refuse(
                 "a path is not inside the project",
                 "name files and folders by their path from the project's root",
             ));
         }
         let segment = |name: &str| Segment::Name(name.chars().map(Token::Character).collect());
-        Ok(Self { segments: names().map(segment).collect(), folder: text.ends_with('/') })
+        Ok(Self { segments: names().map(segment).collect(), folder })
     }
 }
 

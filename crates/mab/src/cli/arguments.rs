@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
-use crate::cli::{audit, completions, list, man, redact, show, tokens};
+use crate::cli::{audit, completions, lease, list, man, redact, show, tokens};
 
 /// The exit codes in short.
 macro_rules! exit_codes {
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     List(list::List),
     /// Show one conversation: members, state, latest messages.
     Show(show::Show),
+    /// Check or list the files that agents have reserved.
+    Lease(lease::Lease),
     /// Print, rotate or revoke the tokens of one conversation.
     Tokens(tokens::Tokens),
     /// Print or verify the audit trail.

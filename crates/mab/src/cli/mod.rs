@@ -16,6 +16,8 @@ mod doctor_files;
 mod doctor_store;
 mod exit;
 mod json;
+mod lease;
+mod lease_paths;
 mod list;
 mod man;
 mod operator;

@@ -76,7 +76,14 @@ impl Home {
     }
 
     pub(crate) fn agent(&self) -> Anything<Agent> {
-        let mut process = self.command(&["mcp"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        self.agent_with(&[])
+    }
+
+    /// An agent with environment variables of its own.
+    pub(crate) fn agent_with(&self, environment: &[(&str, &str)]) -> Anything<Agent> {
+        let mut command = self.command(&["mcp"]);
+        command.envs(environment.iter().copied());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let answers = BufReader::new(process.stdout.take().ok_or("no stdout")?);
         let mut agent = Agent { process, answers, sent: 0 };
         agent.ask(
@@ -91,7 +98,7 @@ impl Home {
 }
 
 impl Run {
-    fn new(output: Output) -> Anything<Self> {
+    pub(crate) fn new(output: Output) -> Anything<Self> {
         Ok(Self {
             exit: output.status.code(),
             stdout: String::from_utf8(output.stdout)?,

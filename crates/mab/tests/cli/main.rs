@@ -1,6 +1,7 @@
 //! The command line as people and scripts meet it: the built program, in folders of its own.
 
 mod home;
+mod lease;
 mod pages;
 mod read;
 mod redact;

@@ -18,6 +18,7 @@ Commands:
   mcp          Serve MCP on stdin and stdout (an MCP client starts this)
   list         List conversations
   show         Show one conversation: members, state, latest messages
+  lease        Check or list the files that agents have reserved
   tokens       Print, rotate or revoke the tokens of one conversation
   audit        Print or verify the audit trail
   cleanup      Destroy what has expired: keys, messages, members

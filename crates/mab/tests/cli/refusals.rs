@@ -42,6 +42,11 @@ fn words_when_they_make_no_command_exit_with_2() -> Anything {
         &["audit", "verify", "conv_1"],
         &["audit", "--limit", "-1"],
         &["redact", "--jsonl", "--report"],
+        &["lease", "check"],
+        &["lease", "check", "-z", "x"],
+        &["lease", "check", "x", "--as", "a"],
+        &["lease", "check", "x", "--conversation", "conv_1"],
+        &["lease", "list", "conv_1"],
         &["completions", "cmd"],
         &["man", "nope"],
         &["list", "--colour"],
@@ -68,6 +73,8 @@ fn conversation_when_unknown_exits_with_3() -> Anything {
         &["tokens", NOBODYS, "--rotate", "a"],
         &["audit", NOBODYS],
         &["audit", "verify", NOBODYS],
+        &["lease", "list", NOBODYS],
+        &["lease", "check", "x", "--conversation", NOBODYS],
     ] {
         assert_refused(&home, words, 3, "not_found")?;
     }
