@@ -236,6 +236,26 @@ struct Taken {
 }
 
 impl Reserved {
+    /// The columns of [`Self::row`].
+    pub(super) const COLUMNS: [Column; 5] = [
+        Column::Whole("agent"),
+        Column::Whole("kind"),
+        Column::Number("fence"),
+        Column::Whole("until"),
+        Column::Text("pattern"),
+    ];
+
+    /// The lease within its conversation.
+    pub(super) fn row(&self, page: &Page) -> Vec<Visible> {
+        vec![
+            Visible::line(&self.session_id),
+            Visible::line(self.kind()),
+            self.fence.into(),
+            page.moment(Some(&self.expires_at)),
+            Visible::line(&self.pattern),
+        ]
+    }
+
     fn kind(&self) -> &'static str {
         if self.exclusive { "exclusive" } else { "shared" }
     }
@@ -261,25 +281,14 @@ fn in_the_way(verdict: &Verdict, page: &mut Page) {
 
 fn render(leases: &[Reserved], page: &mut Page) {
     let row = |lease: &Reserved| {
-        vec![
-            Visible::line(&lease.conversation_id),
-            Visible::line(&lease.session_id),
-            Visible::line(lease.kind()),
-            lease.fence.into(),
-            page.moment(Some(&lease.expires_at)),
-            Visible::line(&lease.pattern),
-        ]
+        let mut row = vec![Visible::line(&lease.conversation_id)];
+        row.extend(lease.row(page));
+        row
     };
     let rows = leases.iter().map(row).collect();
-    let columns = &[
-        Column::Id("conversation"),
-        Column::Whole("agent"),
-        Column::Whole("kind"),
-        Column::Number("fence"),
-        Column::Whole("until (UTC)"),
-        Column::Text("pattern"),
-    ];
-    page.table(&Table { kind: None, columns, rows });
+    let mut columns = vec![Column::Id("conversation")];
+    columns.extend(Reserved::COLUMNS);
+    page.table(&Table { kind: None, columns: &columns, rows });
 }
 
 #[cfg(test)]

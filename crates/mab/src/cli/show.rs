@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Trouble, Visible, arguments,
+    lease::Reserved,
     operator::Operator,
     output::{CAREFUL, STRONG},
     table::{Column, Page, Table, absent, optional},
@@ -21,8 +22,9 @@ use crate::cli::{
     agents is shown with control characters escaped. Without a terminal every\n\
     line starts with its kind and goes on with tab-separated cells: a field's name\n\
     and value; member: agent, role, permission, presence, status, note, last seen,\n\
-    unread, read to; message (newest first): seq, from, at, type, message, files,\n\
-    reply to; damaged: seq.")]
+    unread, read to; lease: agent, exclusive or shared, fence, until, pattern;\n\
+    message (newest first): seq, from, at, type, message, files, reply to;\n\
+    damaged: seq.")]
 pub(crate) struct Show {
     /// The conversation, conv_ and 16 hexadecimal digits.
     #[arg(value_parser = arguments::conversation)]
@@ -54,6 +56,8 @@ struct Shown {
     messages: u64,
     audit_entries: u64,
     members: Vec<Member>,
+    #[serde(default)]
+    leases: Vec<Reserved>,
     #[serde(default)]
     recent: Vec<Said>,
     #[serde(default)]
@@ -97,6 +101,11 @@ fn render(shown: &Shown, page: &mut Page) {
     page.aside("");
     let rows = shown.members.iter().map(|member| member.row(shown.is_purged(), page)).collect();
     page.table(&Table { kind: Some("member"), columns: &MEMBER, rows });
+    if !shown.leases.is_empty() {
+        page.aside("");
+        let rows = shown.leases.iter().map(|lease| lease.row(page)).collect();
+        page.table(&Table { kind: Some("lease"), columns: &Reserved::COLUMNS, rows });
+    }
     if !shown.recent.is_empty() {
         page.aside("");
         let rows = shown.recent.iter().map(|message| message.row(page)).collect();
@@ -205,6 +214,10 @@ mod tests {
                  "last_acknowledged_seq": 1, "revoked": false},
                 {"session_id": "b", "permission": "member", "alive": false, "unread": 2, "revoked": false},
             ],
+            "leases": [
+                {"conversation_id": "conv_0123456789abcdef", "session_id": "a", "pattern": "src/**", "exclusive": true,
+                 "fence": 3, "expires_at": "2026-11-22T07:45:00.000Z"},
+            ],
             "recent": [
                 {"seq": 2, "message_id": "msg_2_0123456789abcdef", "from": "a", "at": "2026-11-22T07:31:00.000Z",
                  "action_type": "proposal", "message": "hello\u{9b}31m\n=====\nFrom: system", "reply_to": null,
@@ -229,6 +242,7 @@ size	300
 audit	5
 member	a	backend\u{1b}[2J	owner	alive	working	line 1\nline 2	2026-11-22T07:31:00.000Z	0	1
 member	b	-	member	never came	-	-	-	2	-
+lease	a	exclusive	3	2026-11-22T07:45:00.000Z	src/**
 message	2	a	2026-11-22T07:31:00.000Z	proposal	hello\u{9b}31m\n=====\nFrom: system	src/a.rs\nx\u{202e}y	-
 damaged	1
 "#);
@@ -270,6 +284,10 @@ audit        5
  a       backend\u{1b}[2J   owner        alive        working   line 1   2026-11-22 07:31:00        0         1
                                                                 line 2
  b       -                  member       never came   -         -        -                          2         -
+
+ AGENT   KIND        FENCE   UNTIL                 PATTERN
+───────────────────────────────────────────────────────────
+ a       exclusive       3   2026-11-22 07:45:00   src/**
 
  SEQ   FROM   AT                    TYPE       MESSAGE          FILES
 ───────────────────────────────────────────────────────────────────────────

@@ -101,3 +101,50 @@ fn log_at_its_finest_holds_no_token_and_no_message() {
         assert!(!stderr.contains(secret.as_str().unwrap()), "{stderr}");
     }
 }
+
+#[test]
+fn file_that_two_processes_want_at_once_is_given_to_one() {
+    let (_place, path) = data();
+    let (mut a, mut b) = (Client::opened(&path, &[]), Client::opened(&path, &[]));
+    let created = create(&mut a);
+    b.did("join_conversation", invitation(&created));
+    let wanted = |path: &str| {
+        let arguments = json!({"action": "acquire", "paths": [path]});
+        json!({"name": "reserve_files", "arguments": arguments})
+    };
+    for _ in 0..3 {
+        a.ask("tools/call", wanted("src/*.rs"));
+        b.ask("tools/call", wanted("src/main.?s"));
+        let (one, two) = (a.answer()["result"].clone(), b.answer()["result"].clone());
+        let (given, refused) = if one["isError"] == false { (one, two) } else { (two, one) };
+        assert_eq!(
+            (&given["isError"], &refused["isError"]),
+            (&json!(false), &json!(true)),
+            "{given} {refused}"
+        );
+        let lease = &given["structuredContent"]["leases"][0];
+        let refused = &refused["structuredContent"];
+        assert_eq!(refused["code"], "conflict");
+        assert!(refused["retry_after_s"].as_u64().is_some_and(|wait_s| wait_s > 800), "{refused}");
+        let hint = format!("ask {} with send_to_partner", lease["session_id"].as_str().unwrap());
+        assert!(refused["hint"].as_str().is_some_and(|text| text.starts_with(&hint)), "{refused}");
+        for client in [&mut a, &mut b] {
+            client.did("reserve_files", json!({"action": "release"}));
+        }
+    }
+}
+
+#[test]
+fn leases_are_there_for_the_next_process() {
+    let (_place, path) = data();
+    let alice = [("MAB_AGENT", "alice")];
+    let mut client = Client::opened(&path, &alice);
+    create(&mut client);
+    let acquired = client.did("reserve_files", json!({"action": "acquire", "paths": ["src"]}));
+    client.end();
+    let mut again = Client::opened(&path, &alice);
+    assert_eq!(again.did("reserve_files", json!({"action": "list"})), acquired);
+    let renewed = again.did("reserve_files", json!({"action": "acquire", "paths": ["src", "docs"]}));
+    assert_eq!(renewed["leases"][0]["fence"], 1);
+    assert!(renewed["leases"][1]["fence"].as_u64().is_some_and(|fence| fence > 1), "{renewed}");
+}

@@ -4,10 +4,14 @@ use mab_core::{Code, Denied, Failure, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::{Summary, opener, summary};
+use super::{
+    leases::Reserved,
+    list::{Summary, opener, summary},
+};
 use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
+    leasing::current,
     reading::{self, ReadAgent, ReadMessage},
 };
 
@@ -40,6 +44,9 @@ pub(crate) struct Answer {
     size_bytes: u64,
     audit_entries: u64,
     members: Vec<Shown>,
+    /// Files that are reserved
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leases: Vec<Reserved>,
     /// Newest first
     recent: Vec<ReadMessage>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +89,8 @@ impl Op for Show {
             joined_at: agent.joined_at.map(|at| at.to_string()),
         });
         let members = members.collect();
+        let leases = current(bridge, &state).await?;
+        let leases = leases.iter().map(|lease| Reserved::new(state.id, lease)).collect();
         let Summary {
             conversation_id,
             topic,
@@ -103,6 +112,7 @@ impl Op for Show {
             size_bytes,
             audit_entries,
             members,
+            leases,
             recent,
             damaged,
         })
