@@ -35,7 +35,7 @@ enum Field {
 
 /// Every setting, in the order of the documentation.
 pub fn keys() -> &'static [Key] {
-    &KEYS
+    KEYS
 }
 
 impl Key {
@@ -211,7 +211,7 @@ const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
 /// What the store can count.
 const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;
 
-static KEYS: [Key; 19] = [
+static KEYS: &[Key] = &[
     Key {
         name: "data_dir",
         unit: "path",

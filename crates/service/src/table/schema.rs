@@ -34,10 +34,13 @@ pub(super) fn output<O: Op>() -> Value {
     of::<O::Answer>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// The schema without what only narrows it: what is described by it fits it all the same.
+/// The schema without what only narrows it: what is described by it fits it all the same. Texts are named, not typed.
 pub(super) fn bare(mut schema: Value) -> Value {
     let required = schema.get("required").cloned();
-    every_object(&mut schema, &mut |object| drop_keywords(object, &NARROWING));
+    every_object(&mut schema, &mut |object| {
+        drop_keywords(object, &NARROWING);
+        object.retain(|key, value| key != "type" || value != "string");
+    });
     if let (Some(object), Some(required)) = (schema.as_object_mut(), required) {
         object.insert("required".to_owned(), required);
     }
