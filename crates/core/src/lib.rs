@@ -11,6 +11,7 @@ pub mod id;
 pub mod lease;
 pub mod limit;
 pub mod policy;
+pub mod repeat;
 pub mod seal;
 pub mod secret;
 pub mod source;

@@ -20,7 +20,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     ConversationId, Fault, Random,
-    secret::{KEY_BYTES, MasterKey, Subkey},
+    secret::{self, KEY_BYTES, MasterKey, Subkey},
     source::draw,
 };
 
@@ -82,6 +82,11 @@ impl ConversationKey {
     /// A [`Fault`] when the random source fails.
     pub fn draw(random: &dyn Random) -> Result<Self, Fault> {
         draw(random).map(Self)
+    }
+
+    /// Derives the sub-key for one purpose other than sealing.
+    pub(crate) fn derive(&self, purpose: &[u8]) -> Result<Subkey, Fault> {
+        secret::derive(&self.0, purpose)
     }
 
     /// Seals redacted text for one place.

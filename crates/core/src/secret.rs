@@ -49,13 +49,9 @@ impl MasterKey {
         subkey.0.first_chunk().copied().ok_or(Fault::new("shortening a fingerprint"))
     }
 
-    /// Derives the sub-key for one purpose: HKDF-SHA256 (RFC 5869), no salt, `info` = the purpose.
+    /// Derives the sub-key for one purpose.
     pub(crate) fn derive(&self, purpose: &[u8]) -> Result<Subkey, Fault> {
-        let mut bytes = [0_u8; KEY_BYTES];
-        Hkdf::<Sha256>::new(None, &self.0)
-            .expand(purpose, &mut bytes)
-            .map_err(|_| Fault::new("deriving a key"))?;
-        Ok(Subkey(bytes))
+        derive(&self.0, purpose)
     }
 }
 
@@ -65,7 +61,14 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A key derived from the master key for one purpose.
+/// Derives the sub-key of `key` for one purpose: HKDF-SHA256 (RFC 5869), no salt, `info` = the purpose.
+pub(crate) fn derive(key: &[u8; KEY_BYTES], purpose: &[u8]) -> Result<Subkey, Fault> {
+    let mut bytes = [0_u8; KEY_BYTES];
+    Hkdf::<Sha256>::new(None, key).expand(purpose, &mut bytes).map_err(|_| Fault::new("deriving a key"))?;
+    Ok(Subkey(bytes))
+}
+
+/// A key derived from another one for one purpose.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Subkey(pub(crate) [u8; KEY_BYTES]);
 

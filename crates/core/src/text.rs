@@ -28,6 +28,9 @@ pub const MESSAGE: Bounds = Bounds { name: "message", min_chars: 1, max_chars: 5
 /// A file name beside a message.
 pub const FILE_NAME: Bounds =
     Bounds { name: "files_involved", min_chars: 1, max_chars: 512, multi_line: false };
+/// What names a send, so that repeating it is harmless.
+pub const IDEMPOTENCY_KEY: Bounds =
+    Bounds { name: "idempotency_key", min_chars: 1, max_chars: 128, multi_line: false };
 /// The words of a search.
 pub const QUERY: Bounds = Bounds { name: "query", min_chars: 1, max_chars: 500, multi_line: true };
 
