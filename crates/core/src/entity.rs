@@ -6,6 +6,7 @@ use crate::{
     audit::{Actor, Break, Entry},
     limit::Charge,
     policy::Action,
+    repeat::Digests,
     seal::Sealed,
 };
 
@@ -86,6 +87,17 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
     /// What its conversation may hold.
     pub quotas: Quotas,
+    /// What makes a repeat of this send known, when its sender may repeat it.
+    pub repeatable: Option<Repeatable>,
+}
+
+/// A send that may be repeated.
+#[derive(Debug)]
+pub struct Repeatable {
+    /// What is remembered of it.
+    pub digests: Digests,
+    /// What a repeat is charged, in the place of the send's own charge.
+    pub charge: Charge,
 }
 
 /// A message that is stored, durably.
@@ -97,6 +109,8 @@ pub struct Appended {
     pub recipients: Vec<SessionId>,
     /// When it was stored.
     pub at: Timestamp,
+    /// Whether it was stored before, by the send that this one repeats.
+    pub repeated: bool,
 }
 
 /// What an agent asks of its inbox.

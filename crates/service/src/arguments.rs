@@ -48,6 +48,8 @@ bounded! {
     MessageText = text::MESSAGE,
     /// A file name.
     FileName = text::FILE_NAME,
+    /// What names a send.
+    IdempotencyKey = text::IDEMPOTENCY_KEY,
     /// The words of a search.
     Query = text::QUERY,
 }

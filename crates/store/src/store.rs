@@ -45,7 +45,11 @@ pub trait Store: Send + Sync {
 
     /// Stores a message and one inbox row per recipient.
     ///
-    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing) or `quota_exceeded`.
+    /// A repeat of a send stores nothing, returns what the send returned, and is charged as the reading that it is; it
+    /// leaves no entry, for it changes nothing.
+    ///
+    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing) or `quota_exceeded`, and with `conflict`
+    /// when another message was sent under the key that makes it repeatable.
     async fn append(&self, stamp: Stamp, message: NewMessage) -> Result<Appended, Failure>;
 
     /// Acknowledges a batch and hands out the next one, oldest first.

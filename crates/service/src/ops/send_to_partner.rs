@@ -6,9 +6,10 @@ use mab_core::{
     Code, Denied, Failure, SessionId,
     agent::{ActionType, MEMBERS_MAX},
     audit::Detail,
-    entity::NewMessage,
+    entity::{NewMessage, Repeatable},
     limit::Kind,
     policy::Action,
+    repeat::{Digests, Request},
     source::draw,
     text::FILES_MAX,
 };
@@ -17,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arguments::{FileName, MessageArgument, MessageText, SessionArgument},
+    arguments::{FileName, IdempotencyKey, MessageArgument, MessageText, SessionArgument},
     door::{Call, Op},
     reading::{message_place, message_row},
     watch::{self, Undelivered},
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// A `message_id`
     #[serde(default)]
     reply_to: Option<MessageArgument>,
+    /// Makes repeating this same call harmless
+    #[serde(default)]
+    idempotency_key: Option<IdempotencyKey>,
 }
 
 /// Its answer.
@@ -59,6 +63,9 @@ pub(crate) struct Answer {
     /// What you sent and somebody has not got, told once
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undelivered: Vec<Undelivered>,
+    /// Whether it was sent before, under the same key; absent otherwise
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated: Option<bool>,
 }
 
 /// How often one rule found something.
@@ -76,17 +83,26 @@ impl Op for SendToPartner {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
-        let files = arguments.files_involved.unwrap_or_default();
-        if files.len() > FILES_MAX {
-            let message =
-                format!("files_involved has {} entries; at most {FILES_MAX} are allowed", files.len());
-            return Err(Denied::new(Code::InvalidArguments, message).into());
-        }
+        let files = files(arguments.files_involved.unwrap_or_default())?;
         let to = arguments.to.map(recipients).transpose()?;
         let action_type = arguments.action_type.unwrap_or(ActionType::Info);
         let mut found = BTreeMap::new();
         let body = bridge.redact(&arguments.message.0, &mut found);
         let files: Vec<Redacted> = files.iter().map(|file| bridge.redact(&file.0, &mut found)).collect();
+        let reply_to = arguments.reply_to.map(|id| id.0);
+        let digest = |key: IdempotencyKey| -> Result<Repeatable, Failure> {
+            let request = Request {
+                sender_ordinal: member.ordinal,
+                body: &body,
+                files: &files,
+                action_type,
+                to: to.as_deref(),
+                reply_to,
+            };
+            let digests = Digests::of(&opener.key, &key.0, &request)?;
+            Ok(Repeatable { digests, charge: bridge.charge(Kind::Read) })
+        };
+        let repeatable = arguments.idempotency_key.map(digest).transpose()?;
         let tag = draw(bridge.random.as_ref())?;
         let row = message_row(tag, member.ordinal);
         let seal = |column, parts: &[&Redacted]| {
@@ -102,8 +118,9 @@ impl Op for SendToPartner {
             },
             action_type,
             to,
-            reply_to: arguments.reply_to.map(|id| id.0),
+            reply_to,
             quotas: bridge.quotas(),
+            repeatable,
         };
         let detail = Detail::default()
             .name("action_type", action_type.as_str())
@@ -121,8 +138,17 @@ impl Op for SendToPartner {
             redacted: !found.is_empty(),
             findings: found.into_iter().map(|(rule, count)| Found { rule, count }).collect(),
             undelivered,
+            repeated: appended.repeated.then_some(true),
         })
     }
+}
+
+fn files(files: Vec<FileName>) -> Result<Vec<FileName>, Denied> {
+    if files.len() > FILES_MAX {
+        let message = format!("files_involved has {} entries; at most {FILES_MAX} are allowed", files.len());
+        return Err(Denied::new(Code::InvalidArguments, message));
+    }
+    Ok(files)
 }
 
 fn recipients(to: Vec<SessionArgument>) -> Result<Vec<SessionId>, Denied> {

@@ -23,43 +23,66 @@ struct Recipient {
 }
 
 impl Tx<'_> {
-    /// Stores a message.
+    /// Stores a message, or gives the answer of the send that this one repeats.
     pub(super) fn append(&self, stamp: &Stamp, new: &NewMessage) -> Result<Appended, Failure> {
-        const INSERT: &str =
-            "INSERT INTO message (key, tag, sender, audience, at, action_type, reply_to, body, files)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        self.change(stamp, |entered| {
-            let recipients = self.recipients(entered, new)?;
+        self.guarded(stamp, || {
+            let mut entered = self.recheck(stamp)?;
+            // Before whatever may refuse a new message: who lost the answer gets it, whatever has happened since.
+            if let Some(repeatable) = &new.repeatable
+                && let Some(original) = self.repeated(&entered, repeatable)?
+            {
+                return Ok(original);
+            }
+            self.charge(entered.agent_pk, stamp.charge())?;
+            let recipients = self.recipients(&entered, new)?;
             if let Some(reply_to) = &new.reply_to {
-                self.check_visible(entered, reply_to)?;
+                self.check_visible(&entered, reply_to)?;
             }
             let id = MessageId { seq: next_seq(&mut entered.ledger, new)?, tag: new.tag };
-            let audience =
-                recipients.iter().fold(Audience::default(), |set, recipient| set.with(recipient.ordinal));
-            let reply_to = new.reply_to.map(|id| id.to_string());
-            self.execute_one(
-                INSERT,
-                params![
-                    key(entered.conversation_pk, id.seq)?,
-                    id.tag,
-                    entered.ordinal,
-                    audience.bits(),
-                    self.now().millis(),
-                    new.action_type.as_str(),
-                    reply_to,
-                    new.body.as_bytes(),
-                    new.files.as_ref().map(Sealed::as_bytes)
-                ],
-            )?;
-            for recipient in &recipients {
-                self.put_in_inbox(recipient.agent_pk, id.seq)?;
+            self.insert_message(&entered, new, &recipients)?;
+            if let Some(repeatable) = &new.repeatable {
+                self.remember(&entered, repeatable, id.seq)?;
             }
             let recipients: Vec<SessionId> =
                 recipients.into_iter().map(|recipient| recipient.session).collect();
             let detail = stamp.detail().clone().message("message", &id).sessions("to", &recipients);
             let detail = detail.digest_of_sealed("body_sha256", new.body.as_bytes());
-            Ok((Appended { id, recipients, at: self.now() }, detail))
+            self.done(&entered.ledger, stamp, detail)?;
+            Ok(Appended { id, recipients, at: self.now(), repeated: false })
         })
+    }
+
+    /// Inserts the newest message and its inbox rows.
+    fn insert_message(
+        &self,
+        entered: &Entered,
+        new: &NewMessage,
+        recipients: &[Recipient],
+    ) -> Result<(), Failure> {
+        const INSERT: &str =
+            "INSERT INTO message (key, tag, sender, audience, at, action_type, reply_to, body, files)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let seq = entered.ledger.last_seq;
+        let audience =
+            recipients.iter().fold(Audience::default(), |set, recipient| set.with(recipient.ordinal));
+        self.execute_one(
+            INSERT,
+            params![
+                key(entered.conversation_pk, seq)?,
+                new.tag,
+                entered.ordinal,
+                audience.bits(),
+                self.now().millis(),
+                new.action_type.as_str(),
+                new.reply_to.map(|id| id.to_string()),
+                new.body.as_bytes(),
+                new.files.as_ref().map(Sealed::as_bytes)
+            ],
+        )?;
+        for recipient in recipients {
+            self.put_in_inbox(recipient.agent_pk, seq)?;
+        }
+        Ok(())
     }
 
     fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {

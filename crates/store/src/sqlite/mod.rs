@@ -17,6 +17,7 @@ mod options;
 mod purge;
 mod reader;
 mod reads;
+mod repeat;
 mod rows;
 mod schema;
 mod store;

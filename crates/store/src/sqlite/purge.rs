@@ -54,6 +54,8 @@ impl Tx<'_> {
         const MESSAGES: &str = "DELETE FROM message WHERE key BETWEEN ?1 AND ?2";
         const INBOX: &str = "DELETE FROM inbox WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
         const LEASES: &str = "DELETE FROM lease WHERE conversation = ?1";
+        const REPEATABLE: &str =
+            "DELETE FROM repeatable WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
         const ACCEPTED: &str = "DELETE FROM accepted WHERE subject = -?1
              OR subject IN (SELECT pk FROM agent WHERE conversation = ?1)";
         const AGENTS: &str =
@@ -67,6 +69,7 @@ impl Tx<'_> {
             let messages = self.execute(MESSAGES, keys)? as u64;
             self.execute(INBOX, [conversation_pk])?;
             self.execute(LEASES, [conversation_pk])?;
+            self.execute(REPEATABLE, [conversation_pk])?;
             self.execute(ACCEPTED, [conversation_pk])?;
             self.execute(AGENTS, [conversation_pk])?;
             let detail = Detail::default().number("messages", messages);

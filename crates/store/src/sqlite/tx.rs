@@ -173,11 +173,17 @@ impl<'a> Tx<'a> {
 
     /// Re-checks the principal and charges its windows.
     pub(super) fn enter(&self, stamp: &Stamp) -> Result<Entered, Failure> {
+        let entered = self.recheck(stamp)?;
+        self.charge(entered.agent_pk, stamp.charge())?;
+        Ok(entered)
+    }
+
+    /// Re-checks the principal, and charges nothing yet.
+    pub(super) fn recheck(&self, stamp: &Stamp) -> Result<Entered, Failure> {
         let Some(seat) = stamp.seat() else {
-            self.charge(BRIDGE, stamp.charge())?;
             return Ok(Entered {
                 conversation_pk: BRIDGE,
-                agent_pk: 0,
+                agent_pk: BRIDGE,
                 ordinal: 0,
                 ledger: self.ledger(BRIDGE)?,
             });
@@ -187,7 +193,6 @@ impl<'a> Tx<'a> {
         })?;
         let (member, ledger) = found.ok_or(Fault::new("an authenticated agent has no row"))?;
         stamp.principal().still_holds(&member, self.now)?;
-        self.charge(member.agent_pk, stamp.charge())?;
         Ok(Entered {
             conversation_pk: member.conversation_pk,
             agent_pk: member.agent_pk,
@@ -197,7 +202,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Accepts one more under `subject`, or refuses with `rate_limited`.
-    fn charge(&self, subject: i64, charge: &Charge) -> Result<(), Failure> {
+    pub(super) fn charge(&self, subject: i64, charge: &Charge) -> Result<(), Failure> {
         const NEWEST: &str =
             "SELECT n, at FROM accepted WHERE subject = ?1 AND kind = ?2 ORDER BY n DESC LIMIT 1";
         const NTH: &str = "SELECT at FROM accepted WHERE subject = ?1 AND kind = ?2 AND n = ?3";
@@ -258,7 +263,7 @@ impl<'a> Tx<'a> {
 pub(super) struct Entered {
     /// The conversation's row; the bridge's own for newcomers and the operator.
     pub(super) conversation_pk: i64,
-    /// The agent's row.
+    /// The agent's row; 0, the whole data folder, for newcomers and the operator.
     pub(super) agent_pk: i64,
     /// The agent's join ordinal.
     pub(super) ordinal: u8,

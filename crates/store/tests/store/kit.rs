@@ -14,13 +14,15 @@ use mab_core::{
     audit::Detail,
     entity::{
         Appended, AuditRow, ConversationState, NewAgent, NewConversation, NewMessage, OfferRequest, Offered,
-        Quotas, Refusal, StoredMessage,
+        Quotas, Refusal, Repeatable, StoredMessage,
     },
     limit::{Charge, Kind, Window},
     policy::{Action, Principal, Stamp, decide},
+    repeat::{Digests, Request},
     seal::{ConversationKey, Place, Sealed, Wrapper},
     secret::MasterKey,
     source::draw,
+    text::{BoundedText, IDEMPOTENCY_KEY},
     token::{Claim, Tokens},
 };
 use mab_redact::Redactor;
@@ -235,12 +237,29 @@ impl Kit {
             to: None,
             reply_to: None,
             quotas: Quotas { unread_per_inbox: 1_000_000, bytes_per_conversation: 1 << 32 },
+            repeatable: None,
         }
     }
 
     /// As [`Self::message`], to some.
     pub(crate) fn message_to(&self, room: &Room, text: &str, to: &[&str]) -> NewMessage {
         NewMessage { to: Some(sessions(to)), ..self.message(room, text) }
+    }
+
+    /// As [`Self::message`], from `session`, which may repeat it under `key`.
+    pub(crate) fn keyed(&self, room: &Room, session: &str, key: &str, text: &str) -> NewMessage {
+        let request = Request {
+            sender_ordinal: session.as_bytes()[0] - b'a',
+            body: &self.redactor.redact(text).text,
+            files: &[],
+            action_type: ActionType::Info,
+            to: None,
+            reply_to: None,
+        };
+        let key = BoundedText::parse(key, &IDEMPOTENCY_KEY).unwrap();
+        let digests = Digests::of(&room.key, &key, &request).unwrap();
+        let repeatable = Some(Repeatable { digests, charge: charge(Kind::Read, &[]) });
+        NewMessage { repeatable, ..self.message(room, text) }
     }
 
     /// Authenticates with the token that is valid now.

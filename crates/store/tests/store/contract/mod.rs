@@ -10,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod offer;
 pub(crate) mod purge;
+pub(crate) mod repeat;
 pub(crate) mod wait;
 
 /// Tests an engine: `contract!(expression that makes an engine with nothing in it)`.
@@ -48,6 +49,19 @@ macro_rules! contract {
                 conversation_when_its_bytes_are_full_refuses_and_changes_nothing
                 concurrent_sends_are_all_stored_once
                 message_when_stored_is_there_after_reopening
+            }
+            repeat {
+                repeat_gives_the_first_answer_and_changes_nothing
+                repeat_when_the_send_window_is_full_is_charged_as_a_read
+                repeat_when_a_new_message_would_be_refused_still_answers
+                key_when_used_for_another_message_is_a_conflict_and_changes_nothing
+                key_of_another_agent_or_conversation_is_another_key
+                key_of_a_refused_send_is_free
+                repeat_when_the_sender_may_no_longer_speak_is_refused
+                repeat_is_known_after_reopening_and_to_every_store
+                repeats_in_flight_at_once_are_stored_once
+                repeat_when_its_message_was_read_is_not_delivered_again
+                repeat_when_its_message_is_gone_from_the_store_is_a_fault_not_a_second_message
             }
             offer {
                 messages_come_oldest_first_and_whole

@@ -12,7 +12,8 @@ use crate::kit::{Kit, LIFE_S, Room, code, operator, request};
 /// A conversation in which everything was used.
 async fn lived_in(kit: &Kit) -> Room {
     let room = kit.room(2).await;
-    kit.send(&room, "a", "one").await;
+    let stamp = kit.stamp(&room, "a", Action::Send).await;
+    kit.store.append(stamp, kit.keyed(&room, "a", "a key", "one")).await.unwrap();
     kit.check(&room, "b", request()).await;
     kit.send(&room, "b", "two").await;
     let note = kit.seal(&room, ("agent", "note"), b"b", "a note");
@@ -45,7 +46,7 @@ pub(crate) async fn ended_conversation_keeps_nothing_but_its_chain(kit: &Kit) {
         assert_eq!((&agent.role, &agent.note, agent.status, agent.unread), (&None, &None, None, 0));
     }
     assert_eq!(kit.store.history(state.pk, None, None, 100).await.unwrap(), HistoryPage::default());
-    for table in ["message", "inbox"] {
+    for table in ["message", "inbox", "repeatable"] {
         assert_eq!(kit.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
     assert_eq!(kit.number("SELECT count(*) FROM accepted WHERE subject <> 0"), 0);

@@ -25,6 +25,9 @@ use crate::{
 pub(super) enum Task {
     /// Sends messages as this member until it is killed or has sent so many, once it is told to go.
     Send { session: char, count: u32 },
+    /// Sends so many messages as this member, each under a key that is the same in every such child, once it is told
+    /// to go.
+    Repeat { session: char, count: u32 },
     /// Opens the store and says how that went.
     Open,
     /// Opens the file as another program would, reads and closes it.
@@ -65,6 +68,7 @@ impl Running {
         let mut running = Self { process, input, output };
         let task = match task {
             Task::Send { session, count } => format!("send {session} {count}"),
+            Task::Repeat { session, count } => format!("repeat {session} {count}"),
             Task::Open => "open".to_owned(),
             Task::Look => "look".to_owned(),
             Task::Fill => "fill".to_owned(),
@@ -135,6 +139,7 @@ fn child() {
     let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
         ["send", session, count, path] => send(session, count.parse().unwrap(), Path::new(path)),
+        ["repeat", session, count, path] => repeat(session, count.parse().unwrap(), Path::new(path)),
         ["open", path] => open(Path::new(path)),
         ["look", path] => look(Path::new(path)),
         ["fill", path] => fill(Path::new(path)),
@@ -156,6 +161,22 @@ fn send(session: &str, count: u32, path: &Path) {
             let start = Instant::now();
             let id = kit.store.append(stamp, message).await.unwrap().id;
             say(&format!("sent {} {} {}", id.seq, hex(id.tag), start.elapsed().as_micros()));
+        }
+    });
+}
+
+/// Says `sent N ID REPEATED` for the N-th message.
+fn repeat(session: &str, count: u32, path: &Path) {
+    let seed = u64::from(std::process::id());
+    run_seeded(seed, SqliteEngine::at(path), async |kit: &Kit| {
+        let room = kit.newest_room().await;
+        say("ready");
+        assert_eq!(hear(), "go");
+        for n in 0..count {
+            let stamp = kit.stamp(&room, session, Action::Send).await;
+            let message = kit.keyed(&room, session, &format!("key {n}"), &format!("message {n}"));
+            let sent = kit.store.append(stamp, message).await.unwrap();
+            say(&format!("sent {n} {} {}", sent.id, sent.repeated));
         }
     });
 }

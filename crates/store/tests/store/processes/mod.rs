@@ -4,3 +4,4 @@ mod child;
 mod death;
 mod machine;
 mod many;
+mod sends;

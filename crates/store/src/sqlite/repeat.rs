@@ -1,0 +1,72 @@
+//! Repeated sends: the answer of the first one, given again.
+
+use mab_core::{
+    Code, Denied, Failure, Fault, MessageId, SessionId, Timestamp,
+    agent::Audience,
+    entity::{Appended, Repeatable},
+};
+use rusqlite::params;
+
+use super::{
+    rows,
+    tx::{Entered, Tx, key},
+};
+
+/// The message a send became.
+struct Original {
+    id: MessageId,
+    audience: Audience,
+    at: Timestamp,
+}
+
+impl Tx<'_> {
+    /// The answer of the send that this one repeats, charged as the reading that it is; `None` when it repeats none.
+    /// `conflict` when another request was sent under its key.
+    pub(super) fn repeated(
+        &self,
+        entered: &Entered,
+        repeatable: &Repeatable,
+    ) -> Result<Option<Appended>, Failure> {
+        const FIND: &str = "SELECT request, seq FROM repeatable WHERE agent = ?1 AND key = ?2";
+        const MESSAGE: &str = "SELECT tag, audience, at FROM message WHERE key = ?1";
+        const MEMBERS: &str = "SELECT ordinal, session FROM agent WHERE conversation = ?1 ORDER BY ordinal";
+        let found = self.row(FIND, params![entered.agent_pk, repeatable.digests.key()], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get(1).map(rows::count)?))
+        })?;
+        let Some((request, seq)) = found else { return Ok(None) };
+        if request != repeatable.digests.request() {
+            return Err(Denied::new(Code::Conflict, "the idempotency_key was used for another message")
+                .hint("draw a new key for each new message; repeat a send with all its arguments unchanged")
+                .into());
+        }
+        self.charge(entered.agent_pk, &repeatable.charge)?;
+        let original = self.sound_row(MESSAGE, [key(entered.conversation_pk, seq)?], |row| {
+            let id = MessageId { seq, tag: row.get(0)? };
+            Ok(Original { id, audience: Audience::from_bits(row.get(1)?), at: rows::time(row, 2)? })
+        })?;
+        let original = original.ok_or(Fault::new("repeating a send whose message is gone"))?;
+        let members = self.rows(MEMBERS, [entered.conversation_pk], |row| {
+            Ok((row.get::<_, u8>(0)?, rows::session(row, 1)?))
+        })?;
+        let recipients: Vec<SessionId> = members
+            .into_iter()
+            .filter_map(|(ordinal, session)| original.audience.contains(ordinal).then_some(session))
+            .collect();
+        Ok(Some(Appended { id: original.id, recipients, at: original.at, repeated: true }))
+    }
+
+    /// Remembers a send that may be repeated.
+    pub(super) fn remember(
+        &self,
+        entered: &Entered,
+        repeatable: &Repeatable,
+        seq: u64,
+    ) -> Result<(), Failure> {
+        const INSERT: &str = "INSERT INTO repeatable (agent, key, request, seq) VALUES (?1, ?2, ?3, ?4)";
+        let digests = &repeatable.digests;
+        self.execute_one(
+            INSERT,
+            params![entered.agent_pk, digests.key(), digests.request(), rows::stored(seq)],
+        )
+    }
+}
