@@ -5,6 +5,7 @@ use crate::{
     agent::{ActionType, Permission, Status},
     audit::{Actor, Break, Entry},
     limit::Charge,
+    loop_guard::LoopGuard,
     policy::Action,
     repeat::Digests,
     seal::Sealed,
@@ -87,6 +88,8 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
     /// What its conversation may hold.
     pub quotas: Quotas,
+    /// How long agents may talk among themselves.
+    pub loop_guard: LoopGuard,
     /// What makes a repeat of this send known, when its sender may repeat it.
     pub repeatable: Option<Repeatable>,
 }
@@ -257,6 +260,8 @@ pub struct ConversationState {
     pub expires_at: Timestamp,
     /// When it was purged.
     pub purged_at: Option<Timestamp>,
+    /// Since when sends wait for a human.
+    pub paused_at: Option<Timestamp>,
     /// Its key, wrapped.
     pub wrapped_key: Option<Vec<u8>>,
     /// Its topic, sealed.

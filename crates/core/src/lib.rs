@@ -10,6 +10,7 @@ pub mod entity;
 pub mod id;
 pub mod lease;
 pub mod limit;
+pub mod loop_guard;
 pub mod policy;
 pub mod repeat;
 pub mod seal;

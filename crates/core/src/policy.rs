@@ -45,12 +45,14 @@ pub enum Action {
     ManageTokens,
     /// Purge expired conversations (operator).
     Cleanup,
+    /// Let agents go on after the loop guard paused them (operator).
+    Resume,
 }
 
 impl Action {
     /// Whether agents do it; the rest is the operator's.
     pub const fn is_of_agents(self) -> bool {
-        !matches!(self, Self::Inspect | Self::ManageTokens | Self::Cleanup)
+        !matches!(self, Self::Inspect | Self::ManageTokens | Self::Cleanup | Self::Resume)
     }
 
     /// The public name.
@@ -71,6 +73,7 @@ impl Action {
             Self::Inspect => "inspect",
             Self::ManageTokens => "manage_tokens",
             Self::Cleanup => "cleanup",
+            Self::Resume => "resume",
         }
     }
 }
@@ -186,7 +189,7 @@ pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
         Who::Operator => !action.is_of_agents(),
         Who::Newcomer => match action {
             Action::Create | Action::ListOwn => true,
-            Action::Inspect | Action::ManageTokens | Action::Cleanup => false,
+            Action::Inspect | Action::ManageTokens | Action::Cleanup | Action::Resume => false,
             Action::Join
             | Action::Invite
             | Action::Send
@@ -212,7 +215,9 @@ pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
                 matches!(seat.permission, Permission::Owner | Permission::Member)
             }
             Action::Invite => seat.permission == Permission::Owner,
-            Action::Create | Action::Inspect | Action::ManageTokens | Action::Cleanup => false,
+            Action::Create | Action::Inspect | Action::ManageTokens | Action::Cleanup | Action::Resume => {
+                false
+            }
         },
     };
     if allowed {
@@ -319,7 +324,7 @@ mod tests {
 
     #[test]
     fn operator_actions_are_closed_to_agents_and_newcomers() {
-        for action in [Action::Inspect, Action::ManageTokens, Action::Cleanup] {
+        for action in [Action::Inspect, Action::ManageTokens, Action::Cleanup, Action::Resume] {
             assert!(decide(agent(Permission::Owner), action).is_err());
             assert!(decide(Principal::newcomer(), action).is_err());
             assert!(decide(Principal::operator(), action).is_ok());

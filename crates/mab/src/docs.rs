@@ -230,7 +230,8 @@ fn seen_by(code: Code) -> &'static str {
         | Code::UnknownMessage
         | Code::UnknownBatch
         | Code::UnknownLease
-        | Code::Conflict => "agents",
+        | Code::Conflict
+        | Code::Paused => "agents",
         Code::NotFound => "operator",
         // MCP answers an unknown tool with -32602, the command line an unknown command with invalid_arguments.
         Code::UnknownOperation => "neither",

@@ -13,6 +13,7 @@ pub(crate) mod leases;
 pub(crate) mod list;
 pub(crate) mod list_conversations;
 pub(crate) mod reserve_files;
+pub(crate) mod resume;
 pub(crate) mod search_messages;
 pub(crate) mod send_to_partner;
 pub(crate) mod show;

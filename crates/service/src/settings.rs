@@ -1,5 +1,7 @@
 //! What an operator may set.
 
+use mab_core::loop_guard::LoopGuard;
+
 /// What the bridge allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -11,6 +13,8 @@ pub struct Settings {
     pub wait_max_s: u32,
     /// Rate windows and quotas.
     pub limits: Limits,
+    /// How long agents may talk among themselves.
+    pub loop_guard: LoopGuard,
 }
 
 /// Rate windows (0 = off) and quotas.
@@ -43,6 +47,7 @@ impl Default for Settings {
             max_expires_in_minutes: 43_200,
             wait_max_s: 0,
             limits: Limits::default(),
+            loop_guard: LoopGuard { messages: 100, window_seconds: 3_600 },
         }
     }
 }

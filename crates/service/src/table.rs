@@ -238,6 +238,12 @@ static OPERATIONS: &[Operation] = &[
         DESTROYS,
         "Destroys the keys and content of conversations that have ended; keeps the audit trail.",
     ),
+    command::<ops::resume::Resume>(
+        "resume",
+        "Resume a paused conversation",
+        SETS,
+        "Lets agents go on that talked among themselves for too long. Recorded in the audit trail.",
+    ),
     command::<ops::store_info::Info>(
         "store_info",
         "Describe the store",

@@ -205,6 +205,7 @@ async fn answers_when_there_is_much_are_paged() {
 #[tokio::test]
 async fn history_when_searched_finds_all_words_and_resumes() {
     let house = House::with(|settings| {
+        settings.loop_guard.messages = 0;
         settings.limits.send_per_minute = 0;
         settings.limits.send_per_hour = 0;
         settings.limits.send_per_day = 0;

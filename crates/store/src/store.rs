@@ -48,8 +48,10 @@ pub trait Store: Send + Sync {
     /// A repeat of a send stores nothing, returns what the send returned, and is charged as the reading that it is; it
     /// leaves no entry, for it changes nothing.
     ///
-    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing) or `quota_exceeded`, and with `conflict`
-    /// when another message was sent under the key that makes it repeatable.
+    /// A message that makes the agents' talk too long is stored and pauses the conversation.
+    ///
+    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing), `quota_exceeded` or `paused`, and with
+    /// `conflict` when another message was sent under the key that makes it repeatable.
     async fn append(&self, stamp: Stamp, message: NewMessage) -> Result<Appended, Failure>;
 
     /// Acknowledges a batch and hands out the next one, oldest first.
@@ -71,7 +73,8 @@ pub trait Store: Send + Sync {
     /// Charges a read and nothing else.
     async fn charge(&self, stamp: Stamp) -> Result<(), Failure>;
 
-    /// Replaces an agent's status and note. Returns when.
+    /// Replaces an agent's status and note. Returns when. A status that is another one than before breaks the agents'
+    /// talk, but lifts no pause.
     async fn set_status(
         &self,
         stamp: Stamp,
@@ -124,6 +127,10 @@ pub trait Store: Send + Sync {
         conversation: ConversationId,
         change: Option<TokenChange>,
     ) -> Result<(), Failure>;
+
+    /// Lets a conversation's agents go on: lifts its pause and lets their talk begin anew. Returns whether it was paused.
+    /// `not_found` when there is no such conversation, `expired` when its time is over.
+    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<bool, Failure>;
 
     /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
     async fn audit(&self, conversation: Option<ConversationId>, limit: u32)

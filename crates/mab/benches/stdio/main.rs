@@ -168,6 +168,8 @@ fn server(folder: &Path) -> Command {
     {
         command.env(format!("MAB_LIMITS_{limit}"), "1000000000");
     }
+    // Two agents that never stop talking are exactly what it stops.
+    command.env("MAB_LOOP_GUARD_MESSAGES", "0");
     command
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
-use crate::cli::{audit, completions, lease, list, man, redact, show, tokens};
+use crate::cli::{audit, completions, lease, list, man, redact, resume, show, tokens};
 
 /// The exit codes in short.
 macro_rules! exit_codes {
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Lease(lease::Lease),
     /// Print, rotate or revoke the tokens of one conversation.
     Tokens(tokens::Tokens),
+    /// Let agents go on that talked among themselves for too long.
+    Resume(resume::Resume),
     /// Print or verify the audit trail.
     Audit(audit::Audit),
     /// Destroy what has expired: keys, messages, members.

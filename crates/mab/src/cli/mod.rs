@@ -24,6 +24,7 @@ mod operator;
 pub(crate) mod output;
 mod redact;
 mod redact_lines;
+mod resume;
 mod run;
 mod show;
 mod table;

@@ -35,6 +35,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Show(show) => show.run(operator),
         Command::Lease(lease) => lease.run(operator),
         Command::Tokens(tokens) => tokens.run(operator),
+        Command::Resume(resume) => resume.run(operator),
         Command::Audit(audit) => audit.run(operator),
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),

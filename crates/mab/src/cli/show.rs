@@ -98,6 +98,12 @@ fn render(shown: &Shown, page: &mut Page) {
     page.field("messages", &shown.messages.into());
     page.field("size", &page.bytes(shown.size_bytes));
     page.field("audit", &shown.audit_entries.into());
+    if shown.state == "paused" {
+        page.aside(&format!(
+            "{CAREFUL}its agents wait for you{CAREFUL:#}; `mab resume {}` lets them go on",
+            Visible::line(&shown.conversation_id)
+        ));
+    }
     page.aside("");
     let rows = shown.members.iter().map(|member| member.row(shown.is_purged(), page)).collect();
     page.table(&Table { kind: Some("member"), columns: &MEMBER, rows });
@@ -262,6 +268,17 @@ damaged	1
         let mut person = Page::new(Some(100));
         render(&purged, &mut person);
         assert!(person.as_str().contains("were destroyed") && !person.as_str().contains("never came"));
+        Ok(())
+    }
+
+    #[test]
+    fn render_when_paused_tells_a_person_how_to_go_on() -> Result<(), serde_json::Error> {
+        let paused = Shown { state: "paused".to_owned(), ..shown()? };
+        let (mut page, mut person) = (Page::new(None), Page::new(Some(120)));
+        render(&paused, &mut page);
+        render(&paused, &mut person);
+        assert!(page.as_str().contains("\nstate\tpaused\n") && !page.as_str().contains("mab resume"));
+        assert!(person.as_str().contains("`mab resume conv_0123456789abcdef`"), "{}", person.as_str());
         Ok(())
     }
 

@@ -132,7 +132,7 @@ pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, 
 
 /// Refuses a variable in the name space of the table that is not in the table: it is a slip of the pen.
 pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), Denied> {
-    for section in ["MAB_LIMITS_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_"] {
+    for section in ["MAB_LIMITS_", "MAB_LOOP_GUARD_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_"] {
         for name in environment.names_with_prefix(section) {
             if KEYS.iter().all(|key| key.variable() != name) {
                 let names = KEYS.iter().filter(|key| key.in_file()).map(Key::variable);
@@ -204,10 +204,12 @@ fn distance(left: &str, right: &str) -> usize {
 
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// Calls in one window; zero turns the window off.
+/// Calls in one window, messages of one talk; zero turns the limit off.
 const RATE: RangeInclusive<u32> = 0..=u32::MAX;
 /// Ten years.
 const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
+/// Ten years.
+const SECONDS: RangeInclusive<u32> = 1..=315_360_000;
 /// What the store can count.
 const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;
 
@@ -309,6 +311,20 @@ static KEYS: &[Key] = &[
         help: "Most bytes of sealed messages in one conversation.",
         default: "4294967296",
         field: Field::Amount(|settings| &mut settings.limits.bytes_per_conversation, AMOUNT),
+    },
+    Key {
+        name: "loop_guard.messages",
+        unit: "messages",
+        help: "Messages in a row, without a human or a change of status, after which a conversation waits for `mab resume`; 0 is never.",
+        default: "100",
+        field: Field::Count(|settings| &mut settings.loop_guard.messages, RATE),
+    },
+    Key {
+        name: "loop_guard.window_seconds",
+        unit: "seconds",
+        help: "How recent these messages must be.",
+        default: "3600",
+        field: Field::Count(|settings| &mut settings.loop_guard.window_seconds, SECONDS),
     },
     Key {
         name: "conversation.expires_in_minutes",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mab_core::{Code, Denied};
+use mab_core::{Code, Denied, loop_guard::LoopGuard};
 use mab_service::Settings;
 use mab_store::sqlite::Durability;
 use tracing::level_filters::LevelFilter;
@@ -59,6 +59,17 @@ fn environment_wins_over_file_and_flag_wins_over_environment() {
 }
 
 #[test]
+fn loop_guard_is_set_and_switched_off() {
+    let file = "[loop_guard]\nmessages = 7\nwindow_seconds = 60\n";
+    let config = with_file(file, &[("MAB_LOOP_GUARD_MESSAGES", "0")]).unwrap();
+    assert_eq!(config.settings.loop_guard, LoopGuard { messages: 0, window_seconds: 60 });
+    let config = load(&[("MAB_LOOP_GUARD_WINDOW_SECONDS", "1")], &Flags::default()).unwrap();
+    assert_eq!(config.settings.loop_guard, LoopGuard { messages: 100, window_seconds: 1 });
+    let slip = load(&[("MAB_LOOP_GUARD_MESSAGE", "5")], &Flags::default()).unwrap_err();
+    assert_eq!(slip.hint.as_deref(), Some("did you mean MAB_LOOP_GUARD_MESSAGES? else take it out"));
+}
+
+#[test]
 fn folders_follow_xdg_and_tilde() {
     let config = load(&[("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "/c")], &Flags::default()).unwrap();
     assert_eq!((config.data_dir, config.file), ("/d/mab".into(), "/c/mab/config.toml".into()));
@@ -106,6 +117,8 @@ fn bad_values_are_refused_with_key_and_range() {
         ("[limits]\nsend_per_minute = { a = 1 }\n", "limits.send_per_minute"),
         ("[limits]\nunread_per_inbox = 0\n", "limits.unread_per_inbox"),
         ("[conversation]\nexpires_in_minutes = 0\n", "conversation.expires_in_minutes"),
+        ("[loop_guard]\nmessages = -1\n", "loop_guard.messages"),
+        ("[loop_guard]\nwindow_seconds = 0\n", "loop_guard.window_seconds"),
         ("[store]\ndurability = \"some\"\n", "store.durability"),
         ("[store]\nbusy_timeout_ms = true\n", "store.busy_timeout_ms"),
         ("[limits]\nsend_per_minute = \"5\"\n", "limits.send_per_minute"),

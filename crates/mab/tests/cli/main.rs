@@ -6,3 +6,4 @@ mod pages;
 mod read;
 mod redact;
 mod refusals;
+mod resume;

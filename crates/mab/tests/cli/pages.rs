@@ -2,8 +2,20 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 11] =
-    ["mcp", "list", "show", "tokens", "audit", "cleanup", "redact", "doctor", "demo", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "mcp",
+    "list",
+    "show",
+    "tokens",
+    "resume",
+    "audit",
+    "cleanup",
+    "redact",
+    "doctor",
+    "demo",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_is_the_page_people_know() -> Anything {
@@ -20,6 +32,7 @@ Commands:
   show         Show one conversation: members, state, latest messages
   lease        Check or list the files that agents have reserved
   tokens       Print, rotate or revoke the tokens of one conversation
+  resume       Let agents go on that talked among themselves for too long
   audit        Print or verify the audit trail
   cleanup      Destroy what has expired: keys, messages, members
   redact       Replace secrets in text: a filter from stdin or FILE to stdout

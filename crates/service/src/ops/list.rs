@@ -48,7 +48,7 @@ pub(crate) struct Summary {
     pub(crate) topic: Option<String>,
     pub(crate) created_at: String,
     pub(crate) expires_at: String,
-    /// active, expired or purged
+    /// active, paused, expired or purged
     pub(crate) state: &'static str,
     pub(crate) members: usize,
     pub(crate) messages: u64,
@@ -91,7 +91,10 @@ pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: T
         topic: topic(),
         created_at: state.created_at.to_string(),
         expires_at: state.expires_at.to_string(),
-        state: phase(state, now),
+        state: match phase(state, now) {
+            ACTIVE if state.paused_at.is_some() => PAUSED,
+            phase => phase,
+        },
         members: state.agents.len(),
         messages: state.messages,
         size_bytes: state.size_bytes,
@@ -99,7 +102,7 @@ pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: T
     }
 }
 
-/// `active`, `expired` or `purged`.
+/// `active` (paused or not), `expired` or `purged`.
 pub(crate) fn phase(state: &ConversationState, now: Timestamp) -> &'static str {
     match state.purged_at {
         Some(_) => "purged",
@@ -110,3 +113,6 @@ pub(crate) fn phase(state: &ConversationState, now: Timestamp) -> &'static str {
 
 /// The phase in which tokens open something.
 pub(crate) const ACTIVE: &str = "active";
+
+/// The state of an active conversation whose sends wait for a human.
+const PAUSED: &str = "paused";

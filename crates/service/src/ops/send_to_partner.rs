@@ -120,6 +120,7 @@ impl Op for SendToPartner {
             to,
             reply_to,
             quotas: bridge.quotas(),
+            loop_guard: bridge.settings.loop_guard,
             repeatable,
         };
         let detail = Detail::default()

@@ -10,6 +10,7 @@ use mab_core::{
 use rusqlite::params;
 
 use super::{
+    guard::refuse_when_paused,
     ledger::Ledger,
     rows,
     tx::{Entered, Tx, key},
@@ -33,6 +34,7 @@ impl Tx<'_> {
             {
                 return Ok(original);
             }
+            refuse_when_paused(stamp, &entered.ledger)?;
             self.charge(entered.agent_pk, stamp.charge())?;
             let recipients = self.recipients(&entered, new)?;
             if let Some(reply_to) = &new.reply_to {
@@ -46,7 +48,10 @@ impl Tx<'_> {
             let recipients: Vec<SessionId> =
                 recipients.into_iter().map(|recipient| recipient.session).collect();
             let detail = stamp.detail().clone().message("message", &id).sessions("to", &recipients);
-            let detail = detail.digest_of_sealed("body_sha256", new.body.as_bytes());
+            let mut detail = detail.digest_of_sealed("body_sha256", new.body.as_bytes());
+            if self.pause_when_talked_out(&mut entered, new.loop_guard)? {
+                detail = detail.name("then", "paused");
+            }
             self.done(&entered.ledger, stamp, detail)?;
             Ok(Appended { id, recipients, at: self.now(), repeated: false })
         })

@@ -1,9 +1,10 @@
-//! The running counts of a conversation's row: its newest message, its size, and the head of its audit chain.
+//! The running counts of a conversation's row: its newest message, its size, where its talk began, and the head of its
+//! audit chain.
 //!
 //! A transaction reads them once, changes them in memory, and writes them back once, with the audit entry.
 
 use mab_core::{
-    Failure, Fault,
+    Failure, Fault, Timestamp,
     audit::{Actor, Detail, Entry, Hash, Outcome},
     policy::{Action, Stamp},
 };
@@ -21,6 +22,10 @@ pub(super) struct Ledger {
     pub(super) last_seq: u64,
     /// Sealed bytes of its messages.
     pub(super) size_bytes: u64,
+    /// Its newest message when a human or a change of status last broke the agents' talk.
+    pub(super) calm_seq: u64,
+    /// Since when sends wait for a human.
+    pub(super) paused_at: Option<Timestamp>,
     unrecorded: u64,
     audit_n: u64,
     audit_head: Hash,
@@ -41,7 +46,7 @@ pub(super) struct Deed {
 /// The columns that [`Ledger::read`] reads, of `conversation c`.
 macro_rules! ledger_columns {
     () => {
-        "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head"
+        "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head, c.calm_seq, c.paused_at"
     };
 }
 pub(super) use ledger_columns;
@@ -57,6 +62,8 @@ impl Ledger {
             unrecorded: count(3)?,
             audit_n: count(4)?,
             audit_head: row.get(first + 5)?,
+            calm_seq: count(6)?,
+            paused_at: rows::optional_time(row, first + 7)?,
         })
     }
 }
@@ -81,7 +88,7 @@ impl Tx<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         const UPDATE: &str =
             "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
-             unrecorded = 0 WHERE pk = ?1";
+             calm_seq = ?6, paused_at = ?7, unrecorded = 0 WHERE pk = ?1";
         let detail = match ledger.unrecorded {
             0 => deed.detail,
             refusals => deed.detail.number("unrecorded_refusals", refusals),
@@ -100,7 +107,10 @@ impl Tx<'_> {
             INSERT,
             params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
         )?;
-        let [last_seq, size_bytes, audit_n] = [ledger.last_seq, ledger.size_bytes, entry.n].map(rows::stored);
-        self.execute_one(UPDATE, params![ledger.conversation_pk, last_seq, size_bytes, audit_n, hash])
+        let [last_seq, size_bytes, audit_n, calm_seq] =
+            [ledger.last_seq, ledger.size_bytes, entry.n, ledger.calm_seq].map(rows::stored);
+        let paused_at = ledger.paused_at.map(Timestamp::millis);
+        let pk = ledger.conversation_pk;
+        self.execute_one(UPDATE, params![pk, last_seq, size_bytes, audit_n, hash, calm_seq, paused_at])
     }
 }

@@ -55,7 +55,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Replaces status and note.
+    /// Replaces status and note. A status that is another one breaks the agents' talk; it lifts no pause.
     pub(super) fn set_status(
         &self,
         stamp: &Stamp,
@@ -63,7 +63,12 @@ impl Tx<'_> {
         note: Option<&Sealed>,
     ) -> Result<Timestamp, Failure> {
         const SET: &str = "UPDATE agent SET status = ?2, status_at = ?3, note = ?4 WHERE pk = ?1";
+        const DIFFERS: &str = "SELECT status IS NOT ?2 FROM agent WHERE pk = ?1";
         self.change(stamp, |entered| {
+            let values = params![entered.agent_pk, status.as_str()];
+            if self.row(DIFFERS, values, |row| row.get::<_, bool>(0))?.unwrap_or_default() {
+                entered.ledger.calm_seq = entered.ledger.last_seq;
+            }
             let note = note.map(Sealed::as_bytes);
             self.execute_one(SET, params![entered.agent_pk, status.as_str(), self.now().millis(), note])?;
             Ok((self.now(), stamp.detail().clone().name("status", status.as_str())))
@@ -129,6 +134,7 @@ impl Tx<'_> {
     }
 }
 
-fn no_conversation() -> Denied {
+/// The refusal when an operator names no conversation.
+pub(super) fn no_conversation() -> Denied {
     Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
 }

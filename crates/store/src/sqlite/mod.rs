@@ -9,6 +9,7 @@ mod bells;
 mod connection;
 mod create;
 mod error;
+mod guard;
 mod leases;
 mod ledger;
 mod members;

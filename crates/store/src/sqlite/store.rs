@@ -233,6 +233,10 @@ impl Store for SqliteStore {
         self.durable(move |tx| tx.manage_tokens(&stamp, conversation, change.as_ref())).await
     }
 
+    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<bool, Failure> {
+        self.durable(move |tx| tx.resume(&stamp, conversation)).await
+    }
+
     async fn audit(
         &self,
         conversation: Option<ConversationId>,

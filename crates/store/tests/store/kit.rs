@@ -17,6 +17,7 @@ use mab_core::{
         Quotas, Refusal, Repeatable, StoredMessage,
     },
     limit::{Charge, Kind, Window},
+    loop_guard::LoopGuard,
     policy::{Action, Principal, Stamp, decide},
     repeat::{Digests, Request},
     seal::{ConversationKey, Place, Sealed, Wrapper},
@@ -237,6 +238,7 @@ impl Kit {
             to: None,
             reply_to: None,
             quotas: Quotas { unread_per_inbox: 1_000_000, bytes_per_conversation: 1 << 32 },
+            loop_guard: LoopGuard { messages: 0, window_seconds: 3_600 },
             repeatable: None,
         }
     }
@@ -420,7 +422,7 @@ fn kind(action: Action) -> Kind {
             Kind::Read
         }
         Action::Create => Kind::Create,
-        Action::Inspect | Action::ManageTokens | Action::Cleanup => Kind::Operator,
+        Action::Inspect | Action::ManageTokens | Action::Cleanup | Action::Resume => Kind::Operator,
         other => panic!("tests do not {}", other.as_str()),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod audit;
 pub(crate) mod create;
 pub(crate) mod damage;
+pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod limits;
@@ -62,6 +63,22 @@ macro_rules! contract {
                 repeats_in_flight_at_once_are_stored_once
                 repeat_when_its_message_was_read_is_not_delivered_again
                 repeat_when_its_message_is_gone_from_the_store_is_a_fault_not_a_second_message
+            }
+            guard {
+                message_that_makes_a_talk_too_long_is_stored_and_pauses
+                pause_when_it_refuses_spends_nothing
+                pause_stops_sends_and_nothing_else
+                window_of_a_talk_is_exact_at_its_border
+                status_that_is_another_one_breaks_the_talk_and_the_same_does_not
+                status_when_paused_lifts_nothing
+                guard_of_one_pauses_after_every_message_and_of_zero_after_none
+                resume_lifts_the_pause_and_the_talk_begins_anew
+                resume_when_not_paused_is_harmless_and_counts_anew
+                resume_of_nothing_or_of_what_is_over_is_refused
+                talk_and_pause_hold_across_reopening_and_two_stores
+                sends_in_flight_at_once_are_paused_exactly
+                repeat_when_paused_still_answers
+                message_that_decides_when_gone_leaves_it_to_the_next
             }
             offer {
                 messages_come_oldest_first_and_whole

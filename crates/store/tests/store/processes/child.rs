@@ -13,11 +13,11 @@ use std::{
     time::Instant,
 };
 
-use mab_core::{Code, Failure, policy::Action};
+use mab_core::{Code, Failure, entity::NewMessage, loop_guard::LoopGuard, policy::Action};
 use mab_store::sqlite::SqliteStore;
 
 use crate::{
-    kit::{Kit, MockClock, run_seeded},
+    kit::{Kit, MockClock, code, run_seeded},
     sqlite::{SqliteEngine, connect, options},
 };
 
@@ -28,6 +28,8 @@ pub(super) enum Task {
     /// Sends so many messages as this member, each under a key that is the same in every such child, once it is told
     /// to go.
     Repeat { session: char, count: u32 },
+    /// Sends messages as this member until that many of a talk have paused the conversation, once it is told to go.
+    Talk { session: char, messages: u32 },
     /// Opens the store and says how that went.
     Open,
     /// Opens the file as another program would, reads and closes it.
@@ -69,6 +71,7 @@ impl Running {
         let task = match task {
             Task::Send { session, count } => format!("send {session} {count}"),
             Task::Repeat { session, count } => format!("repeat {session} {count}"),
+            Task::Talk { session, messages } => format!("talk {session} {messages}"),
             Task::Open => "open".to_owned(),
             Task::Look => "look".to_owned(),
             Task::Fill => "fill".to_owned(),
@@ -140,6 +143,7 @@ fn child() {
     match words.as_slice() {
         ["send", session, count, path] => send(session, count.parse().unwrap(), Path::new(path)),
         ["repeat", session, count, path] => repeat(session, count.parse().unwrap(), Path::new(path)),
+        ["talk", session, messages, path] => talk(session, messages.parse().unwrap(), Path::new(path)),
         ["open", path] => open(Path::new(path)),
         ["look", path] => look(Path::new(path)),
         ["fill", path] => fill(Path::new(path)),
@@ -177,6 +181,25 @@ fn repeat(session: &str, count: u32, path: &Path) {
             let message = kit.keyed(&room, session, &format!("key {n}"), &format!("message {n}"));
             let sent = kit.store.append(stamp, message).await.unwrap();
             say(&format!("sent {n} {} {}", sent.id, sent.repeated));
+        }
+    });
+}
+
+/// Says `said SEQ` for each message that was stored.
+fn talk(session: &str, messages: u32, path: &Path) {
+    let seed = u64::from(std::process::id());
+    run_seeded(seed, SqliteEngine::at(path), async |kit: &Kit| {
+        let room = kit.newest_room().await;
+        say("ready");
+        assert_eq!(hear(), "go");
+        loop {
+            let stamp = kit.stamp(&room, session, Action::Send).await;
+            let loop_guard = LoopGuard { messages, window_seconds: 3_600 };
+            let message = NewMessage { loop_guard, ..kit.message(&room, "x") };
+            match kit.store.append(stamp, message).await {
+                Ok(sent) => say(&format!("said {}", sent.id.seq)),
+                refused => break assert_eq!(code(refused), Code::Paused),
+            }
         }
     });
 }

@@ -1,10 +1,12 @@
-//! What senders rely on across processes and deaths: a repeat is known everywhere.
+//! What holds for senders across processes and deaths: a repeat is known everywhere, a pause stops everybody.
 
 use std::collections::BTreeMap;
 
+use mab_core::policy::Action;
+
 use super::child::{Running, Task};
 use crate::{
-    kit::{Kit, run},
+    kit::{Kit, operator, run},
     sqlite::SqliteEngine,
 };
 
@@ -57,5 +59,36 @@ fn same_keys_from_several_processes_one_of_them_killed_are_stored_once() {
         let [late] = late;
         late.finish().iter().for_each(|line| told.note(line));
         assert_eq!((told.first, kit.state(&room).await.messages), (first, u64::from(EACH)));
+    });
+}
+
+#[test]
+fn talk_of_two_processes_is_paused_exactly_and_for_whoever_comes_later() {
+    const MESSAGES: u32 = 100;
+    let engine = SqliteEngine::fresh();
+    let path = engine.path();
+    run(engine, async |kit: &Kit| {
+        let room = kit.room(2).await;
+        // Each time two new processes: what the first two did is in the file.
+        for round in 1..=2 {
+            let mut agents =
+                ['a', 'b'].map(|session| Running::start(&Task::Talk { session, messages: MESSAGES }, &path));
+            Running::go(&mut agents);
+            let mut said: Vec<u64> = agents
+                .into_iter()
+                .flat_map(Running::finish)
+                .map(|line| line.strip_prefix("said ").unwrap().parse().unwrap())
+                .collect();
+            said.sort_unstable();
+            let stored = u64::from(MESSAGES);
+            assert!(
+                said.iter().copied().eq((round - 1) * stored + 1..=round * stored),
+                "round {round}: {said:?}"
+            );
+            let mut late = [Running::start(&Task::Talk { session: 'a', messages: MESSAGES }, &path)];
+            Running::go(&mut late);
+            assert!(late.into_iter().all(|agent| agent.finish().is_empty()));
+            assert!(kit.store.resume(operator(Action::Resume), room.id).await.unwrap());
+        }
     });
 }
