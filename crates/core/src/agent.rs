@@ -87,6 +87,20 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// How far a message got with one of its recipients.
+    DeliveryState {
+        /// Stored, and not handed out yet.
+        Stored = "stored",
+        /// Handed out, and not acknowledged.
+        Offered = "offered",
+        /// Acknowledged.
+        Acknowledged = "acknowledged",
+        /// Never handed out, and it never will be: the recipient was removed.
+        Undeliverable = "undeliverable",
+    }
+}
+
 /// A set of members, one bit per join ordinal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Audience(u32);

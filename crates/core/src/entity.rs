@@ -2,7 +2,7 @@
 
 use crate::{
     BatchId, Code, ConversationId, MessageId, SessionId, Timestamp,
-    agent::{ActionType, Permission, Status},
+    agent::{ActionType, DeliveryState, Permission, Status},
     audit::{Actor, Break, Entry},
     limit::Charge,
     loop_guard::LoopGuard,
@@ -212,6 +212,15 @@ pub struct StoredMessage {
     pub reply_to: Option<MessageId>,
     /// Whether it was handed out before.
     pub redelivered: bool,
+}
+
+/// How far one message got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its name.
+    pub id: MessageId,
+    /// With each of its recipients, in join order.
+    pub to: Vec<(SessionId, DeliveryState)>,
 }
 
 /// What everyone in a conversation may know of an agent.

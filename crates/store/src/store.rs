@@ -6,7 +6,8 @@ use mab_core::{
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
+        StoreInfo,
     },
     lease::{LeaseChange, Leases},
     policy::Stamp,
@@ -91,6 +92,16 @@ pub trait Store: Send + Sync {
         before_seq: Option<u64>,
         scan: u32,
     ) -> Result<HistoryPage, Failure>;
+
+    /// How far messages below `before_seq` (the newest when `None`) got with each recipient, newest first, at most `limit`:
+    /// those of the member with this ordinal among a bounded stretch of the newest, or everyone's for `None`.
+    async fn receipts(
+        &self,
+        conversation_pk: i64,
+        sender: Option<u8>,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Receipt>, Failure>;
 
     /// The members of a conversation, in join order.
     async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure>;

@@ -84,7 +84,8 @@ impl Tx<'_> {
     ) -> Result<(), Failure> {
         const FIND: &str = "SELECT pk FROM conversation WHERE id = ?1 AND pk <> 0";
         const ROTATE: &str = "UPDATE agent SET epoch = epoch + 1 WHERE pk = ?1";
-        const REVOKE: &str = "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2), unread = 0 WHERE pk = ?1";
+        const REVOKE: &str =
+            "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2) WHERE pk = ?1";
         self.guarded(stamp, || {
             self.enter(stamp)?;
             let pk: i64 = self.row(FIND, [id.bytes()], |row| row.get(0))?.ok_or_else(no_conversation)?;
@@ -113,7 +114,6 @@ impl Tx<'_> {
                 Some(TokenChange::Revoke(session)) => {
                     let agent_pk = self.member_named(id, session)?.agent_pk;
                     self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
-                    self.execute("DELETE FROM inbox WHERE agent = ?1", [agent_pk])?;
                     self.wake(agent_pk);
                     let leases = self.execute("DELETE FROM lease WHERE agent = ?1", [agent_pk])? as u64;
                     let detail = Detail::default().name("change", "revoked").sessions("session", [session]);

@@ -18,6 +18,7 @@ mod options;
 mod purge;
 mod reader;
 mod reads;
+mod receipts;
 mod repeat;
 mod rows;
 mod schema;

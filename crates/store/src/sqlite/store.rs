@@ -8,7 +8,8 @@ use mab_core::{
     agent::Status,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Refusal, StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
+        StoreInfo,
     },
     lease::{LeaseChange, Leases},
     policy::Stamp,
@@ -25,6 +26,7 @@ use super::{
     purge,
     reader::Reader,
     reads::{self, Stretch},
+    receipts::{Wanted, receipts},
     schema,
     turn::Turns,
     tx::Tx,
@@ -175,6 +177,17 @@ impl Store for SqliteStore {
     ) -> Result<HistoryPage, Failure> {
         let stretch = Stretch { conversation_pk, viewer, before_seq, scan };
         self.read("reading history", move |connection| reads::history(connection, &stretch)).await
+    }
+
+    async fn receipts(
+        &self,
+        conversation_pk: i64,
+        sender: Option<u8>,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let wanted = Wanted { conversation_pk, sender, before_seq, limit };
+        self.read("reading receipts", move |connection| receipts(connection, &wanted)).await
     }
 
     async fn agents(&self, conversation_pk: i64) -> Result<Vec<AgentState>, Failure> {

@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod offer;
 pub(crate) mod purge;
+pub(crate) mod receipts;
 pub(crate) mod repeat;
 pub(crate) mod wait;
 
@@ -27,7 +28,7 @@ macro_rules! contract {
             }
             members {
                 join_raises_the_epoch_and_voids_the_stamp_taken_before
-                revoked_agent_is_refused_gets_nothing_and_holds_nothing
+                revoked_agent_is_refused_and_gets_nothing
                 rotated_token_voids_the_stamp_taken_before
                 token_of_a_removed_agent_when_rotated_is_refused
                 tokens_of_nobody_are_not_found
@@ -79,6 +80,16 @@ macro_rules! contract {
                 sends_in_flight_at_once_are_paused_exactly
                 repeat_when_paused_still_answers
                 message_that_decides_when_gone_leaves_it_to_the_next
+            }
+            receipts {
+                message_is_stored_then_offered_then_acknowledged
+                receipts_name_the_recipients_and_nobody_else
+                receipts_are_the_newest_below_a_number
+                receipts_of_a_sender_are_sought_in_a_bounded_stretch
+                later_batch_when_acknowledged_first_leaves_the_earlier_one_offered
+                message_to_a_removed_agent_is_never_said_to_be_acknowledged
+                receipts_hold_across_reopening_and_end_with_the_conversation
+                receipt_of_a_damaged_message_is_passed_over
             }
             offer {
                 messages_come_oldest_first_and_whole
