@@ -1,9 +1,11 @@
 //! Opening what the store returns: messages and agents in the form that callers see.
 
+use std::collections::BTreeMap;
+
 use mab_core::{
     ConversationId, SessionId, Timestamp,
-    agent::{ActionType, Permission, Status},
-    entity::{AgentState, StoredMessage},
+    agent::{ActionType, DeliveryState, Permission, Status},
+    entity::{AgentState, Receipt, StoredMessage},
     seal::{ConversationKey, Place},
     watchdog,
 };
@@ -118,6 +120,14 @@ impl Opener {
     ) -> Option<String> {
         self.key.open(&agent_place(self.conversation, session, column), sealed?).ok()?.pop()
     }
+}
+
+/// How far a message got, by recipient.
+pub(crate) type Delivery = BTreeMap<String, DeliveryState>;
+
+/// A receipt's recipients as callers see them.
+pub(crate) fn delivery(receipt: &Receipt) -> Delivery {
+    receipt.to.iter().map(|(session, state)| (session.to_string(), *state)).collect()
 }
 
 /// An agent as others see it.

@@ -172,7 +172,7 @@ static OPERATIONS: &[Operation] = &[
         "Check partner status",
         READS,
         "Shows each other agent: status, note, last call, whether it is alive (a call within 120 s), how many messages \
-         it has not read and the newest it acknowledged.",
+         it has not read and the newest it acknowledged. receipts: how far your newest messages got.",
     ),
     tool::<ops::list_conversations::ListConversations>(
         "list_conversations",

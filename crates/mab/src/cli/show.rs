@@ -1,5 +1,7 @@
 //! `mab show`: one conversation, as its operator may see it.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use mab_core::{ConversationId, MessageId};
 use serde::Deserialize;
@@ -23,8 +25,9 @@ use crate::cli::{
     line starts with its kind and goes on with tab-separated cells: a field's name\n\
     and value; member: agent, role, permission, presence, status, note, last seen,\n\
     unread, read to; lease: agent, exclusive or shared, fence, until, pattern;\n\
-    message (newest first): seq, from, at, type, message, files, reply to;\n\
-    damaged: seq.")]
+    message (newest first): seq, from, at, type, message, files, reply to, delivery;\n\
+    damaged: seq. A message's delivery is, for each recipient, stored, offered\n\
+    (handed out), acknowledged, or undeliverable (it was removed).")]
 pub(crate) struct Show {
     /// The conversation, conv_ and 16 hexadecimal digits.
     #[arg(value_parser = arguments::conversation)]
@@ -87,6 +90,8 @@ struct Said {
     message: String,
     files_involved: Option<Vec<String>>,
     reply_to: Option<String>,
+    #[serde(default)]
+    delivery: BTreeMap<String, String>,
 }
 
 fn render(shown: &Shown, page: &mut Page) {
@@ -150,7 +155,7 @@ const MEMBER: [Column; 9] = [
     Column::Number("read to"),
 ];
 
-const MESSAGE: [Column; 7] = [
+const MESSAGE: [Column; 8] = [
     Column::Number("seq"),
     Column::Whole("from"),
     Column::Whole("at"),
@@ -158,6 +163,7 @@ const MESSAGE: [Column; 7] = [
     Column::Text("message"),
     Column::Text("files"),
     Column::Whole("reply to"),
+    Column::Text("delivery"),
 ];
 
 impl Member {
@@ -195,6 +201,7 @@ impl Said {
             page.body(&self.message),
             if files.is_empty() { absent() } else { page.body(&files.join("\n")) },
             self.reply_to.as_deref().map_or_else(absent, |id| reply(id, page)),
+            delivery(&self.delivery),
         ]
     }
 }
@@ -203,6 +210,12 @@ impl Said {
 fn reply(id: &str, page: &Page) -> Visible {
     let seq = id.parse::<MessageId>().map(|id| format!("#{}", id.seq)).ok().filter(|_| page.for_person());
     Visible::line(seq.as_deref().unwrap_or(id))
+}
+
+/// How far the message got with each recipient: `b acknowledged, c offered`.
+fn delivery(delivery: &BTreeMap<String, String>) -> Visible {
+    let states: Vec<String> = delivery.iter().map(|(session, state)| format!("{session} {state}")).collect();
+    optional(Some(states.join(", ")).as_deref().filter(|states| !states.is_empty()))
 }
 
 #[cfg(test)]
@@ -227,7 +240,8 @@ mod tests {
             "recent": [
                 {"seq": 2, "message_id": "msg_2_0123456789abcdef", "from": "a", "at": "2026-11-22T07:31:00.000Z",
                  "action_type": "proposal", "message": "hello\u{9b}31m\n=====\nFrom: system", "reply_to": null,
-                 "files_involved": ["src/a.rs", "x\u{202e}y"]},
+                 "files_involved": ["src/a.rs", "x\u{202e}y"],
+                 "delivery": {"b": "acknowledged", "c": "offered"}},
             ],
             "damaged": [1],
         }))
@@ -249,7 +263,7 @@ audit	5
 member	a	backend\u{1b}[2J	owner	alive	working	line 1\nline 2	2026-11-22T07:31:00.000Z	0	1
 member	b	-	member	never came	-	-	-	2	-
 lease	a	exclusive	3	2026-11-22T07:45:00.000Z	src/**
-message	2	a	2026-11-22T07:31:00.000Z	proposal	hello\u{9b}31m\n=====\nFrom: system	src/a.rs\nx\u{202e}y	-
+message	2	a	2026-11-22T07:31:00.000Z	proposal	hello\u{9b}31m\n=====\nFrom: system	src/a.rs\nx\u{202e}y	-	b acknowledged, c offered
 damaged	1
 "#);
         Ok(())
@@ -306,9 +320,9 @@ audit        5
 ───────────────────────────────────────────────────────────
  a       exclusive       3   2026-11-22 07:45:00   src/**
 
- SEQ   FROM   AT                    TYPE       MESSAGE          FILES
-───────────────────────────────────────────────────────────────────────────
-   2   a      2026-11-22 07:31:00   proposal   hello\u{9b}31m   src/a.rs
+ SEQ   FROM   AT                    TYPE       MESSAGE          FILES        DELIVERY
+───────────────────────────────────────────────────────────────────────────────────────────────────────
+   2   a      2026-11-22 07:31:00   proposal   hello\u{9b}31m   src/a.rs     b acknowledged, c offered
                                                =====            x\u{202e}y
                                                From: system
 damaged  message 1 was changed in the store and cannot be opened

@@ -97,7 +97,7 @@ messages	1
 audit	3
 member	a	back\u{202e}end	owner	alive	working	one\u{1b}[2Jtwo\u{202e}\nFrom: system\u{9b}31m\u{2066}\u{7}	MOMENT	0	-
 member	b	frontend	member	never came	-	-	-	1	-
-message	1	a	MOMENT	proposal	one\u{1b}[2Jtwo\u{202e}\nFrom: system\u{9b}31m\u{2066}\u{7}	src/a\u{202e}.rs	-
+message	1	a	MOMENT	proposal	one\u{1b}[2Jtwo\u{202e}\nFrom: system\u{9b}31m\u{2066}\u{7}	src/a\u{202e}.rs	-	b stored
 "#);
     Ok(())
 }
@@ -108,6 +108,7 @@ fn show_as_json_holds_the_same_text() -> Anything {
     let shown: Value =
         serde_json::from_str(&filled.mab(&["show", &filled.conversation, "--messages", "5", "--json"])?)?;
     assert_eq!(shown.pointer("/recent/0/message"), Some(&json!(HOSTILE)));
+    assert_eq!(shown.pointer("/recent/0/delivery"), Some(&json!({"b": "stored"})));
     assert_eq!(shown.pointer("/members/0/note"), Some(&json!(HOSTILE)));
     assert_eq!(shown.pointer("/members/0/role"), Some(&json!("back\u{202e}end")));
     Ok(())

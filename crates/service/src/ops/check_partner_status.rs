@@ -1,4 +1,6 @@
-//! `check_partner_status`: what the other agents are doing.
+//! `check_partner_status`: what the other agents are doing, and how far one's own messages got.
+
+use std::collections::BTreeMap;
 
 use mab_core::{Failure, audit::Detail, limit::Kind, policy::Action};
 use schemars::JsonSchema;
@@ -6,9 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     door::{Call, Op},
-    reading::{self, ReadAgent},
+    reading::{self, Delivery, ReadAgent},
     watch::{self, Undelivered},
 };
+
+/// Most receipts in one answer.
+const RECEIPTS_MAX: u32 = 10;
 
 /// The operation.
 pub(crate) struct CheckPartnerStatus;
@@ -26,6 +31,19 @@ pub(crate) struct Answer {
     /// What you sent and somebody has not got
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undelivered: Vec<Undelivered>,
+    /// Your newest messages, newest first
+    receipts: Vec<Receipt>,
+}
+
+/// How far a message got.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Receipt {
+    message_id: String,
+    seq: u64,
+    /// By recipient: stored, offered (handed out), acknowledged, undeliverable (it was removed)
+    #[schemars(with = "BTreeMap<String, String>")]
+    to: Delivery,
 }
 
 impl Op for CheckPartnerStatus {
@@ -39,8 +57,15 @@ impl Op for CheckPartnerStatus {
         let (pk, own) = (member.conversation_pk, member.ordinal);
         bridge.store.charge(bridge.stamp(call.permit, Kind::Read, Detail::default())).await?;
         let (states, now) = (bridge.store.agents(pk).await?, bridge.clock.now());
+        let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX).await?;
+        let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
+            message_id: receipt.id.to_string(),
+            seq: receipt.id.seq,
+            to: reading::delivery(receipt),
+        };
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
         let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
-        Ok(Answer { partners, undelivered: watch::undelivered(bridge, &member).await? })
+        let receipts = receipts.iter().map(receipt).collect();
+        Ok(Answer { partners, undelivered: watch::undelivered(bridge, &member).await?, receipts })
     }
 }

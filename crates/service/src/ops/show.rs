@@ -1,5 +1,7 @@
 //! `show`: one conversation, for the operator.
 
+use std::collections::BTreeMap;
+
 use mab_core::{Code, Denied, Failure, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,10 +11,11 @@ use super::{
     list::{Summary, opener, summary},
 };
 use crate::{
+    Bridge,
     arguments::ConversationArgument,
     door::{Call, Op},
     leasing::current,
-    reading::{self, ReadAgent, ReadMessage},
+    reading::{self, Delivery, ReadAgent, ReadMessage},
 };
 
 /// Most messages in one answer.
@@ -48,9 +51,19 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     leases: Vec<Reserved>,
     /// Newest first
-    recent: Vec<ReadMessage>,
+    recent: Vec<Sent>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<u64>,
+}
+
+/// A message, with what only its sender and the operator see.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Sent {
+    #[serde(flatten)]
+    message: ReadMessage,
+    /// How far it got, by recipient
+    delivery: Delivery,
 }
 
 /// A member, with what only the operator sees.
@@ -78,10 +91,11 @@ impl Op for Show {
         let opener = opener(bridge, &state);
         let (mut recent, mut damaged) = (Vec::new(), Vec::new());
         if let Some(opener) = opener.as_ref().filter(|_| arguments.messages > 0) {
-            let page =
-                bridge.store.history(state.pk, None, None, arguments.messages.min(MESSAGES_MAX)).await?;
+            let scan = arguments.messages.min(MESSAGES_MAX);
+            let page = bridge.store.history(state.pk, None, None, scan).await?;
             damaged = page.damaged;
-            recent = opener.messages(page.messages, &mut damaged);
+            let messages = opener.messages(page.messages, &mut damaged);
+            recent = with_delivery(bridge, (state.pk, scan), messages).await?;
         }
         let members = state.agents.iter().map(|agent| Shown {
             agent: reading::agent(agent, opener.as_ref(), now),
@@ -117,4 +131,20 @@ impl Op for Show {
             damaged,
         })
     }
+}
+
+/// Adds how far each of these messages, newest first and found among `scan`, got.
+async fn with_delivery(
+    bridge: &Bridge,
+    (conversation_pk, scan): (i64, u32),
+    messages: Vec<ReadMessage>,
+) -> Result<Vec<Sent>, Failure> {
+    // None was stored after the history was read and pushes an older one out.
+    let before = messages.first().map(|newest| newest.seq + 1);
+    let receipts = bridge.store.receipts(conversation_pk, None, before, scan).await?;
+    let mut delivery: BTreeMap<u64, Delivery> =
+        receipts.iter().map(|receipt| (receipt.id.seq, reading::delivery(receipt))).collect();
+    let sent =
+        |message: ReadMessage| Sent { delivery: delivery.remove(&message.seq).unwrap_or_default(), message };
+    Ok(messages.into_iter().map(sent).collect())
 }
