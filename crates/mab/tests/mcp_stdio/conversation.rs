@@ -1,5 +1,6 @@
 //! Two agents in two processes.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::client::{Client, data};
@@ -66,6 +67,32 @@ fn process_with_a_profile_when_started_again_knows_its_credentials() {
         assert_eq!(listed["conversations"][0]["conversation_id"], created["conversation_id"], "{listed}");
         again.did("send_to_partner", json!({"message": "still me"}));
     }
+}
+
+#[test]
+fn send_whose_server_was_killed_when_repeated_is_stored_once() {
+    let (_place, path) = data();
+    let alice = [("MAB_AGENT", "alice")];
+    let mut client = Client::opened(&path, &alice);
+    create(&mut client);
+    for n in 1..=5_u64 {
+        let arguments = json!({"message": "did you get it?", "idempotency_key": format!("attempt {n}")});
+        let call = json!({"name": "send_to_partner", "arguments": arguments});
+        client.ask("tools/call", call);
+        // Every other server is killed wherever it happens to be, the rest once it has answered.
+        let answered = n % 2 == 0;
+        if answered {
+            client.answer();
+        }
+        client.signal(Signal::KILL);
+        client = Client::opened(&path, &alice);
+        let sent = client.did("send_to_partner", arguments.clone());
+        assert!(!answered || sent["repeated"] == true);
+        let mut repeated = sent.clone();
+        repeated["repeated"] = json!(true);
+        assert_eq!((&sent["seq"], client.did("send_to_partner", arguments)), (&json!(n), repeated));
+    }
+    assert_eq!(client.did("search_messages", json!({}))["messages"].as_array().unwrap().len(), 5);
 }
 
 #[test]
