@@ -56,8 +56,9 @@ impl Op for CheckPartnerStatus {
         let member = call.member()?.clone();
         let (pk, own) = (member.conversation_pk, member.ordinal);
         bridge.store.charge(bridge.stamp(call.permit, Kind::Read, Detail::default())).await?;
-        let (states, now) = (bridge.store.agents(pk).await?, bridge.clock.now());
-        let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX).await?;
+        let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX);
+        let (states, receipts) = tokio::try_join!(bridge.store.agents(pk), receipts)?;
+        let now = bridge.clock.now();
         let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
             message_id: receipt.id.to_string(),
             seq: receipt.id.seq,
