@@ -9,6 +9,7 @@ mod files;
 mod operator_view;
 mod play;
 mod run;
+mod share;
 mod stage;
 mod unexpected;
 

@@ -10,7 +10,7 @@ use crate::demo::{
 };
 
 /// Tools the play uses.
-pub(super) const TOOLS: [&str; 8] = [
+pub(super) const TOOLS: [&str; 9] = [
     "create_conversation",
     "join_conversation",
     "send_to_partner",
@@ -19,6 +19,7 @@ pub(super) const TOOLS: [&str; 8] = [
     "update_my_status",
     "check_partner_status",
     "list_conversations",
+    "reserve_files",
 ];
 
 /// What the backend proposes.
@@ -41,9 +42,9 @@ pub(super) struct Story {
 }
 
 /// The two agents, and where they meet.
-struct Meeting<'a> {
-    backend: &'a Agent,
-    frontend: &'a Agent,
+pub(super) struct Meeting<'a> {
+    pub(super) backend: &'a Agent,
+    pub(super) frontend: &'a Agent,
     conversation: String,
     secrets: Vec<String>,
 }
@@ -53,6 +54,8 @@ pub(super) async fn all(backend: &Agent, frontend: &Agent, stage: &mut Stage) ->
     let mut meeting = meet(backend, frontend, stage).await?;
     let proposal = meeting.propose(stage).await?;
     meeting.answer(&proposal, stage).await?;
+    meeting.wait(stage).await?;
+    meeting.share_out(stage).await?;
     meeting.leak(stage).await?;
     meeting.tell_status(stage).await?;
     meeting.look_back(stage).await?;
@@ -218,18 +221,18 @@ impl Meeting<'_> {
     }
 }
 
-fn step(agent: &Agent, does: &'static str, result: String) -> Step<'static> {
+pub(super) fn step(agent: &Agent, does: &'static str, result: String) -> Step<'static> {
     Step { who: agent.name(), does, says: None, result, refused: false }
 }
 
-async fn done(agent: &Agent, tool: &'static str, arguments: Value) -> Result<Answer, Stop> {
+pub(super) async fn done(agent: &Agent, tool: &'static str, arguments: Value) -> Result<Answer, Stop> {
     let answer = agent.call(tool, arguments).await?;
     ensure(!answer.refused, format!("{} was refused {tool}: {}", agent.name(), answer.content))?;
     Ok(answer)
 }
 
 /// The refusal that has to come.
-async fn refused(agent: &Agent, tool: &'static str, arguments: Value) -> Result<Answer, Stop> {
+pub(super) async fn refused(agent: &Agent, tool: &'static str, arguments: Value) -> Result<Answer, Stop> {
     let answer = agent.call(tool, arguments).await?;
     ensure(answer.refused, format!("{} was not refused {tool}", agent.name()))?;
     ensure(

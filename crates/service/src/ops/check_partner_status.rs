@@ -57,7 +57,9 @@ impl Op for CheckPartnerStatus {
         let (pk, own) = (member.conversation_pk, member.ordinal);
         bridge.store.charge(bridge.stamp(call.permit, Kind::Read, Detail::default())).await?;
         let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX);
-        let (states, receipts) = tokio::try_join!(bridge.store.agents(pk), receipts)?;
+        let undelivered = watch::undelivered(bridge, &member);
+        let (states, receipts, undelivered) =
+            tokio::try_join!(bridge.store.agents(pk), receipts, undelivered)?;
         let now = bridge.clock.now();
         let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
             message_id: receipt.id.to_string(),
@@ -67,6 +69,6 @@ impl Op for CheckPartnerStatus {
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
         let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
         let receipts = receipts.iter().map(receipt).collect();
-        Ok(Answer { partners, undelivered: watch::undelivered(bridge, &member).await?, receipts })
+        Ok(Answer { partners, undelivered, receipts })
     }
 }
