@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod delivery;
 pub mod denied;
 pub mod entity;
 pub mod id;
