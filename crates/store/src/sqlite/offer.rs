@@ -1,23 +1,19 @@
-//! The inbox: acknowledging a batch and handing out the next one.
+//! The inbox: acknowledging a batch and handing out the next one. SQL finds rows; [`mab_core::delivery`] decides.
 
 use mab_core::{
-    BatchId, Code, Denied, Failure,
+    BatchId, Failure, Fault,
     audit::Detail,
+    delivery::{self, Check, Delivery, Due},
     entity::{OfferRequest, Offered, StoredMessage},
     policy::Stamp,
 };
 use rusqlite::{Connection, params};
 
 use super::{
+    error::failure,
     rows::{self, message_columns},
     tx::{Entered, Tx, key},
 };
-
-/// One unacknowledged inbox row.
-struct Waiting {
-    seq: u64,
-    offers: i64,
-}
 
 /// Whether a check may change more than its own read window: then its commit must reach the disk.
 pub(super) fn has_mail(connection: &Connection, agent_pk: i64) -> bool {
@@ -27,18 +23,32 @@ pub(super) fn has_mail(connection: &Connection, agent_pk: i64) -> bool {
     look().unwrap_or(true)
 }
 
+/// What a check acknowledged.
+#[derive(Default)]
+struct Received {
+    count: u64,
+    newest: u64,
+}
+
+/// What a check gets, and what of it can be leased.
+struct Page {
+    offered: Offered,
+    due: Vec<(u64, Due)>,
+}
+
 impl Tx<'_> {
     /// Acknowledges and hands out.
     pub(super) fn offer(&self, stamp: &Stamp, request: &OfferRequest) -> Result<Offered, Failure> {
         self.guarded(stamp, || {
             let entered = self.enter(stamp)?;
-            let acknowledged = self.acknowledge(&entered, request)?;
-            let mut offered = self.page(&entered, request)?;
+            let received = self.acknowledge(&entered, request)?;
+            let Page { mut offered, due } = self.page(&entered, request)?;
             if !request.peek {
-                offered.batch = self.lease(&entered, request, &offered)?;
+                offered.batch = self.lease(&entered, request.tag, due)?;
             }
-            if acknowledged > 0 || offered.batch.is_some() {
-                let mut detail = Detail::default().number("acknowledged", acknowledged);
+            if received.count > 0 || offered.batch.is_some() {
+                self.count(&entered, &received, offered.batch)?;
+                let mut detail = Detail::default().number("acknowledged", received.count);
                 if let Some(batch) = offered.batch {
                     detail = detail
                         .number("offered", offered.messages.len() as u64)
@@ -51,57 +61,61 @@ impl Tx<'_> {
         })
     }
 
-    fn acknowledge(&self, entered: &Entered, request: &OfferRequest) -> Result<u64, Failure> {
-        // What was never handed out is in no batch, whatever tag is claimed for it.
-        const DELETE: &str = "DELETE FROM inbox
-             WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4 AND offers > 0 RETURNING seq";
-        const COUNT: &str = "UPDATE agent SET unread = max(unread - ?2, 0),
-             acknowledged_seq = max(coalesce(acknowledged_seq, 0), ?3) WHERE pk = ?1";
-        let Some(BatchId { first, last, tag }) = request.ack else { return Ok(0) };
-        let (first, last) = (rows::stored(first), rows::stored(last));
-        let values = params![entered.agent_pk, first, last, i64::from(tag)];
-        let gone = self.rows(DELETE, values, |row| row.get::<_, i64>(0))?;
-        let Some(newest) = gone.iter().max() else {
-            if request.ack_must_exist {
-                return Err(Denied::new(Code::UnknownBatch, "this batch is not outstanding for you")
-                    .hint("it was acknowledged before or handed out again since; call check_messages without ack")
-                    .into());
-            }
-            return Ok(0);
-        };
-        let count = gone.len() as u64;
-        self.execute_one(COUNT, params![entered.agent_pk, rows::stored(count), newest])?;
-        Ok(count)
+    fn acknowledge(&self, entered: &Entered, request: &OfferRequest) -> Result<Received, Failure> {
+        const TAGGED: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
+             WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4 ORDER BY seq";
+        const DELETE: &str = "DELETE FROM inbox WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4";
+        let Some(batch) = request.ack else { return Ok(Received::default()) };
+        let within =
+            |first, last| (entered.agent_pk, rows::stored(first), rows::stored(last), i64::from(batch.tag));
+        let tagged = self.rows(TAGGED, within(batch.first, batch.last), rows::delivery)?;
+        let gone = tagged.into_iter().filter_map(|(seq, delivery)| {
+            (delivery.acknowledge(seq, batch) == Delivery::Acknowledged).then_some(seq)
+        });
+        let gone: Vec<u64> = gone.collect();
+        delivery::settle(gone.len() as u64, request.ack_must_exist)?;
+        let (Some(first), Some(newest)) = (gone.first(), gone.last()) else { return Ok(Received::default()) };
+        if self.execute(DELETE, within(*first, *newest))? != gone.len() {
+            return Err(Fault::new("acknowledging: a batch holds a message that was never handed out").into());
+        }
+        Ok(Received { count: gone.len() as u64, newest: *newest })
     }
 
-    fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Offered, Failure> {
-        const WAITING: &str = "SELECT seq, offers FROM inbox
-             WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295
-             AND (leased_until <= ?2 OR holder <> ?3) ORDER BY seq LIMIT ?4";
-        let one_more = i64::from(request.limit) + 1;
-        let values = params![entered.agent_pk, self.now().millis(), rows::stored(request.holder), one_more];
-        let waiting = self.rows(WAITING, values, |row| {
-            Ok(Waiting { seq: rows::count(row.get(0)?), offers: row.get(1)? })
-        })?;
-        let mut page = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new() };
+    /// The oldest messages that this check gets, at most one more than it may have.
+    fn due(&self, entered: &Entered, request: &OfferRequest) -> Result<Vec<(u64, Due)>, Failure> {
+        const WAITING: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
+             WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295 ORDER BY seq";
+        let check = Check { holder: request.holder, at: self.now(), lease_s: request.lease_s };
+        let due = |(seq, delivery): (u64, Delivery)| Some((seq, delivery.due(check).ok()?));
+        let one_more = (request.limit as usize).saturating_add(1);
+        let mut statement = self.prepare(WAITING)?;
+        let waiting = statement.query_map([entered.agent_pk], rows::delivery);
+        waiting
+            .and_then(|rows| rows.filter_map(|row| row.map(due).transpose()).take(one_more).collect())
+            .map_err(|source| failure(WAITING, source))
+    }
+
+    fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Page, Failure> {
+        let offered = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new() };
+        let mut page = Page { offered, due: Vec::new() };
         let mut bytes = 0;
-        for row in &waiting {
-            let taken = page.messages.len() + page.damaged.len();
-            if taken == request.limit as usize {
-                page.more = true;
+        for (seq, due) in self.due(entered, request)? {
+            if page.due.len() == request.limit as usize {
+                page.offered.more = true;
                 break;
             }
-            match self.message(entered.conversation_pk, row.seq)? {
-                None => page.damaged.push(row.seq),
+            match self.message(entered.conversation_pk, seq)? {
+                None => page.offered.damaged.push(seq),
                 Some(message) => {
                     bytes += (message.body.len() + message.files.as_ref().map_or(0, Vec::len)) as u64;
-                    if bytes > request.max_bytes && taken > 0 {
-                        page.more = true;
+                    if bytes > request.max_bytes && !page.due.is_empty() {
+                        page.offered.more = true;
                         break;
                     }
-                    page.messages.push(StoredMessage { redelivered: row.offers != 0, ..message });
+                    page.offered.messages.push(StoredMessage { redelivered: due.redelivered(), ..message });
                 }
             }
+            page.due.push((seq, due));
         }
         Ok(page)
     }
@@ -116,25 +130,29 @@ impl Tx<'_> {
         self.sound_row(FIND, params![key(conversation_pk, seq)?, conversation_pk], rows::message)
     }
 
-    fn lease(
-        &self,
-        entered: &Entered,
-        request: &OfferRequest,
-        page: &Offered,
-    ) -> Result<Option<BatchId>, Failure> {
-        const LEASE: &str = "UPDATE inbox SET offers = offers + 1, holder = ?3, batch = ?4, leased_until = ?5
+    fn lease(&self, entered: &Entered, tag: u32, due: Vec<(u64, Due)>) -> Result<Option<BatchId>, Failure> {
+        const LEASE: &str = "UPDATE inbox SET offers = ?3, holder = ?4, batch = ?5, leased_until = ?6
              WHERE agent = ?1 AND seq = ?2";
-        let seqs = || page.messages.iter().map(|message| message.id.seq).chain(page.damaged.iter().copied());
-        let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(None) };
-        let tag = request.tag;
-        let until = self.now().plus_seconds(request.lease_s).millis();
-        for seq in seqs() {
-            let holder = rows::stored(request.holder);
-            self.execute_one(
-                LEASE,
-                params![entered.agent_pk, rows::stored(seq), holder, i64::from(tag), until],
-            )?;
+        let ends = due.first().zip(due.last());
+        let batch = ends.map(|((first, _), (last, _))| BatchId { first: *first, last: *last, tag });
+        for (seq, due) in due {
+            let offer = due.offer(tag);
+            let (times, holder) = (rows::stored(offer.times.get()), rows::stored(offer.holder));
+            let until = offer.leased_until.millis();
+            let row =
+                params![entered.agent_pk, rows::stored(seq), times, holder, i64::from(offer.tag), until];
+            self.execute_one(LEASE, row)?;
         }
-        Ok(Some(BatchId { first, last, tag }))
+        Ok(batch)
+    }
+
+    /// Keeps the counts of the agent's row true.
+    fn count(&self, entered: &Entered, received: &Received, batch: Option<BatchId>) -> Result<(), Failure> {
+        const COUNT: &str = "UPDATE agent SET unread = max(unread - ?2, 0),
+             acknowledged_seq = nullif(max(coalesce(acknowledged_seq, 0), ?3), 0),
+             offered_seq = max(offered_seq, ?4) WHERE pk = ?1";
+        let offered = batch.map_or(0, |batch| batch.last);
+        let (count, newest) = (rows::stored(received.count), rows::stored(received.newest));
+        self.execute_one(COUNT, params![entered.agent_pk, count, newest, rows::stored(offered)])
     }
 }

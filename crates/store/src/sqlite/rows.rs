@@ -1,7 +1,10 @@
 //! Rows to values and back: one reader per shape.
 
+use std::num::NonZeroU64;
+
 use mab_core::{
     ConversationId, MessageId, SessionId, Timestamp,
+    delivery::{Delivery, Offer},
     entity::{AgentState, Member, StoredMessage},
 };
 use rusqlite::{Row, types::Type};
@@ -74,6 +77,21 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         reply_to: reply_to.map(|text| parsed(text.parse::<MessageId>(), 9)).transpose()?,
         redelivered: false,
     })
+}
+
+/// Reads `seq, offers, holder, batch, leased_until` of an inbox row: a message's number and where it stands.
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<(u64, Delivery)> {
+    let delivery = match NonZeroU64::new(count(row.get(1)?)) {
+        None => Delivery::Stored,
+        Some(times) => Delivery::Offered(Offer {
+            times,
+            holder: count(row.get(2)?),
+            // A tag that is none is nobody's: the message comes again, under one that is.
+            tag: u32::try_from(row.get::<_, i64>(3)?).unwrap_or_default(),
+            leased_until: time(row, 4)?,
+        }),
+    };
+    Ok((count(row.get(0)?), delivery))
 }
 
 /// An agent with the time of its newest accepted call.
