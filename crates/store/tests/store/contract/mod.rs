@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod members;
+pub(crate) mod model;
 pub(crate) mod offer;
 pub(crate) mod purge;
 pub(crate) mod receipts;
@@ -117,6 +118,9 @@ macro_rules! contract {
                 looking_writes_nothing
                 listener_is_seen_by_everyone_for_as_long_as_it_listens
                 oldest_unacknowledged_message_of_each_recipient_is_overdue_to_its_sender_only
+            }
+            model {
+                store_and_model_answer_alike_whatever_is_asked
             }
             history {
                 private_messages_are_seen_by_sender_recipients_and_operator_only
