@@ -14,6 +14,9 @@ use std::num::NonZeroU64;
 
 use crate::{BatchId, Code, Denied, Timestamp};
 
+/// How long what a check gets is leased to it, in seconds.
+pub const LEASE_S: u64 = 60;
+
 /// Where one message stands with one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
@@ -132,8 +135,7 @@ mod tests {
 
     use super::*;
 
-    const LEASE_S: u64 = 60;
-    const LEASE_MS: i64 = 60_000;
+    const LEASE_MS: i64 = LEASE_S.cast_signed() * 1_000;
 
     fn check(holder: u64, at_ms: i64) -> Check {
         Check { holder, at: Timestamp::from_millis(at_ms), lease_s: LEASE_S }

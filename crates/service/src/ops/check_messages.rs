@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mab_core::{
-    BatchId, Code, Denied, Failure, audit::Detail, entity::OfferRequest, limit::Kind, policy::Action,
-    source::draw,
+    BatchId, Code, Denied, Failure, audit::Detail, delivery::LEASE_S, entity::OfferRequest, limit::Kind,
+    policy::Action, source::draw,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,6 @@ const LIMIT_DEFAULT: u32 = 20;
 const LIMIT_MAX: u32 = 100;
 /// Most sealed bytes in one answer, so that a client's own limit on tool output is not met; one message always fits.
 const PAGE_BYTES: u64 = 48 * 1024;
-/// How long a batch is leased before it is handed out again.
-const LEASE_S: u64 = 60;
 
 /// The operation.
 pub(crate) struct CheckMessages;

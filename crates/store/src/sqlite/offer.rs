@@ -83,16 +83,14 @@ impl Tx<'_> {
 
     /// The oldest messages that this check gets, at most one more than it may have.
     fn due(&self, entered: &Entered, request: &OfferRequest) -> Result<Vec<(u64, Due)>, Failure> {
-        const WAITING: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
-             WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295 ORDER BY seq";
         let check = Check { holder: request.holder, at: self.now(), lease_s: request.lease_s };
         let due = |(seq, delivery): (u64, Delivery)| Some((seq, delivery.due(check).ok()?));
         let one_more = (request.limit as usize).saturating_add(1);
-        let mut statement = self.prepare(WAITING)?;
+        let mut statement = self.prepare(rows::WAITING)?;
         let waiting = statement.query_map([entered.agent_pk], rows::delivery);
         waiting
             .and_then(|rows| rows.filter_map(|row| row.map(due).transpose()).take(one_more).collect())
-            .map_err(|source| failure(WAITING, source))
+            .map_err(|source| failure(rows::WAITING, source))
     }
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Page, Failure> {

@@ -79,6 +79,10 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     })
 }
 
+/// What an agent has not acknowledged, oldest first. Which of it a check gets is not SQL's to say.
+pub(super) const WAITING: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
+     WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295 ORDER BY seq";
+
 /// Reads `seq, offers, holder, batch, leased_until` of an inbox row: a message's number and where it stands.
 pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<(u64, Delivery)> {
     let delivery = match NonZeroU64::new(count(row.get(1)?)) {

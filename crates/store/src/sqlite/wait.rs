@@ -2,6 +2,7 @@
 
 use mab_core::{
     MessageId, Timestamp,
+    delivery::{Check, LEASE_S},
     entity::{Outlook, Overdue},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -18,16 +19,18 @@ pub(super) fn outlook(
     holder: u64,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Outlook>> {
-    const DUE: &str = "SELECT 1 FROM inbox WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295
-         AND (leased_until <= ?2 OR holder <> ?3) LIMIT 1";
     const NEWEST: &str = "SELECT max(seq) FROM inbox WHERE agent = ?1 AND seq <= 4294967295";
     let snapshot = connection.unchecked_transaction()?;
     let mut find = snapshot.prepare_cached(rows::MEMBER_BY_PK)?;
     let Some(member) = find.query_row([agent_pk], rows::member).optional()? else { return Ok(None) };
-    let due = params![agent_pk, now.millis(), rows::stored(holder)];
+    let check = Check { holder, at: now, lease_s: LEASE_S };
+    let mut waiting = snapshot.prepare_cached(rows::WAITING)?;
+    let first_due = waiting
+        .query_map([agent_pk], rows::delivery)?
+        .find(|row| row.as_ref().map_or(true, |(_, delivery)| delivery.clone().due(check).is_ok()));
     Ok(Some(Outlook {
         member,
-        due: snapshot.prepare_cached(DUE)?.exists(due)?,
+        due: first_due.transpose()?.is_some(),
         newest_seq: snapshot
             .prepare_cached(NEWEST)?
             .query_row([agent_pk], |row| row.get::<_, Option<i64>>(0))?

@@ -57,6 +57,8 @@ pub(crate) async fn outlook_is_what_a_check_would_find(kit: &Kit) {
     assert!(due(kit, &room, holder + 1).await, "another one gets it again");
     kit.clock.pass_s(LEASE_S);
     assert!(due(kit, &room, holder).await, "the lease ran out");
+    kit.clock.move_ms(-30 * 86_400 * 1_000);
+    assert!(due(kit, &room, holder).await, "the clock was set back");
     let outlook = kit.store.outlook(agent, holder).await.unwrap().unwrap();
     assert_eq!((outlook.newest_seq, outlook.member.session.as_str()), (Some(1), "b"));
     kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
