@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     client::{Said, now},
     moment::Victim,
-    tally::{Deed, Outcome, Tally},
+    tally::{Deed, Outcome, Tally, When},
     world::{Side, World},
 };
 
@@ -69,7 +69,7 @@ pub(crate) fn kill_anybody(seed: u64, times: u32) -> Tally {
         }
         let sent = world.sent();
         if let Some(victim) = of_sender {
-            world.tally.count(Deed::Sending, None, victim, sent);
+            world.tally.count(Deed::Sending, When::AtRandom, victim, sent);
         }
         let store = world.store();
         let after = (store.acknowledged(), offers(&store.inbox()));
@@ -80,7 +80,7 @@ pub(crate) fn kill_anybody(seed: u64, times: u32) -> Tally {
             (None, false) => Outcome::Done,
         };
         if let Some(victim) = of_receiver {
-            world.tally.count(Deed::Checking, None, victim, outcome);
+            world.tally.count(Deed::Checking, When::AtRandom, victim, outcome);
         }
     }
     world.close()

@@ -26,4 +26,6 @@ mod tally;
 #[cfg(test)]
 mod thousand;
 #[cfg(test)]
+mod waiting;
+#[cfg(test)]
 mod world;

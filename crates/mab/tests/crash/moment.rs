@@ -144,7 +144,7 @@ impl Moment {
 }
 
 /// A client that lives keeps what it has read, and reads what a dead server left.
-fn survive(client: &mut Client, request: &Value, has_read: bool) {
+pub(crate) fn survive(client: &mut Client, request: &Value, has_read: bool) {
     if has_read {
         does(client, "journal");
     }
@@ -156,6 +156,6 @@ fn survive(client: &mut Client, request: &Value, has_read: bool) {
     }
 }
 
-fn does(client: &mut Client, step: &str) {
+pub(crate) fn does(client: &mut Client, step: &str) {
     assert_eq!(client.step(step), Said::Done, "{step}");
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     moment::{Moment, Victim},
-    tally::{Deed, Tally},
+    tally::{Deed, Tally, When},
     world::World,
 };
 
@@ -34,7 +34,7 @@ fn round(world: &mut World, moment: Moment, victim: Victim) {
     moment.kill(&mut world.sender, store, &request, victim);
     let outcome = world.sent();
     assert!(moment.outcomes(victim).contains(&outcome), "{moment:?}, {victim:?} killed: {outcome:?}");
-    world.tally.count(Deed::Sending, Some(moment), victim, outcome);
+    world.tally.count(Deed::Sending, When::At(moment), victim, outcome);
     // Again, or the next one.
     world.send(0);
 }

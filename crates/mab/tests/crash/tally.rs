@@ -20,17 +20,31 @@ pub(crate) enum Outcome {
 pub(crate) enum Deed {
     Sending,
     Checking,
+    Waiting,
 }
 
-/// Counts of outcomes, by what was killed when; without a moment, at random.
+/// When it was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum When {
+    At(Moment),
+    AtRandom,
+    /// Before there was a message.
+    Waiting,
+    /// At the first sight that the message is handed out.
+    Woken,
+    /// The sender, before it has rung.
+    Unrung,
+}
+
+/// Counts of outcomes, by what was killed when.
 #[derive(Default)]
 pub(crate) struct Tally {
-    rows: BTreeMap<(Deed, Option<Moment>), [[u32; 3]; 3]>,
+    rows: BTreeMap<(Deed, When), [[u32; 3]; 3]>,
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, deed: Deed, moment: Option<Moment>, victim: Victim, outcome: Outcome) {
-        self.rows.entry((deed, moment)).or_default()[victim as usize][outcome as usize] += 1;
+    pub(crate) fn count(&mut self, deed: Deed, when: When, victim: Victim, outcome: Outcome) {
+        self.rows.entry((deed, when)).or_default()[victim as usize][outcome as usize] += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -50,7 +64,7 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for deed in [Deed::Sending, Deed::Checking] {
+        for deed in [Deed::Sending, Deed::Checking, Deed::Waiting] {
             let outcomes = match deed {
                 Deed::Sending => {
                     "not stored, not acknowledged / stored, not acknowledged / stored, acknowledged"
@@ -58,15 +72,19 @@ impl fmt::Display for Tally {
                 Deed::Checking => {
                     "batch before not acknowledged, next not offered / acknowledged, next offered and not read / … and read"
                 }
+                Deed::Waiting => "nothing / batch before acknowledged, next not read / … and read",
             };
             writeln!(
                 f,
                 "{deed:?}: {outcomes}\n{:<12}{:>16}{:>16}{:>16}",
                 "killed", "server", "client", "both"
             )?;
-            for ((_, moment), counts) in self.rows.iter().filter(|((of, _), _)| *of == deed) {
-                let moment = moment.map_or_else(|| "at random".to_owned(), |moment| format!("{moment:?}"));
-                write!(f, "{moment:<12}")?;
+            for ((_, when), counts) in self.rows.iter().filter(|((of, _), _)| *of == deed) {
+                let when = match when {
+                    When::At(moment) => format!("{moment:?}"),
+                    When::AtRandom | When::Waiting | When::Woken | When::Unrung => format!("{when:?}"),
+                };
+                write!(f, "{when:<12}")?;
                 for [nothing, done, known] in counts {
                     write!(f, "{:>16}", format!("{nothing} / {done} / {known}"))?;
                 }

@@ -9,6 +9,7 @@ use rustix::{
 
 use crate::{
     anytime::kill_anybody, moment::Victim, receiving::kill_receivers, sending::kill_senders, tally::Tally,
+    waiting::kill_waiters,
 };
 
 #[test]
@@ -19,6 +20,7 @@ fn messages_when_a_thousand_processes_are_killed_are_received_and_none_twice_unf
         let worlds = [
             scope.spawn(|| kill_senders(10)),
             scope.spawn(|| kill_receivers(10)),
+            scope.spawn(|| kill_waiters(5)),
             scope.spawn(|| kill_anybody(1, 200)),
             scope.spawn(|| kill_anybody(2, 200)),
         ];

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -242,6 +242,10 @@ fn text(number: u64) -> String {
 
 fn assert_private(path: &Path) {
     let file = fs::symlink_metadata(path).unwrap();
+    if file.file_type().is_socket() {
+        // A doorbell of a dead server, which its folder protects.
+        return;
+    }
     let expected = if file.is_dir() { 0o700 } else { 0o600 };
     assert_eq!(file.permissions().mode() & 0o777, expected, "{}", path.display());
     if file.is_dir() {
