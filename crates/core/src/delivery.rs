@@ -12,7 +12,7 @@
 
 use std::num::NonZeroU64;
 
-use crate::{BatchId, Code, Denied, Timestamp};
+use crate::{BatchId, Code, Denied, Timestamp, limit};
 
 /// How long what a check gets is leased to it, in seconds.
 pub const LEASE_S: u64 = 60;
@@ -88,12 +88,12 @@ impl Delivery {
 }
 
 impl Offer {
-    /// Whether the check gets the message again. A lease that ends further ahead than any can was made before the
+    /// Whether the check gets the message again. A lease that ends far further ahead than any can was made before the
     /// clock was set back: it counts as over, or the message would wait until the clock has caught up.
     fn is_over(&self, check: &Check) -> bool {
         self.holder != check.holder
             || self.leased_until <= check.at
-            || self.leased_until > check.at.plus_seconds(check.lease_s)
+            || limit::is_ahead(self.leased_until, check.at.plus_seconds(check.lease_s))
     }
 }
 
@@ -136,6 +136,7 @@ mod tests {
     use super::*;
 
     const LEASE_MS: i64 = LEASE_S.cast_signed() * 1_000;
+    const AHEAD_MAX_MS: i64 = limit::AHEAD_MAX_S.cast_signed() * 1_000;
 
     fn check(holder: u64, at_ms: i64) -> Check {
         Check { holder, at: Timestamp::from_millis(at_ms), lease_s: LEASE_S }
@@ -161,8 +162,10 @@ mod tests {
             (1, false),
             (LEASE_MS - 1, false),
             (LEASE_MS, true),
-            // The clock was set back since.
-            (-1, true),
+            // The clock was set back since: a little, as clocks are, or too far to wait for.
+            (-1, false),
+            (-AHEAD_MAX_MS, false),
+            (-AHEAD_MAX_MS - 1, true),
             (i64::MIN, true),
         ] {
             assert_eq!(held.clone().due(check(1, at_ms)).is_ok(), is_due, "at {at_ms}");
@@ -349,13 +352,13 @@ mod tests {
                         continue;
                     }
                 }
-                // Whoever comes next gets it at once, and each holder at the latest when one lease has passed,
-                // wherever the clock was set meanwhile.
+                // Whoever comes next gets it at once, and each holder at the latest when one lease and the step a
+                // clock is allowed have passed, wherever the clock was set meanwhile.
                 prop_assert!(message.delivery.clone().due(check(4, inbox.now_ms)).is_ok(), "{}", seq);
                 for holder in 1..4 {
                     for set_to in [inbox.now_ms, inbox.now_ms - 1_000_000, inbox.now_ms - 30_000] {
                         let gets = |at_ms| message.delivery.clone().due(check(holder, at_ms)).is_ok();
-                        prop_assert!(gets(set_to) || gets(set_to + LEASE_MS), "{} for {}", seq, holder);
+                        prop_assert!(gets(set_to) || gets(set_to + LEASE_MS + AHEAD_MAX_MS), "{} for {}", seq, holder);
                     }
                 }
             }

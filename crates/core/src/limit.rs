@@ -31,11 +31,11 @@ pub enum Kind {
     Operator,
 }
 
-/// How far ahead of the clock the newest accept may be, in seconds, and still count at its own time. Further ahead,
-/// the clock was wrong when it was made, and it counts as made now.
+/// How far ahead of where it can be a stored time may lie, in seconds, and still count. Further ahead, the clock was
+/// wrong when it was made.
 pub const AHEAD_MAX_S: u64 = 60;
 
-/// Whether the newest accept was made by a clock that has been set back since.
+/// Whether a stored time, which can be no later than `now`, was made by a clock that has been set back since.
 pub fn is_ahead(latest: Timestamp, now: Timestamp) -> bool {
     latest > now.plus_seconds(AHEAD_MAX_S)
 }

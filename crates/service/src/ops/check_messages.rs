@@ -128,13 +128,14 @@ async fn collect(
     let (conversation, session) = (member.conversation, member.session.clone());
     let received = (!peek && call.waiter.has_read()).then_some(());
     let implicit = received.and_then(|()| connection.take_offered(conversation, &session));
+    let holder = connection.holder();
     let request = OfferRequest {
         ack: explicit.or(implicit),
         ack_must_exist: explicit.is_some_and(|batch| Some(batch) != implicit),
         peek,
         limit,
         max_bytes: PAGE_BYTES,
-        holder: connection.holder(),
+        holder,
         tag: u32::from_be_bytes(draw(bridge.random.as_ref())?),
         lease_s: LEASE_S,
     };
@@ -146,7 +147,8 @@ async fn collect(
             connection.put_offered(conversation, session.clone(), batch);
         }
     })?;
-    if let Some(batch) = offered.batch {
+    // When an answer was found lost meanwhile, this connection is another holder, and gets the batch again.
+    if let Some(batch) = offered.batch.filter(|_| connection.holder() == holder) {
         connection.put_offered(conversation, session, batch);
     }
     let mut damaged = offered.damaged;

@@ -46,8 +46,10 @@ impl Tx<'_> {
             if !request.peek {
                 offered.batch = self.lease(&entered, request.tag, due)?;
             }
+            if received.count > 0 {
+                self.count(&entered, &received)?;
+            }
             if received.count > 0 || offered.batch.is_some() {
-                self.count(&entered, &received, offered.batch)?;
                 let mut detail = Detail::default().number("acknowledged", received.count);
                 if let Some(batch) = offered.batch {
                     detail = detail
@@ -145,12 +147,10 @@ impl Tx<'_> {
     }
 
     /// Keeps the counts of the agent's row true.
-    fn count(&self, entered: &Entered, received: &Received, batch: Option<BatchId>) -> Result<(), Failure> {
+    fn count(&self, entered: &Entered, received: &Received) -> Result<(), Failure> {
         const COUNT: &str = "UPDATE agent SET unread = max(unread - ?2, 0),
-             acknowledged_seq = nullif(max(coalesce(acknowledged_seq, 0), ?3), 0),
-             offered_seq = max(offered_seq, ?4) WHERE pk = ?1";
-        let offered = batch.map_or(0, |batch| batch.last);
+             acknowledged_seq = max(coalesce(acknowledged_seq, 0), ?3) WHERE pk = ?1";
         let (count, newest) = (rows::stored(received.count), rows::stored(received.newest));
-        self.execute_one(COUNT, params![entered.agent_pk, count, newest, rows::stored(offered)])
+        self.execute_one(COUNT, params![entered.agent_pk, count, newest])
     }
 }

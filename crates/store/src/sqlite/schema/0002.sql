@@ -1,12 +1,8 @@
 -- Receipts and the watchdog, repeated sends, the loop guard, file leases.
 ALTER TABLE conversation ADD COLUMN calm_seq INTEGER NOT NULL DEFAULT 0;   -- newest message when a human or a status change last broke the agents' talk
 ALTER TABLE conversation ADD COLUMN paused_at INTEGER;                     -- since when sends wait for a human
-ALTER TABLE conversation ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;      -- newest lease
+ALTER TABLE conversation ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;      -- newest change of its leases
 UPDATE conversation SET calm_seq = last_seq;
-
-ALTER TABLE agent ADD COLUMN offered_seq INTEGER NOT NULL DEFAULT 0;       -- newest message ever handed out to it
-UPDATE agent SET offered_seq = max(coalesce(acknowledged_seq, 0),
-  coalesce((SELECT max(seq) FROM inbox WHERE inbox.agent = agent.pk AND offers > 0), 0));
 
 -- What a sender may repeat: one row per idempotency key of an agent.
 CREATE TABLE repeatable (
@@ -20,7 +16,7 @@ CREATE TABLE repeatable (
 -- Files reserved: one row per pattern. An expired row means nothing any more.
 CREATE TABLE lease (
   conversation INTEGER NOT NULL REFERENCES conversation (pk),
-  fence INTEGER NOT NULL,                   -- grows with every lease of the conversation, never used twice
+  fence INTEGER NOT NULL,                   -- grows with every change of the conversation's leases, never used twice
   agent INTEGER NOT NULL REFERENCES agent (pk),
   tag BLOB NOT NULL,                        -- 8 random bytes, names the row to its seal
   exclusive INTEGER NOT NULL,               -- 0 or 1

@@ -104,7 +104,6 @@ macro_rules! contract {
                 batch_never_offered_is_refused
                 batch_when_its_lease_runs_out_comes_again
                 batch_when_the_clock_was_set_back_comes_again
-                newest_message_ever_handed_out_is_kept
                 batch_when_another_connection_asks_comes_again
                 batch_when_handed_out_again_is_void_in_its_first_form
                 peek_changes_nothing

@@ -204,28 +204,6 @@ pub(crate) async fn batch_when_the_clock_was_set_back_comes_again(kit: &Kit) {
     assert_eq!(kit.unread(&room).await, [0, 0]);
 }
 
-pub(crate) async fn newest_message_ever_handed_out_is_kept(kit: &Kit) {
-    let room = kit.room(3).await;
-    let newest = || [0, 1, 2].map(|ordinal| kit.number(&offered_seq(ordinal)));
-    for text in ["one", "two", "three"] {
-        kit.send(&room, "a", text).await;
-    }
-    kit.check(&room, "b", OfferRequest { peek: true, ..request() }).await;
-    assert_eq!(newest(), [0, 0, 0], "a peek hands nothing out");
-    let batch = kit.check(&room, "b", OfferRequest { limit: 2, ..request() }).await.batch;
-    assert_eq!(newest(), [0, 2, 0]);
-    kit.check(&room, "b", OfferRequest { peek: true, ..ack(batch) }).await;
-    assert_eq!(newest(), [0, 2, 0], "an acknowledgement changes nothing");
-    kit.check(&room, "b", request()).await;
-    assert_eq!(newest(), [0, 3, 0]);
-    kit.check(&room, "b", OfferRequest { limit: 1, ..elsewhere() }).await;
-    assert_eq!(newest(), [0, 3, 0], "handed out again is no newer");
-}
-
-fn offered_seq(ordinal: u8) -> String {
-    format!("SELECT offered_seq FROM agent WHERE ordinal = {ordinal}")
-}
-
 pub(crate) async fn batch_when_another_connection_asks_comes_again(kit: &Kit) {
     let room = kit.room(2).await;
     kit.send(&room, "a", "one").await;
