@@ -148,6 +148,8 @@ pub struct Offered {
     pub more: bool,
     /// Sequence numbers whose rows cannot be read; they are part of the batch.
     pub damaged: Vec<u64>,
+    /// Whether the conversation waits for a human: nobody in it can send.
+    pub paused: bool,
 }
 
 /// How an inbox looks without taking anything out of it.

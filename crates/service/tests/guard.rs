@@ -40,6 +40,7 @@ async fn agents_when_they_talk_alone_are_paused_until_the_operator_resumes() {
     let (a, b) = house.pair().await;
     talk(&house, [&a, &b], 3).await;
     assert_eq!(states(&house).await, ["active", "active"]);
+    assert_eq!(a.ok(&house.bridge, "check_messages", json!({"peek": true})).await.get("paused"), None);
     b.send(&house.bridge, "the fourth").await;
     assert_eq!(states(&house).await, ["paused", "paused"]);
     let id = id(&house).await;
@@ -48,7 +49,9 @@ async fn agents_when_they_talk_alone_are_paused_until_the_operator_resumes() {
         let hint = format!("tell your user, who can run `mab resume {}`", id.as_str().unwrap());
         assert_eq!((denied.code, denied.hint, denied.retry_after_s), (Code::Paused, Some(hint), None));
     }
-    assert_eq!(a.texts(&house.bridge).await.len(), 2, "reading goes on");
+    let read = a.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(kit::texts(&read).len(), 2, "reading goes on");
+    assert_eq!(read["paused"], true, "and says why nothing more comes");
     a.ok(&house.bridge, "update_my_status", json!({"status": "waiting"})).await;
     assert_eq!(a.code(&house.bridge, "send_to_partner", json!({"message": "x"})).await, Code::Paused);
     // The tokens of a paused conversation are as valid as before.

@@ -58,6 +58,9 @@ pub(crate) struct Answer {
     /// seq of messages that were damaged in the store
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<u64>,
+    /// Nobody can send until a human runs `mab resume`
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
     /// Nothing came; call again
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     timed_out: bool,
@@ -157,6 +160,7 @@ async fn collect(
         batch: offered.batch.map(|batch| batch.to_string()),
         more: offered.more,
         damaged,
+        paused: offered.paused,
         timed_out: false,
         waited_seconds: None,
         undelivered: Vec::new(),

@@ -96,7 +96,8 @@ impl Tx<'_> {
     }
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Page, Failure> {
-        let offered = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new() };
+        let paused = entered.ledger.paused_at.is_some();
+        let offered = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused };
         let mut page = Page { offered, due: Vec::new() };
         let mut bytes = 0;
         for (seq, due) in self.due(entered, request)? {

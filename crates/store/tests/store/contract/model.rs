@@ -65,7 +65,8 @@ impl Model {
         }
         inbox.acknowledged_seq = inbox.acknowledged_seq.max(acknowledged.last().copied());
         let check = Check { holder: request.holder, at, lease_s: request.lease_s };
-        let mut offered = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new() };
+        let mut offered =
+            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused: false };
         let (mut bytes, mut taken) = (0, Vec::new());
         for (seq, delivery) in &inbox.messages {
             let Ok(due) = delivery.clone().due(check) else { continue };

@@ -6,9 +6,10 @@
 use std::{fs, path::PathBuf};
 
 use mab_core::{
-    Code,
+    Clock, Code,
     agent::{ActionType, Permission, Status},
     entity::{ConversationState, NewMessage, OfferRequest},
+    lease::{LeaseChange, NewLease},
     policy::Action,
 };
 use tempfile::TempDir;
@@ -17,7 +18,10 @@ use super::{SqliteEngine, connect};
 use crate::kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger};
 
 /// The schemas that were kept.
-const KEPT: [u32; 1] = [1];
+const KEPT: [u32; 2] = [1, 2];
+
+/// The idempotency key of the last message, from schema 2 on.
+const KEY: &str = "third";
 
 /// Ten changes in any hour.
 const TEN: &[(u32, u32)] = &[(10, 3_600)];
@@ -53,8 +57,19 @@ async fn live(kit: &Kit) {
         let stamp = kit.charged(&room, "b", Action::UpdateStatus, TEN).await;
         kit.store.set_status(stamp, Status::Waiting, Some(note)).await.unwrap();
     }
-    kit.send(&room, "a", "third").await;
+    let stamp = kit.stamp(&room, "a", Action::Send).await;
+    kit.store.append(stamp, kit.keyed(&room, "a", KEY, "third")).await.unwrap();
     kit.check(&room, "b", request()).await;
+    let tag = [7; 8];
+    let path = kit.seal(&room, ("lease", "path"), &tag, "src/**");
+    let reserve = LeaseChange {
+        seen_version: 0,
+        exclusive: true,
+        expires_at: kit.clock.now().plus_seconds(LIFE_S),
+        acquire: vec![NewLease { tag, path }],
+        ..LeaseChange::default()
+    };
+    kit.store.change_leases(kit.stamp(&room, "b", Action::Reserve).await, reserve).await.unwrap();
     for _ in 0..32 {
         let stamp = kit.stamp(&room, "a", Action::Send).await;
         let refused = kit.store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await;
@@ -80,8 +95,26 @@ fn kept_databases_still_open_verify_and_go_on() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("bridge.db");
         fs::copy(kept(schema), &path).unwrap();
-        run_seeded(2, SqliteEngine::at(&path), go_on);
+        run_seeded(2, SqliteEngine::at(&path), async |kit: &Kit| {
+            if schema >= 2 {
+                remember(kit).await;
+            }
+            go_on(kit).await;
+        });
     }
+}
+
+/// What came with schema 2: repeated sends are known, leases are held.
+async fn remember(kit: &Kit) {
+    kit.clock.pass_s(LIFE_S - 1);
+    let room = kit.newest_room().await;
+    let stamp = kit.stamp(&room, "a", Action::Send).await;
+    let again = kit.store.append(stamp, kit.keyed(&room, "a", KEY, "third")).await.unwrap();
+    assert_eq!((again.id.seq, again.repeated), (3, true));
+    let leases = kit.store.leases(kit.state(&room).await.pk).await.unwrap();
+    let held: Vec<_> = leases.rows.iter().map(|row| (row.fence, row.holder.as_str())).collect();
+    assert_eq!(held, [(1, "b")]);
+    kit.clock.move_ms(-i64::try_from((LIFE_S - 1) * 1_000).unwrap());
 }
 
 async fn go_on(kit: &Kit) {
