@@ -21,6 +21,7 @@ struct Recipient {
     ordinal: u8,
     session: SessionId,
     unread: u64,
+    left: bool,
 }
 
 impl Tx<'_> {
@@ -91,28 +92,33 @@ impl Tx<'_> {
     }
 
     fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {
-        const OTHERS: &str = "SELECT pk, ordinal, session, unread FROM agent
-             WHERE conversation = ?1 AND pk <> ?2 AND revoked_at IS NULL ORDER BY ordinal";
-        let mut others = self.rows(OTHERS, params![entered.conversation_pk, entered.agent_pk], |row| {
+        const OTHERS: &str = "SELECT pk, ordinal, session, unread, revoked_at IS NOT NULL FROM agent
+             WHERE conversation = ?1 AND pk <> ?2 ORDER BY ordinal";
+        let others = self.rows(OTHERS, params![entered.conversation_pk, entered.agent_pk], |row| {
             Ok(Recipient {
                 agent_pk: row.get(0)?,
                 ordinal: row.get(1)?,
                 session: rows::session(row, 2)?,
                 unread: rows::count(row.get(3)?),
+                left: row.get(4)?,
             })
         })?;
+        let (gone, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.left);
         if let Some(wanted) = &new.to {
             if let Some(stranger) =
                 wanted.iter().find(|name| !others.iter().any(|other| other.session == **name))
             {
-                return Err(Denied::new(Code::UnknownRecipient, format!("{stranger} is not another member"))
+                let left = gone.iter().any(|other| other.session == *stranger);
+                let what = if left { "was removed from the conversation" } else { "is not another member" };
+                return Err(Denied::new(Code::UnknownRecipient, format!("{stranger} {what}"))
                     .hint("check_partner_status lists the members; leave `to` out to reach all of them")
                     .into());
             }
             others.retain(|other| wanted.contains(&other.session));
         }
         if others.is_empty() {
-            return Err(Denied::new(Code::UnknownRecipient, "there is nobody to send to")
+            let what = if gone.is_empty() { "" } else { ": everybody else was removed" };
+            return Err(Denied::new(Code::UnknownRecipient, format!("there is nobody to send to{what}"))
                 .hint("invite an agent with invite_agent")
                 .into());
         }

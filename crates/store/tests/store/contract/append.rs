@@ -10,7 +10,7 @@ use mab_core::{
 };
 use tokio::task::JoinSet;
 
-use crate::kit::{Kit, Room, code, nowhere, refused, request, seqs, sessions};
+use crate::kit::{Kit, Room, code, nowhere, operator, refused, request, seqs, sessions};
 
 const ROOMY: Quotas = Quotas { unread_per_inbox: 1_000_000, bytes_per_conversation: 1 << 32 };
 
@@ -44,6 +44,34 @@ pub(crate) async fn message_to_a_stranger_or_to_nobody_is_refused(kit: &Kit) {
     let alone = kit.room(1).await;
     let stamp = kit.stamp(&alone, "a", Action::Send).await;
     assert_eq!(code(kit.store.append(stamp, kit.message(&alone, "x")).await), Code::UnknownRecipient);
+}
+
+pub(crate) async fn message_to_one_who_was_removed_is_refused_and_says_so(kit: &Kit) {
+    let room = kit.room(3).await;
+    let remove = async |session: &str| {
+        let change = mab_store::TokenChange::Revoke(session.parse().unwrap());
+        kit.store.manage_tokens(operator(Action::ManageTokens), room.id, Some(change)).await.unwrap();
+    };
+    let send = async |to: Option<&[&str]>| {
+        let message = match to {
+            Some(to) => kit.message_to(&room, "x", to),
+            None => kit.message(&room, "x"),
+        };
+        kit.store.append(kit.stamp(&room, "a", Action::Send).await, message).await
+    };
+    remove("b").await;
+    let before = kit.state(&room).await;
+    let denied = refused(send(Some(&["b", "c"])).await);
+    assert_eq!(
+        (denied.code, denied.message.as_str()),
+        (Code::UnknownRecipient, "b was removed from the conversation")
+    );
+    kit.assert_only_recorded(&room, before, Code::UnknownRecipient).await;
+    assert_eq!(send(None).await.unwrap().recipients, sessions(&["c"]));
+    remove("c").await;
+    let denied = refused(send(None).await);
+    assert_eq!(denied.code, Code::UnknownRecipient);
+    assert_eq!(denied.message, "there is nobody to send to: everybody else was removed");
 }
 
 async fn reply(

@@ -44,6 +44,7 @@ macro_rules! contract {
                 message_without_to_reaches_everyone_else_in_join_order
                 message_with_to_reaches_those_in_join_order
                 message_to_a_stranger_or_to_nobody_is_refused
+                message_to_one_who_was_removed_is_refused_and_says_so
                 reply_to_what_one_sent_or_received_is_kept
                 reply_to_what_one_cannot_see_is_refused
                 numbers_are_gapless_per_conversation_also_after_refusals
