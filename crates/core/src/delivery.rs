@@ -3,8 +3,8 @@
 //! ```text
 //!            offer                    acknowledge, in exactly the batch it was last offered in
 //!   Stored ─────────► Offered ──────────────────────────────────────────────────► Acknowledged
-//!                      │   ▲
-//!                      └───┘ offer: another holder asks, or the lease is over
+//!                      │   ▲    receive: the process that handed it out knows that it was read
+//!                      └───┘ offer: the lease is over, or a new holder takes over
 //! ```
 //!
 //! A store keeps the state and asks here what follows; it decides nothing by itself. What is stored stays until it is
@@ -46,6 +46,9 @@ pub struct Offer {
 pub struct Check {
     /// Who asks.
     pub holder: u64,
+    /// Whether it also gets what is leased to others: a connection takes over once, when it is new, because the one
+    /// before it is probably gone. Did it do so with every check, two that live would take everything from each other.
+    pub takes_over: bool,
     /// When.
     pub at: Timestamp,
     /// How long what it gets is leased to it, in seconds; no lease is longer.
@@ -60,11 +63,11 @@ pub struct Due {
 }
 
 impl Delivery {
-    /// Decides whether the check gets this message: when it was never handed out, when it was handed to another
-    /// holder, and when its lease is over. Gives the state back when not.
+    /// Decides whether the check gets this message: when it was never handed out, when its lease is over, and when the
+    /// check takes over from another holder. Gives the state back when not.
     ///
     /// # Errors
-    /// The unchanged state, when the message is leased to whoever asks, or acknowledged.
+    /// The unchanged state, when the message is leased, or acknowledged.
     pub fn due(self, check: Check) -> Result<Due, Self> {
         match self {
             Self::Stored => Ok(Due { offered_before: 0, check }),
@@ -87,11 +90,22 @@ impl Delivery {
     }
 }
 
+impl Delivery {
+    /// Acknowledges what a client is known to have read, in whatever batch it was handed out since.
+    #[must_use]
+    pub fn receive(self) -> Self {
+        match self {
+            Self::Offered(_) => Self::Acknowledged,
+            Self::Stored | Self::Acknowledged => self,
+        }
+    }
+}
+
 impl Offer {
     /// Whether the check gets the message again. A lease that ends far further ahead than any can was made before the
     /// clock was set back: it counts as over, or the message would wait until the clock has caught up.
     fn is_over(&self, check: &Check) -> bool {
-        self.holder != check.holder
+        (check.takes_over && self.holder != check.holder)
             || self.leased_until <= check.at
             || limit::is_ahead(self.leased_until, check.at.plus_seconds(check.lease_s))
     }
@@ -114,13 +128,12 @@ impl Due {
     }
 }
 
-/// Judges a batch that was to be acknowledged and of which `acknowledged` messages were.
+/// Judges a batch that an agent named and of which `acknowledged` messages were acknowledged.
 ///
 /// # Errors
-/// `unknown_batch` when there were none although the agent named the batch (`must_exist`). What the bridge
-/// acknowledges by itself may have been handed out again meanwhile: that is no mistake of the agent's.
-pub fn settle(acknowledged: u64, must_exist: bool) -> Result<(), Denied> {
-    if acknowledged > 0 || !must_exist {
+/// `unknown_batch` when there were none.
+pub fn settle(acknowledged: u64) -> Result<(), Denied> {
+    if acknowledged > 0 {
         return Ok(());
     }
     Err(Denied::new(Code::UnknownBatch, "this batch is not outstanding for you")
@@ -139,7 +152,7 @@ mod tests {
     const AHEAD_MAX_MS: i64 = limit::AHEAD_MAX_S.cast_signed() * 1_000;
 
     fn check(holder: u64, at_ms: i64) -> Check {
-        Check { holder, at: Timestamp::from_millis(at_ms), lease_s: LEASE_S }
+        Check { holder, takes_over: true, at: Timestamp::from_millis(at_ms), lease_s: LEASE_S }
     }
 
     fn offered(times: u64, holder: u64, at_ms: i64) -> Delivery {
@@ -208,9 +221,26 @@ mod tests {
     }
 
     #[test]
-    fn batch_of_which_nothing_is_outstanding_is_refused_only_when_it_was_named() {
-        assert_eq!(settle(0, true).map_err(|denied| denied.code), Err(Code::UnknownBatch));
-        assert_eq!([settle(0, false), settle(1, true), settle(1, false)], [Ok(()), Ok(()), Ok(())]);
+    fn batch_of_which_nothing_is_outstanding_is_refused() {
+        assert_eq!(settle(0).map_err(|denied| denied.code), Err(Code::UnknownBatch));
+        assert_eq!(settle(1), Ok(()));
+    }
+
+    #[test]
+    fn offered_message_is_left_to_its_holder_by_one_that_does_not_take_over() {
+        let other = Check { takes_over: false, ..check(2, LEASE_MS - 1) };
+        let held = offered(1, 1, 0);
+        assert_eq!(held.clone().due(other), Err(held.clone()));
+        let later = Check { takes_over: false, ..check(2, LEASE_MS) };
+        assert!(held.due(later).is_ok_and(|due| due.redelivered()));
+        assert!(Delivery::Stored.due(other).is_ok());
+    }
+
+    #[test]
+    fn receiving_takes_whatever_was_offered_and_nothing_else() {
+        assert_eq!(offered(3, 2, 0).receive(), Delivery::Acknowledged);
+        assert_eq!(Delivery::Stored.receive(), Delivery::Stored);
+        assert_eq!(Delivery::Acknowledged.receive(), Delivery::Acknowledged);
     }
 
     /// What may happen to one inbox.

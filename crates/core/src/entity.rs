@@ -114,23 +114,27 @@ pub struct Appended {
     pub at: Timestamp,
     /// Whether it was stored before, by the send that this one repeats.
     pub repeated: bool,
+    /// Whether the conversation waits for a human now, because it made the agents' talk too long.
+    pub paused: bool,
 }
 
 /// What an agent asks of its inbox.
 #[derive(Debug, Clone)]
 pub struct OfferRequest {
-    /// The batch it has received.
+    /// The batch it says it has received; one that is not outstanding refuses the call.
     pub ack: Option<BatchId>,
-    /// Whether an `ack` that is not outstanding refuses the call.
-    pub ack_must_exist: bool,
+    /// Messages that its client is known to have read, in ascending order, in whatever batch they are outstanding.
+    pub received: Vec<u64>,
     /// Whether messages are only shown, not handed out.
     pub peek: bool,
     /// Most messages.
     pub limit: u32,
     /// Most sealed bytes; the first message always fits.
     pub max_bytes: u64,
-    /// Who asks: batches leased to another holder are handed out again.
+    /// Who asks.
     pub holder: u64,
+    /// Whether batches leased to other holders are handed out again.
+    pub takes_over: bool,
     /// Tag of the new batch.
     pub tag: u32,
     /// How long the batch is leased, in seconds.
@@ -161,6 +165,8 @@ pub struct Outlook {
     pub due: bool,
     /// Newest message that waits; `None` when none does.
     pub newest_seq: Option<u64>,
+    /// Whether the conversation waits for a human.
+    pub paused: bool,
 }
 
 /// A message that its recipient has not acknowledged, and what is known of the recipient.
@@ -178,6 +184,8 @@ pub struct Overdue {
     pub last_seen_at: Option<Timestamp>,
     /// Whether it waits for messages right now.
     pub listening: bool,
+    /// Whether the recipient was removed.
+    pub removed: bool,
 }
 
 /// A stretch of history.

@@ -23,6 +23,8 @@ named_enum! {
         HeartbeatStopped = "heartbeat_stopped",
         /// The recipient has not made a single call yet.
         NeverSeen = "never_seen",
+        /// The recipient was removed before it had read it.
+        Removed = "removed",
     }
 }
 
@@ -33,6 +35,9 @@ pub fn is_alive(listening: bool, last_seen_at: Option<Timestamp>, now: Timestamp
 
 /// What the sender of an unacknowledged message has to hear, if anything.
 pub fn judge(overdue: &Overdue, now: Timestamp) -> Option<Reason> {
+    if overdue.removed {
+        return Some(Reason::Removed);
+    }
     let waits_s = now.millis_since(overdue.stored_at) / 1_000;
     if is_alive(overdue.listening, overdue.last_seen_at, now) {
         return (!overdue.offered && waits_s >= UNCOLLECTED_S).then_some(Reason::Uncollected);
@@ -63,6 +68,7 @@ mod tests {
             offered,
             last_seen_at: seen.map(at),
             listening,
+            removed: false,
         };
         judge(&overdue, at(0))
     }
@@ -81,6 +87,20 @@ mod tests {
         assert_eq!(reason(1, false, Some(121), false), Some(Reason::HeartbeatStopped));
         assert_eq!(reason(1, true, Some(121), false), Some(Reason::HeartbeatStopped));
         assert_eq!(reason(1, true, Some(121), true), None);
+    }
+
+    #[test]
+    fn recipient_when_removed_is_reported_at_once() {
+        let overdue = Overdue {
+            session: crate::SessionId::from_ordinal(1),
+            id: MessageId { seq: 1, tag: [0; 8] },
+            stored_at: at(0),
+            offered: true,
+            last_seen_at: Some(at(0)),
+            listening: false,
+            removed: true,
+        };
+        assert_eq!(judge(&overdue, at(0)), Some(Reason::Removed));
     }
 
     #[test]

@@ -2,15 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mab_core::{
-    BatchId, ConversationId, Fault, SessionId, Timestamp, entity::Member, token::Token, watchdog::Reason,
-};
+use mab_core::{ConversationId, Fault, SessionId, Timestamp, entity::Member, token::Token, watchdog::Reason};
 use tokio::sync::Notify;
 
 /// Where a call comes from.
@@ -71,30 +66,55 @@ struct Watched {
     told: BTreeSet<(String, Reason)>,
 }
 
+/// An agent's place in a conversation.
+type Place = (ConversationId, SessionId);
+
+/// One agent's inbox, as a connection knows it.
+#[derive(Debug, Default)]
+struct Inbox {
+    /// Messages that the client is known to have read: its next check acknowledges them.
+    received: Vec<u64>,
+    /// How often an answer was lost since the connection began.
+    losses: u64,
+    /// Whether the next check takes over what others, or this connection before a loss, have leased.
+    has_taken_over: bool,
+    /// Ends a check that still waits.
+    newer: Arc<Notify>,
+}
+
 /// One connection of one client: what it remembers between calls.
 pub struct Connection {
-    holder: AtomicU64,
+    holder: u64,
     wallet: Box<dyn Wallet>,
-    offered: Mutex<HashMap<(ConversationId, SessionId), BatchId>>,
-    checking: Mutex<HashMap<(ConversationId, SessionId), Arc<Notify>>>,
+    inboxes: Mutex<HashMap<Place, Inbox>>,
+    offered: Mutex<HashMap<u64, (Place, Vec<u64>)>>,
     watched: Mutex<HashMap<i64, Watched>>,
     wrong_guesses: Mutex<VecDeque<Timestamp>>,
 }
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("holder", &self.holder()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("holder", &self.holder).finish_non_exhaustive()
     }
+}
+
+/// As whom a check asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// A number no other connection has.
+    pub(crate) id: u64,
+    /// Whether it takes over what others have leased.
+    pub(crate) takes_over: bool,
 }
 
 impl Connection {
     /// A new connection. `holder` is a random number that tells it from every other one.
     pub fn new(holder: u64, wallet: Box<dyn Wallet>) -> Self {
         Self {
-            holder: AtomicU64::new(holder),
+            holder,
             wallet,
+            inboxes: Mutex::default(),
             offered: Mutex::default(),
-            checking: Mutex::default(),
             watched: Mutex::default(),
             wrong_guesses: Mutex::default(),
         }
@@ -112,38 +132,82 @@ impl Connection {
         }
     }
 
-    pub(crate) fn holder(&self) -> u64 {
+    /// As whom a check of this place asks now. The first ones take over, until there is nothing more; after an answer was
+    /// lost the next ones do again, as somebody else, so that the connection's own lease does not hold the messages back.
+    pub(crate) fn holder(&self, place: &Place) -> Holder {
+        let mut inboxes = lock(&self.inboxes);
+        let inbox = inboxes.entry(place.clone()).or_default();
+        Holder { id: self.id_after(inbox.losses), takes_over: !inbox.has_taken_over }
+    }
+
+    fn id_after(&self, losses: u64) -> u64 {
         // The store keeps signed 64-bit integers, and 0 means nobody.
-        (self.holder.load(Ordering::Relaxed) >> 1).max(1)
+        (self.holder.wrapping_add(losses << 1) >> 1).max(1)
     }
 
-    /// Says that the client will not see an answer it asked for: what was offered to it counts as not received, and
-    /// its next check gets it again.
-    pub fn answer_lost(&self) {
-        // To the store it is another holder from now on, so that its old leases do not hold the messages back.
-        self.holder.fetch_add(2, Ordering::Relaxed);
-        lock(&self.offered).clear();
-    }
-
-    /// Takes the batch last offered to this agent on this connection: its next check acknowledges it.
-    pub(crate) fn take_offered(&self, conversation: ConversationId, session: &SessionId) -> Option<BatchId> {
-        lock(&self.offered).remove(&(conversation, session.clone()))
-    }
-
-    /// Remembers the batch just offered.
-    pub(crate) fn put_offered(&self, conversation: ConversationId, session: SessionId, batch: BatchId) {
-        lock(&self.offered).insert((conversation, session), batch);
-    }
-
-    /// Begins a check for messages; one of the same agent that still waits on this connection is told to end, because
+    /// Begins a check for messages; one of the same place that still waits on this connection is told to end, because
     /// its caller has turned to this one. Returns what will tell this one.
-    pub(crate) fn begin_check(&self, conversation: ConversationId, session: &SessionId) -> Arc<Notify> {
+    pub(crate) fn begin_check(&self, place: &Place) -> Arc<Notify> {
         let newer = Arc::new(Notify::new());
-        let earlier = lock(&self.checking).insert((conversation, session.clone()), Arc::clone(&newer));
-        if let Some(earlier) = earlier {
-            earlier.notify_one();
-        }
+        let mut inboxes = lock(&self.inboxes);
+        let inbox = inboxes.entry(place.clone()).or_default();
+        std::mem::replace(&mut inbox.newer, Arc::clone(&newer)).notify_one();
         newer
+    }
+
+    /// Says that a check which asked as this holder has been handed everything there was.
+    pub(crate) fn took_all(&self, place: &Place, holder: Holder) {
+        let mut inboxes = lock(&self.inboxes);
+        let inbox = inboxes.entry(place.clone()).or_default();
+        // After a loss in between it is another one that has to take over.
+        inbox.has_taken_over |= self.id_after(inbox.losses) == holder.id;
+    }
+
+    /// Remembers what was just handed out as the answer with this ticket. Without a ticket the caller is certain to get
+    /// the answer.
+    pub(crate) fn offered(&self, place: &Place, ticket: Option<u64>, seqs: Vec<u64>) {
+        let mut inboxes = lock(&self.inboxes);
+        let inbox = inboxes.entry(place.clone()).or_default();
+        match ticket {
+            Some(ticket) => drop(lock(&self.offered).insert(ticket, (place.clone(), seqs))),
+            None => inbox.received.extend(seqs),
+        }
+    }
+
+    /// Says that the client has got the answers with these tickets: its next check acknowledges what was in them.
+    pub fn received(&self, tickets: &[u64]) {
+        let mut inboxes = lock(&self.inboxes);
+        for ticket in tickets {
+            if let Some((place, seqs)) = lock(&self.offered).remove(ticket) {
+                inboxes.entry(place).or_default().received.extend(seqs);
+            }
+        }
+    }
+
+    /// Says that the client will not see the answer with this ticket: its next check gets the same again.
+    pub fn lost(&self, ticket: u64) {
+        let offered = lock(&self.offered).remove(&ticket);
+        if let Some((place, _)) = offered {
+            let mut inboxes = lock(&self.inboxes);
+            let inbox = inboxes.entry(place).or_default();
+            inbox.losses += 1;
+            inbox.has_taken_over = false;
+        }
+    }
+
+    /// Takes what is to be acknowledged for this place, in ascending order.
+    pub(crate) fn take_received(&self, place: &Place) -> Vec<u64> {
+        let mut inboxes = lock(&self.inboxes);
+        let mut seqs =
+            inboxes.get_mut(place).map(|inbox| std::mem::take(&mut inbox.received)).unwrap_or_default();
+        seqs.sort_unstable();
+        seqs.dedup();
+        seqs
+    }
+
+    /// Puts back what could not be acknowledged.
+    pub(crate) fn put_received(&self, place: &Place, seqs: Vec<u64>) {
+        lock(&self.inboxes).entry(place.clone()).or_default().received.extend(seqs);
     }
 
     /// Whether it is time to look after what an agent has sent; then the time is taken note of.

@@ -23,9 +23,9 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 
 /// What a caller is like that may have to wait for its answer.
 pub trait Waiter: Send + Sync {
-    /// Whether the caller had got every earlier answer with messages in it when it made this call. If not, this call
-    /// acknowledges none of them, and they are handed out again.
-    fn has_read(&self) -> bool;
+    /// Under which number the caller's program will say whether this call's answer arrived
+    /// ([`crate::Connection::received`], [`crate::Connection::lost`]); `None` when it is certain to arrive.
+    fn ticket(&self) -> Option<u64>;
 
     /// Longest wait that the caller's program bears; what is asked for beyond it is cut.
     fn longest(&self) -> Duration;
@@ -42,8 +42,8 @@ pub trait Waiter: Send + Sync {
 pub struct Impatient;
 
 impl Waiter for Impatient {
-    fn has_read(&self) -> bool {
-        true
+    fn ticket(&self) -> Option<u64> {
+        None
     }
 
     fn longest(&self) -> Duration {
@@ -70,7 +70,8 @@ pub(crate) enum Interest {
 
 /// Why a wait is interrupted.
 pub(crate) enum Event {
-    /// There is something to collect, or the agent may no longer do so: the next transaction says which.
+    /// There is something to collect, or the conversation is paused, or the agent may no longer collect: the next
+    /// transaction says which.
     Mail,
     /// Messages the agent sent have not arrived.
     News(Vec<Undelivered>),
@@ -84,47 +85,61 @@ pub(crate) enum Event {
 pub(crate) struct Wait<'a> {
     waiter: &'a dyn Waiter,
     bell: Box<dyn Doorbell>,
+    interest: Interest,
     newer: Arc<Notify>,
     began: Instant,
     length: Duration,
     next_progress: Instant,
 }
 
+/// How long a call may wait: as long as it asks, or as its caller's program bears, or as the operator set for those that
+/// bear any.
+///
+/// # Errors
+/// `invalid_arguments` when more than [`WAIT_MAX_S`] is asked for.
+pub(crate) fn length(call: &Call<'_>, seconds: Option<u64>) -> Result<Duration, Denied> {
+    let seconds = seconds.unwrap_or(0);
+    if seconds > WAIT_MAX_S {
+        let message = format!("wait_seconds must be 0 to {WAIT_MAX_S}");
+        return Err(Denied::new(Code::InvalidArguments, message)
+            .hint("wait for less and call again when it times out; nothing is missed in between"));
+    }
+    let longest = match (call.waiter.longest(), call.bridge.settings.wait_max_s) {
+        (Duration::ZERO, _) => Duration::ZERO,
+        (longest, 0) => longest,
+        (_, set) => Duration::from_secs(set.into()),
+    };
+    Ok(Duration::from_secs(seconds).min(longest))
+}
+
 impl<'a> Wait<'a> {
-    /// Starts listening for `seconds`, or for as long as the caller's program bears; `None` when that is no time at all.
-    /// What comes from now on is not missed: look before the first [`Self::next`].
+    /// Starts listening; `None` when `length` is no time at all. What comes from now on is not missed: look before the
+    /// first [`Self::next`].
     ///
     /// # Errors
-    /// `invalid_arguments` when more than [`WAIT_MAX_S`] is asked for.
+    /// A fault of the random source.
     pub(crate) fn begin(
         call: &Call<'a>,
+        interest: Interest,
         newer: Arc<Notify>,
-        seconds: Option<u64>,
+        length: Duration,
     ) -> Result<Option<Self>, Failure> {
-        let seconds = seconds.unwrap_or(0);
-        if seconds > WAIT_MAX_S {
-            let message = format!("wait_seconds must be 0 to {WAIT_MAX_S}");
-            return Err(Denied::new(Code::InvalidArguments, message)
-                .hint("wait for less and call again when it times out; nothing is missed in between")
-                .into());
-        }
-        let longest = match call.bridge.settings.wait_max_s {
-            0 => call.waiter.longest(),
-            set => Duration::from_secs(set.into()),
-        };
-        let length = Duration::from_secs(seconds).min(longest);
         if length.is_zero() {
             return Ok(None);
         }
         let name = u64::from_be_bytes(draw(call.bridge.random.as_ref())?);
-        let bell = call.bridge.store.listen(call.member()?.agent_pk, name);
+        // Only an agent that waits is alive, not a program that keeps its inbox.
+        let awake = matches!(interest, Interest::Mail);
+        let bell = call.bridge.store.listen(call.member()?.agent_pk, name, awake);
         let began = Instant::now();
-        Ok(Some(Self { waiter: call.waiter, bell, newer, began, length, next_progress: began }))
+        let waiter = call.waiter;
+        Ok(Some(Self { waiter, bell, interest, newer, began, length, next_progress: began }))
     }
 
     /// Sleeps until something happens that the caller has to hear.
-    pub(crate) async fn next(&mut self, call: &Call<'_>, interest: Interest) -> Result<Event, Failure> {
+    pub(crate) async fn next(&mut self, call: &Call<'_>) -> Result<Event, Failure> {
         let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
+        let place = (member.conversation, member.session.clone());
         loop {
             tokio::select! {
                 biased;
@@ -138,19 +153,27 @@ impl<'a> Wait<'a> {
                 }
                 () = self.bell.rung() => {}
             }
-            let outlook = bridge.store.outlook(member.agent_pk, connection.holder()).await?;
+            let holder = connection.holder(&place);
+            let outlook = bridge.store.outlook(member.agent_pk, holder.id, holder.takes_over).await?;
+            // It took a moment: whoever no longer wants the answer takes nothing.
+            tokio::select! {
+                biased;
+                () = self.waiter.cancelled() => return Ok(Event::Abandoned),
+                () = self.newer.notified() => return Ok(Event::Abandoned),
+                () = std::future::ready(()) => {}
+            }
             let unchanged = |now: &Member| {
                 (now.epoch, now.revoked, now.permission) == (member.epoch, member.revoked, member.permission)
                     && bridge.clock.now() < now.expires_at
             };
-            let mail = |outlook: &Outlook| match interest {
-                Interest::Mail => outlook.due,
+            let mail = |outlook: &Outlook| match self.interest {
+                Interest::Mail => outlook.due || outlook.paused,
                 Interest::NewerThan(seq) => outlook.newest_seq > Some(seq),
             };
             if outlook.is_none_or(|outlook| mail(&outlook) || !unchanged(&outlook.member)) {
                 return Ok(Event::Mail);
             }
-            if matches!(interest, Interest::Mail) {
+            if matches!(self.interest, Interest::Mail) {
                 let news = watch::news(bridge, connection, member).await?;
                 if !news.is_empty() {
                     return Ok(Event::News(news));

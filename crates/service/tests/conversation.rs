@@ -153,20 +153,6 @@ async fn token_of(house: &House, answer: &Value, session: &str) -> Value {
 }
 
 #[tokio::test]
-async fn answer_when_lost_is_offered_again_at_once_on_the_same_connection() {
-    let house = House::new();
-    let (a, b) = house.pair().await;
-    a.send(&house.bridge, "one").await;
-    let first = b.ok(&house.bridge, "check_messages", json!({})).await;
-    let Agent(mab_service::Caller::Agent(connection)) = &b else { unreachable!("an agent is an agent") };
-    connection.answer_lost();
-    let again = b.ok(&house.bridge, "check_messages", json!({})).await;
-    assert_eq!(again["messages"][0]["message_id"], first["messages"][0]["message_id"]);
-    assert_eq!(again["messages"][0]["redelivered"], true);
-    assert_eq!(b.texts(&house.bridge).await, [""; 0]);
-}
-
-#[tokio::test]
 async fn peek_when_used_receives_nothing() {
     let house = House::new();
     let (a, b) = house.pair().await;

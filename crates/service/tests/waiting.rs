@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 /// A caller that bears any wait, counts what it is told and can be made to give up.
 struct Patient {
+    ticket: Option<u64>,
     longest: Duration,
     heard: AtomicUsize,
     waits: Notify,
@@ -30,13 +31,19 @@ impl Patient {
     }
 
     fn bearing(longest: Duration) -> Self {
-        Self { longest, heard: AtomicUsize::new(0), waits: Notify::new(), gives_up: Notify::new() }
+        Self {
+            ticket: None,
+            longest,
+            heard: AtomicUsize::new(0),
+            waits: Notify::new(),
+            gives_up: Notify::new(),
+        }
     }
 }
 
 impl Waiter for Patient {
-    fn has_read(&self) -> bool {
-        true
+    fn ticket(&self) -> Option<u64> {
+        self.ticket
     }
 
     fn longest(&self) -> Duration {
@@ -52,6 +59,22 @@ impl Waiter for Patient {
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.gives_up.notified())
     }
+}
+
+/// A check whose answer arrives, or not, under this ticket.
+async fn ticketed(agent: &Agent, bridge: &Bridge, ticket: u64) -> Value {
+    let patient = Patient { ticket: Some(ticket), ..Patient::new() };
+    check(agent, bridge, &patient, 0).await.unwrap()
+}
+
+fn connection(agent: &Agent) -> &mab_service::Connection {
+    let mab_service::Caller::Agent(connection) = &agent.0 else { unreachable!("an agent is an agent") };
+    connection
+}
+
+async fn unread(agent: &Agent, bridge: &Bridge) -> Value {
+    let status = agent.ok(bridge, "check_partner_status", json!({})).await;
+    status["partners"][0]["unread"].clone()
 }
 
 async fn check(agent: &Agent, bridge: &Bridge, patient: &Patient, wait_s: i64) -> Result<Value, Denied> {
@@ -130,14 +153,14 @@ async fn waiting_check_acknowledges_what_came_before() {
 
 #[tokio::test]
 async fn wait_is_cut_to_what_the_caller_bears_or_the_operator_sets() {
-    for (bears, set) in [(1, 0), (3_600, 1), (0, 1)] {
+    for (bears, set) in [(1, 0), (3_600, 1)] {
         let house = House::with(|settings| settings.wait_max_s = set);
         let (_, b) = house.pair().await;
         let patient = Patient::bearing(Duration::from_secs(bears));
         let answer = check(&b, &house.bridge, &patient, 3_600).await.unwrap();
         assert_eq!((&answer["timed_out"], &answer["waited_seconds"]), (&json!(true), &json!(1)));
     }
-    let house = House::new();
+    let house = House::with(|settings| settings.wait_max_s = 1);
     let (_, b) = house.pair().await;
     let answer = check(&b, &house.bridge, &Patient::bearing(Duration::ZERO), 5).await.unwrap();
     assert_eq!(answer, json!({"messages": [], "more": false}), "who cannot wait is answered at once");
@@ -324,4 +347,134 @@ async fn invited_agent_that_never_comes_is_reported_after_two_minutes() {
     house.clock.advance_s(120);
     let told = a.ok(&house.bridge, "check_messages", json!({})).await;
     assert_eq!(told["undelivered"][0]["reason"], "never_seen");
+}
+
+#[tokio::test]
+async fn answer_is_acknowledged_only_by_a_check_that_follows_its_arrival() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "one").await;
+    assert_eq!(texts(&ticketed(&b, &house.bridge, 1).await), ["one"]);
+    // The next checks come while the answer is still on its way: they neither acknowledge nor get it again.
+    for ticket in 2..5 {
+        assert_eq!(texts(&ticketed(&b, &house.bridge, ticket).await), [""; 0]);
+    }
+    assert_eq!(unread(&a, &house.bridge).await, 1);
+    connection(&b).received(&[1]);
+    ticketed(&b, &house.bridge, 5).await;
+    assert_eq!(unread(&a, &house.bridge).await, 0);
+}
+
+#[tokio::test]
+async fn answer_when_lost_is_given_again_at_once_on_the_same_connection() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "one").await;
+    let first = ticketed(&b, &house.bridge, 1).await;
+    connection(&b).lost(1);
+    // What is said of it afterwards is too late.
+    connection(&b).received(&[1]);
+    let again = ticketed(&b, &house.bridge, 2).await;
+    assert_eq!(again["messages"][0]["message_id"], first["messages"][0]["message_id"]);
+    assert_eq!(again["messages"][0]["redelivered"], true);
+    connection(&b).received(&[2]);
+    assert_eq!(texts(&ticketed(&b, &house.bridge, 3).await), [""; 0]);
+    assert_eq!(unread(&a, &house.bridge).await, 0);
+}
+
+#[tokio::test]
+async fn conversations_of_one_connection_do_not_disturb_each_other() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let first = kit::credentials(&b);
+    let other = Agent::new(5);
+    let roles = json!({"my_role": "backend", "partner_role": "frontend"});
+    let created = other.ok(&house.bridge, "create_conversation", roles).await;
+    let second = json!({
+        "conversation_id": created["conversation_id"], "session_id": "b", "token": created["session_b_token"],
+    });
+    b.ok(&house.bridge, "join_conversation", second).await;
+    let second = kit::object(kit::credentials(&b));
+    a.send(&house.bridge, "in the first").await;
+    // A wait in the second is open all the time, and an answer in it lost.
+    let patient = Patient { ticket: Some(1), ..Patient::new() };
+    let mut waiting = second.clone();
+    waiting.insert("wait_seconds".into(), json!(3_600));
+    let wait = house.bridge.call_waiting(&b.0, &patient, "check_messages", waiting);
+    let meanwhile = async {
+        patient.waits.notified().await;
+        let got = b.ok(&house.bridge, "check_messages", first.clone()).await;
+        assert_eq!(texts(&got), ["in the first"]);
+        connection(&b).lost(7);
+        let next = b.ok(&house.bridge, "check_messages", first.clone()).await;
+        assert_eq!(texts(&next), [""; 0]);
+        assert_eq!(unread(&a, &house.bridge).await, 0);
+        patient.gives_up.notify_one();
+    };
+    let (answer, ()) = tokio::join!(wait, meanwhile);
+    assert_eq!(answer.unwrap()["timed_out"], true);
+}
+
+#[tokio::test]
+async fn agent_on_two_connections_gets_each_message_on_one_of_them() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let beside = Agent::new(9);
+    let credentials = kit::credentials(&b);
+    // Both have looked once, as every connection does when it is new.
+    b.texts(&house.bridge).await;
+    beside.ok(&house.bridge, "check_messages", credentials.clone()).await;
+    for n in 0..3 {
+        a.send(&house.bridge, &format!("{n}")).await;
+        assert_eq!(b.texts(&house.bridge).await, [format!("{n}")]);
+        assert_eq!(texts(&beside.ok(&house.bridge, "check_messages", credentials.clone()).await), [""; 0]);
+        assert_eq!(b.texts(&house.bridge).await, [""; 0]);
+        assert_eq!(unread(&a, &house.bridge).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn wait_that_is_refused_leaves_the_one_that_waits_alone() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (answer, _) = check_and(&b, &house.bridge, &patient, async {
+        assert_eq!(
+            b.code(&house.bridge, "check_messages", json!({"wait_seconds": 4_000})).await,
+            Code::InvalidArguments
+        );
+        a.send(&house.bridge, "hello").await
+    })
+    .await;
+    assert_eq!(texts(&answer.unwrap()), ["hello"]);
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_conversation_pauses_says_so_at_once() {
+    let house = House::with(|settings| settings.loop_guard.messages = 1);
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let (answer, sent) = check_and(&b, &house.bridge, &patient, a.send(&house.bridge, "the last")).await;
+    let answer = answer.unwrap();
+    assert_eq!((texts(&answer), &answer["paused"]), (vec!["the last".to_owned()], &json!(true)));
+    assert_eq!(sent["paused"], true, "its sender is told too");
+    let next = check(&b, &house.bridge, &Patient::new(), 3_600).await.unwrap();
+    assert_eq!(
+        (&next["paused"], next.get("timed_out")),
+        (&json!(true), None),
+        "nobody can send: no reason to wait"
+    );
+}
+
+#[tokio::test]
+async fn sender_hears_of_a_recipient_that_was_removed() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let sent = a.send(&house.bridge, "one").await;
+    let id = kit::credentials(&b)["conversation_id"].clone();
+    house.operator("tokens", json!({"conversation_id": id, "revoke": "b"})).await.unwrap();
+    house.clock.advance_s(15);
+    let told = a.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(told["undelivered"][0]["reason"], "removed");
+    assert_eq!(told["undelivered"][0]["message_id"], sent["message_id"]);
 }

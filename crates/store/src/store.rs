@@ -61,13 +61,16 @@ pub trait Store: Send + Sync {
     async fn offer(&self, stamp: Stamp, request: OfferRequest) -> Result<Offered, Failure>;
 
     /// Hangs a doorbell for an agent: from now on it is rung whenever something may have come for it, from any process.
-    /// To miss nothing, listen first, look then, and only then wait. `name` is random.
-    fn listen(&self, agent_pk: i64, name: u64) -> Box<dyn Doorbell>;
+    /// To miss nothing, listen first, look then, and only then wait. `name` is random; who is `awake` counts as alive for
+    /// as long as it listens.
+    fn listen(&self, agent_pk: i64, name: u64, awake: bool) -> Box<dyn Doorbell>;
 
-    /// Looks at an agent's inbox as `holder` would find it. Costs no write; `None` when there is no such agent.
-    async fn outlook(&self, agent_pk: i64, holder: u64) -> Result<Option<Outlook>, Failure>;
+    /// Looks at an agent's inbox as a check by `holder` would find it, which takes over from others or not. Costs no
+    /// write; `None` when there is no such agent.
+    async fn outlook(&self, agent_pk: i64, holder: u64, takes_over: bool)
+    -> Result<Option<Outlook>, Failure>;
 
-    /// Who has not taken what the agent with this ordinal sent: for every other member that is not removed, the oldest
+    /// Who has not taken what the agent with this ordinal sent: for every other member, removed ones too, the oldest
     /// message of its that is not acknowledged, if one is among the member's oldest few hundred.
     async fn overdue(&self, conversation_pk: i64, sender: u8) -> Result<Vec<Overdue>, Failure>;
 

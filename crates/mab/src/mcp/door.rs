@@ -49,10 +49,17 @@ impl Door {
         })
     }
 
-    /// Says that the client will not see an answer it asked for.
-    pub(super) fn answer_lost(&self) {
+    /// Says that the client has got the answers with these tickets.
+    pub(super) fn received(&self, tickets: &[u64]) {
         if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {
-            connection.answer_lost();
+            connection.received(tickets);
+        }
+    }
+
+    /// Says that the client will not see the answer with this ticket.
+    pub(super) fn lost(&self, ticket: u64) {
+        if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {
+            connection.lost(ticket);
         }
     }
 

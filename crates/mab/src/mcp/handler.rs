@@ -1,20 +1,22 @@
 //! What the server answers to each request of the protocol.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::Poll,
 };
 
 use mab_core::{Code, Denied};
+use mab_service::Waiter as _;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, CustomRequest,
         CustomResult, DiscoverResult, ErrorCode, Implementation, ListResourcesResult, ListToolsResult,
         PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-        ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
+        RequestId, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
         UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
@@ -29,17 +31,27 @@ use super::{
     instructions::INSTRUCTIONS,
     patience::Patience,
     tools,
+    transport::Ending,
 };
 
 /// Serves one client.
 pub(super) struct Handler {
     door: Arc<Door>,
     subscriptions: Subscriptions,
+    ending: Ending,
+    /// The newest checks, newest first: their answers may cross their cancellation.
+    recent: Mutex<VecDeque<(RequestId, u64)>>,
 }
 
 impl Handler {
-    pub(super) fn new(door: Arc<Door>) -> Self {
-        Self { door, subscriptions: Subscriptions::default() }
+    pub(super) fn new(door: Arc<Door>, ending: Ending) -> Self {
+        Self { door, subscriptions: Subscriptions::default(), ending, recent: Mutex::default() }
+    }
+
+    fn remember(&self, id: RequestId, ticket: u64) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.truncate(RECENT_MAX - 1);
+        recent.push_front((id, ticket));
     }
 }
 
@@ -82,11 +94,16 @@ impl ServerHandler for Handler {
         };
         // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
         // nobody keeps.
-        let patience = Patience::of(context);
+        let (id, patience) = (context.id.clone(), Patience::of(context));
+        let _running = Running { ending: &self.ending, id: &id };
+        self.door.received(patience.received());
+        if let Some(ticket) = patience.ticket() {
+            self.remember(id.clone(), ticket);
+        }
         let arguments = request.arguments.unwrap_or_default();
         let outcome = contained(self.door.call(&patience, operation.name, arguments)).await;
-        if patience.is_over() {
-            self.door.answer_lost();
+        if let Some(ticket) = patience.ticket().filter(|_| patience.is_over()) {
+            self.door.lost(ticket);
         }
         Ok(answer(outcome).into())
     }
@@ -153,10 +170,26 @@ impl ServerHandler for Handler {
     /// The client may have given up just as the answer went out: it then has not seen what was offered.
     async fn on_cancelled(
         &self,
-        _notification: CancelledNotificationParam,
+        notification: CancelledNotificationParam,
         _context: NotificationContext<RoleServer>,
     ) {
-        self.door.answer_lost();
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticket = recent.iter().find(|(id, _)| Some(id) == notification.request_id.as_ref());
+        if let Some((_, ticket)) = ticket {
+            self.door.lost(*ticket);
+        }
+    }
+}
+
+/// A call under way; when it ends, however it does, its id is free.
+struct Running<'a> {
+    ending: &'a Ending,
+    id: &'a RequestId,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.ending.ended(self.id);
     }
 }
 
@@ -171,6 +204,9 @@ async fn contained(call: impl Future<Output = Result<Value, Denied>>) -> Result<
     });
     polled.await
 }
+
+/// Checks whose cancellation may still come; more than are ever in flight.
+const RECENT_MAX: usize = 512;
 
 /// The tools change with the program only.
 const UNCHANGING_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -183,8 +183,8 @@ pub(super) fn inboxes(uris: &[String]) -> Vec<Inbox> {
 struct Tireless;
 
 impl Waiter for Tireless {
-    fn has_read(&self) -> bool {
-        true
+    fn ticket(&self) -> Option<u64> {
+        None
     }
 
     fn longest(&self) -> Duration {

@@ -18,9 +18,17 @@ use super::lifecycle::Lifecycle;
 /// Where messages are put.
 #[derive(Debug, Clone)]
 pub(super) struct Outbox {
-    gathered: Arc<Mutex<Vec<u8>>>,
+    gathered: Arc<Mutex<Gathered>>,
     /// Bytes that are not written yet; none once the client is gone.
     unwritten: watch::Sender<Option<usize>>,
+}
+
+/// What is to be written next.
+#[derive(Debug, Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    /// Bytes ever put in.
+    total: u64,
 }
 
 impl Outbox {
@@ -34,22 +42,30 @@ impl Outbox {
         (outbox, emptying)
     }
 
-    /// Puts a message in, and one line end. Nothing is kept for a client that is gone.
-    pub(super) fn put(&self, message: &impl Serialize) {
-        if self.unwritten.borrow().is_none() {
-            return;
-        }
+    /// Puts a message in, and one line end. Nothing is kept for a client that is gone. Returns where it ends among all
+    /// bytes that were ever put in.
+    pub(super) fn put(&self, message: &impl Serialize) -> u64 {
         let mut gathered = self.gathered();
-        let before = gathered.len();
-        if let Err(error) = serde_json::to_writer(&mut *gathered, message) {
-            tracing::error!(%error, "cannot serialise an answer");
-            gathered.truncate(before);
-            return;
+        if self.unwritten.borrow().is_none() {
+            return gathered.total;
         }
-        gathered.push(b'\n');
-        let added = gathered.len() - before;
-        drop(gathered);
+        let before = gathered.bytes.len();
+        if let Err(error) = serde_json::to_writer(&mut gathered.bytes, message) {
+            tracing::error!(%error, "cannot serialise an answer");
+            gathered.bytes.truncate(before);
+            return gathered.total;
+        }
+        gathered.bytes.push(b'\n');
+        let added = gathered.bytes.len() - before;
         self.change(|bytes| bytes + added);
+        gathered.total += added as u64;
+        gathered.total
+    }
+
+    /// How many bytes the client's pipe has taken; none once the client is gone.
+    pub(super) fn written(&self) -> u64 {
+        let total = self.gathered().total;
+        self.unwritten.borrow().map_or(0, |unwritten| total.saturating_sub(unwritten as u64))
     }
 
     /// Waits until at most `bytes` are unwritten.
@@ -71,7 +87,7 @@ impl Outbox {
         let mut unwritten = self.unwritten.subscribe();
         let mut writing = Vec::new();
         while unwritten.wait_for(|bytes| *bytes != Some(0)).await.is_ok() {
-            std::mem::swap(&mut *self.gathered(), &mut writing);
+            std::mem::swap(&mut self.gathered().bytes, &mut writing);
             if let Err(error) = write(&mut writer, &writing).await {
                 // The client has closed its end: nobody is left to tell.
                 tracing::debug!(%error, "cannot write to stdout");
@@ -89,7 +105,7 @@ impl Outbox {
         self.unwritten.send_modify(|bytes| *bytes = bytes.map(change));
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
         // A message is put in whole or taken back.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,6 +134,7 @@ mod tests {
             outbox.put(&number);
         }
         assert!(outbox.holds_more_than(8));
+        assert_eq!(outbox.written(), 0);
         let reading = async {
             let mut text = vec![0; 290];
             client.read_exact(&mut text).await.unwrap();

@@ -12,7 +12,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::transport::AnswersUnread;
+use super::transport::Ticket;
 
 /// What a client is called in `clientInfo.name`, and the longest wait it bears over stdio, in seconds.
 ///
@@ -35,6 +35,11 @@ impl Patience {
         Self { context, token }
     }
 
+    /// The checks whose answers the client had got when it made this call.
+    pub(super) fn received(&self) -> &[u64] {
+        self.context.extensions.get::<Ticket>().map_or(&[], |ticket| ticket.received.as_slice())
+    }
+
     /// Whether the client has cancelled the call.
     pub(super) fn is_over(&self) -> bool {
         self.context.ct.is_cancelled()
@@ -42,8 +47,8 @@ impl Patience {
 }
 
 impl Waiter for Patience {
-    fn has_read(&self) -> bool {
-        self.context.extensions.get::<AnswersUnread>().is_none()
+    fn ticket(&self) -> Option<u64> {
+        self.context.extensions.get::<Ticket>().map(|ticket| ticket.own)
     }
 
     fn longest(&self) -> Duration {

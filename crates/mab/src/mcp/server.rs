@@ -14,7 +14,12 @@ use tokio::{
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    door::Door, handler::Handler, lifecycle::Lifecycle, outbox::Outbox, stdio::Stdio, transport::Lines,
+    door::Door,
+    handler::Handler,
+    lifecycle::Lifecycle,
+    outbox::Outbox,
+    stdio::Stdio,
+    transport::{Ending, Lines},
 };
 use crate::{config::Config, runtime};
 
@@ -61,8 +66,9 @@ where
     // A refusal was logged, and comes again with the first call.
     tokio::spawn(async move { early.open().await });
 
-    let lines = Lines::new(reader, outbox.clone(), lifecycle.clone());
-    let mut connection = pin!(connect(Handler::new(door), lines, &lifecycle, &outbox));
+    let ending = Ending::default();
+    let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), ending.clone());
+    let mut connection = pin!(connect(Handler::new(door, ending), lines, &lifecycle, &outbox));
     tokio::select! {
         () = &mut connection => return,
         () = told_to_stop => {}

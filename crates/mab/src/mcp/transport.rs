@@ -3,7 +3,12 @@
 //! `rmcp`'s own transport (3.9.0) drops bad lines silently, ends at a notification before the first request, and
 //! answers only the later of two requests with one id; this one does not.
 
-use std::{collections::HashSet, convert::Infallible, future::ready, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    future::ready,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use rmcp::{
     RoleServer,
@@ -31,41 +36,78 @@ pub(super) struct Lines<R> {
     outbox: Outbox,
     lifecycle: Arc<Lifecycle>,
     in_flight: HashSet<RequestId>,
-    /// Those in flight that may hand messages out.
-    checks: HashSet<RequestId>,
+    /// Those in flight that call a tool: cancelled, they still run to their end.
+    calls: HashSet<RequestId>,
+    /// Calls that were cancelled and have not ended.
+    ending: Ending,
+    /// Calls in flight whose answer may hand messages out.
+    checks: HashMap<RequestId, u64>,
+    /// Their answers that are on their way: whose, under which ticket, up to which byte.
+    answered: Vec<(RequestId, u64, u64)>,
+    tickets: u64,
 }
 
-/// Marks a request that was made before the client can have read an earlier answer with messages in it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AnswersUnread;
+/// A check's number on its connection, and those of the checks whose answers the client had got when it made this one.
+/// Judged where requests come in and answers go out, because only there they have one order.
+#[derive(Debug, Clone)]
+pub(super) struct Ticket {
+    /// Its own.
+    pub(super) own: u64,
+    /// The others', each told once.
+    pub(super) received: Vec<u64>,
+}
+
+/// Calls that were cancelled and still run to their end: their ids are not free yet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ending(Arc<Mutex<HashSet<RequestId>>>);
+
+impl Ending {
+    /// Says that a call has ended.
+    pub(super) fn ended(&self, id: &RequestId) {
+        self.lock().remove(id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<RequestId>> {
+        // A set is whole after every call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, outbox: Outbox, lifecycle: Arc<Lifecycle>) -> Self {
-        let frames = Frames::new(reader, LINE_MAX_BYTES);
-        Self { frames, outbox, lifecycle, in_flight: HashSet::new(), checks: HashSet::new() }
+    pub(super) fn new(reader: R, outbox: Outbox, lifecycle: Arc<Lifecycle>, ending: Ending) -> Self {
+        Self {
+            frames: Frames::new(reader, LINE_MAX_BYTES),
+            outbox,
+            lifecycle,
+            in_flight: HashSet::new(),
+            calls: HashSet::new(),
+            ending,
+            checks: HashMap::new(),
+            answered: Vec::new(),
+            tickets: 0,
+        }
     }
 
     fn accept(&mut self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                if self.in_flight.len() >= IN_FLIGHT_MAX {
+                let ending = self.ending.lock().len();
+                if self.in_flight.len() + ending >= IN_FLIGHT_MAX {
                     let error = format!("{IN_FLIGHT_MAX} requests are being answered; wait for one of them");
                     self.refuse(ErrorData::internal_error(error, None), Some(request.id.clone()));
                     return None;
                 }
-                if !self.in_flight.insert(request.id.clone()) {
+                let taken = self.ending.lock().contains(&request.id);
+                if taken || !self.in_flight.insert(request.id.clone()) {
                     // Under its id this would pass for the answer to the earlier request.
                     let error = "the id belongs to a request that is still being answered";
                     self.refuse(ErrorData::invalid_request(error, None), None);
                     return None;
                 }
                 if let ClientRequest::CallToolRequest(call) = &mut request.request {
-                    // Judged here, where requests come in and answers go out in one order.
-                    if self.outbox.holds_more_than(0) || !self.checks.is_empty() {
-                        call.extensions.insert(AnswersUnread);
-                    }
+                    self.calls.insert(request.id.clone());
                     if call.params.name == CHECK {
-                        self.checks.insert(request.id.clone());
+                        call.extensions.insert(self.ticket(&request.id));
                     }
                 }
             }
@@ -76,14 +118,32 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.in_flight.remove(id);
-                    self.checks.remove(id);
+                    self.cancel(id);
                 }
             }
             // We ask clients nothing.
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return None,
         }
         Some(message)
+    }
+
+    /// Numbers a check, and takes note of the answers that the client has got by now.
+    fn ticket(&mut self, id: &RequestId) -> Ticket {
+        self.tickets += 1;
+        self.checks.insert(id.clone(), self.tickets);
+        let written = self.outbox.written();
+        let got = self.answered.extract_if(.., |(_, _, end)| *end <= written);
+        Ticket { own: self.tickets, received: got.map(|(_, ticket, _)| ticket).collect() }
+    }
+
+    /// Nothing in the answer to a cancelled call counts as received, whether it is still to come or crossed the
+    /// cancellation on its way.
+    fn cancel(&mut self, id: &RequestId) {
+        self.answered.retain(|(answered, ..)| answered != id);
+        self.checks.remove(id);
+        if self.in_flight.remove(id) && self.calls.remove(id) {
+            self.ending.lock().insert(id.clone());
+        }
     }
 
     fn refuse(&self, error: ErrorData, id: Option<RequestId>) {
@@ -128,11 +188,13 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        if let Some(id) = answered {
+        let ticket = answered.and_then(|id| {
             self.in_flight.remove(id);
-            self.checks.remove(id);
-        }
-        self.outbox.put(&message);
+            self.calls.remove(id);
+            Some((id.clone(), self.checks.remove(id)?))
+        });
+        let end = self.outbox.put(&message);
+        self.answered.extend(ticket.map(|(id, ticket)| (id, ticket, end)));
         ready(Ok(()))
     }
 

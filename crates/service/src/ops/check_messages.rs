@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     door::{Call, Op},
     reading::ReadMessage,
-    waiting::{Event, Interest, Wait},
+    waiting::{self, Event, Interest, Wait},
     watch::{self, Undelivered},
 };
 
@@ -79,26 +79,22 @@ impl Op for CheckMessages {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
-        let limit = page_limit(arguments.limit)?;
+        let ask = Ask { limit: page_limit(arguments.limit)?, peek: arguments.peek };
         let ack = arguments.ack.map(|ack| ack.parse::<BatchId>()).transpose()?;
-        let newer = if arguments.peek {
-            Arc::default()
-        } else {
-            connection.begin_check(member.conversation, &member.session)
-        };
-        if !call.waiter.has_read() && !arguments.peek {
-            connection.answer_lost();
-        }
+        let length = waiting::length(&call, arguments.wait_seconds)?;
+        let place = (member.conversation, member.session.clone());
+        let newer = if ask.peek { Arc::default() } else { connection.begin_check(&place) };
         // Listening comes before looking, so that nothing falls in between.
-        let mut wait = Wait::begin(&call, newer, arguments.wait_seconds)?;
-        let mut answer = collect(&call, limit, arguments.peek, ack).await?;
+        let mut wait = Wait::begin(&call, Interest::Mail, newer, length)?;
+        let received = if ask.peek { Vec::new() } else { connection.take_received(&place) };
+        let mut answer = collect(&call, ask, Said { ack, received }).await?;
         answer.undelivered = watch::news(bridge, connection, member).await?;
         while let Some(wait) = wait.as_mut().filter(|_| answer.is_empty()) {
-            match wait.next(&call, Interest::Mail).await? {
-                Event::Mail => answer = collect(&call, limit, arguments.peek, None).await?,
+            match wait.next(&call).await? {
+                Event::Mail => answer = collect(&call, ask, Said::default()).await?,
                 Event::News(news) => answer.undelivered = news,
                 Event::TimedOut => {
-                    answer = collect(&call, limit, arguments.peek, None).await?;
+                    answer = collect(&call, ask, Said::default()).await?;
                     answer.timed_out = answer.is_empty();
                     break;
                 }
@@ -116,29 +112,39 @@ impl Op for CheckMessages {
 impl Answer {
     /// Whether there is nothing in it that the agent has to hear.
     fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.damaged.is_empty() && self.undelivered.is_empty()
+        self.messages.is_empty() && self.damaged.is_empty() && self.undelivered.is_empty() && !self.paused
     }
 }
 
-/// Acknowledges what came before, and takes what is due.
-async fn collect(
-    call: &Call<'_>,
+/// What a check wants.
+#[derive(Clone, Copy)]
+struct Ask {
     limit: u32,
     peek: bool,
-    explicit: Option<BatchId>,
-) -> Result<Answer, Failure> {
+}
+
+/// What a check acknowledges.
+#[derive(Default)]
+struct Said {
+    /// What the agent says it has received.
+    ack: Option<BatchId>,
+    /// What its client is known to have read.
+    received: Vec<u64>,
+}
+
+/// Acknowledges what came before, and takes what is due.
+async fn collect(call: &Call<'_>, ask: Ask, said: Said) -> Result<Answer, Failure> {
     let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
-    let (conversation, session) = (member.conversation, member.session.clone());
-    let received = (!peek && call.waiter.has_read()).then_some(());
-    let implicit = received.and_then(|()| connection.take_offered(conversation, &session));
-    let holder = connection.holder();
+    let place = (member.conversation, member.session.clone());
+    let (holder, received) = (connection.holder(&place), said.received.clone());
     let request = OfferRequest {
-        ack: explicit.or(implicit),
-        ack_must_exist: explicit.is_some_and(|batch| Some(batch) != implicit),
-        peek,
-        limit,
+        ack: said.ack,
+        received: said.received,
+        peek: ask.peek,
+        limit: ask.limit,
         max_bytes: PAGE_BYTES,
-        holder,
+        holder: holder.id,
+        takes_over: holder.takes_over,
         tag: u32::from_be_bytes(draw(bridge.random.as_ref())?),
         lease_s: LEASE_S,
     };
@@ -146,13 +152,15 @@ async fn collect(
     let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
     let offered = bridge.store.offer(stamp, request).await.inspect_err(|_| {
         // Nothing was acknowledged: the next check tries again.
-        if let Some(batch) = implicit {
-            connection.put_offered(conversation, session.clone(), batch);
-        }
+        connection.put_received(&place, received);
     })?;
-    // When an answer was found lost meanwhile, this connection is another holder, and gets the batch again.
-    if let Some(batch) = offered.batch.filter(|_| connection.holder() == holder) {
-        connection.put_offered(conversation, session, batch);
+    if !ask.peek {
+        let messages = offered.messages.iter().map(|message| message.id.seq);
+        let seqs = messages.chain(offered.damaged.iter().copied()).collect();
+        connection.offered(&place, call.waiter.ticket(), seqs);
+        if !offered.more {
+            connection.took_all(&place, holder);
+        }
     }
     let mut damaged = offered.damaged;
     Ok(Answer {

@@ -60,6 +60,9 @@ pub(crate) struct Answer {
     /// Whether secrets were replaced
     redacted: bool,
     findings: Vec<Found>,
+    /// This was one too many without a human: tell your user
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
     /// What you sent and somebody has not got, told once
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undelivered: Vec<Undelivered>,
@@ -111,10 +114,9 @@ impl Op for SendToPartner {
         let new = NewMessage {
             tag,
             body: seal("body", &[&body])?,
-            files: if files.is_empty() {
-                None
-            } else {
-                Some(seal("files", &files.iter().collect::<Vec<_>>())?)
+            files: match files.iter().collect::<Vec<_>>() {
+                none if none.is_empty() => None,
+                files => Some(seal("files", &files)?),
             },
             action_type,
             to,
@@ -137,7 +139,8 @@ impl Op for SendToPartner {
             seq: appended.id.seq,
             recipients: appended.recipients.iter().map(ToString::to_string).collect(),
             redacted: !found.is_empty(),
-            findings: found.into_iter().map(|(rule, count)| Found { rule, count }).collect(),
+            findings: findings(found),
+            paused: appended.paused,
             undelivered,
             repeated: appended.repeated.then_some(true),
         })
@@ -150,6 +153,10 @@ fn files(files: Vec<FileName>) -> Result<Vec<FileName>, Denied> {
         return Err(Denied::new(Code::InvalidArguments, message));
     }
     Ok(files)
+}
+
+fn findings(found: BTreeMap<&'static str, u64>) -> Vec<Found> {
+    found.into_iter().map(|(rule, count)| Found { rule, count }).collect()
 }
 
 fn recipients(to: Vec<SessionArgument>) -> Result<Vec<SessionId>, Denied> {

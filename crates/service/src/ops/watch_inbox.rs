@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     door::{Call, Op},
-    waiting::{Event, Interest, WAIT_MAX_S, Wait},
+    waiting::{Event, Interest, Wait},
 };
 
 /// The operation.
@@ -38,17 +38,17 @@ impl Op for WatchInbox {
     type Answer = Answer;
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let (bridge, connection, member) = (call.bridge, call.connection()?, call.member()?);
+        let (bridge, member) = (call.bridge, call.member()?);
         let known = arguments.after_seq;
-        let wait = Wait::begin(&call, Arc::default(), Some(WAIT_MAX_S))?;
+        let wait = Wait::begin(&call, Interest::NewerThan(known), Arc::default(), call.waiter.longest())?;
         bridge.store.charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default())).await?;
         let newest = async || -> Result<u64, Failure> {
-            let outlook = bridge.store.outlook(member.agent_pk, connection.holder()).await?;
+            let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
             Ok(outlook.and_then(|outlook| outlook.newest_seq).unwrap_or(0))
         };
         let mut newest_seq = newest().await?;
         if let Some(mut wait) = wait.filter(|_| newest_seq <= known) {
-            match wait.next(&call, Interest::NewerThan(known)).await? {
+            match wait.next(&call).await? {
                 Event::Mail => {
                     // The agent may have lost its place meanwhile: this refuses it.
                     bridge

@@ -50,11 +50,12 @@ impl Tx<'_> {
                 recipients.into_iter().map(|recipient| recipient.session).collect();
             let detail = stamp.detail().clone().message("message", &id).sessions("to", &recipients);
             let mut detail = detail.digest_of_sealed("body_sha256", new.body.as_bytes());
-            if self.pause_when_talked_out(&mut entered, new.loop_guard)? {
+            let paused = self.pause_when_talked_out(&mut entered, new.loop_guard)?;
+            if paused {
                 detail = detail.name("then", "paused");
             }
             self.done(&entered.ledger, stamp, detail)?;
-            Ok(Appended { id, recipients, at: self.now(), repeated: false })
+            Ok(Appended { id, recipients, at: self.now(), repeated: false, paused })
         })
     }
 

@@ -62,16 +62,21 @@ impl Bells {
         }
     }
 
-    /// Whether anybody listens for an agent right now.
+    /// Whether anybody awake listens for an agent right now.
     pub(super) fn anybody_listens(&self, agent_pk: i64) -> bool {
         self.sockets(&self.folder.join(agent_pk.to_string())).any(|socket| {
+            let name = socket.file_name().and_then(|name| u64::from_str_radix(name.to_str()?, 16).ok());
+            if name.is_none_or(|name| name & ASLEEP != 0) {
+                return false;
+            }
             let connect = || UnixDatagram::unbound()?.connect(Address::of(&socket)?.path());
             connect().is_ok()
         })
     }
 
-    /// Hangs a bell for an agent. Call it within a tokio runtime.
-    pub(super) fn hang(&self, agent_pk: i64, name: u64) -> Bell {
+    /// Hangs a bell for an agent. Call it within a tokio runtime. The first bit of its name says who is not awake.
+    pub(super) fn hang(&self, agent_pk: i64, name: u64, awake: bool) -> Bell {
+        let name = if awake { name & !ASLEEP } else { name | ASLEEP };
         let folder = self.folder.join(agent_pk.to_string());
         match self.make_folder().and_then(|()| hang(&folder, name)) {
             Ok((socket, place)) => Bell { socket: Some(socket), place: Some(place) },
@@ -188,6 +193,8 @@ impl Address {
     }
 }
 
+/// Marks the name of a bell whose listener is a program that keeps an inbox, not an agent that waits.
+const ASLEEP: u64 = 1 << 63;
 const PRIVATE: u32 = 0o700;
 /// Mode bits that let others do anything.
 const OTHERS: u32 = 0o077;
@@ -226,7 +233,8 @@ mod tests {
     async fn every_listener_of_the_agent_is_rung_and_nobody_else() {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
-        let (mut one, mut two, mut other) = (bells.hang(7, 1), bells.hang(7, 2), bells.hang(8, 1));
+        let (mut one, mut two, mut other) =
+            (bells.hang(7, 1, true), bells.hang(7, 2, true), bells.hang(8, 1, true));
         Bells::beside(&place.path().join("bridge.db")).ring(7);
         assert_eq!(
             [is_rung(&mut one).await, is_rung(&mut two).await, is_rung(&mut other).await],
@@ -239,7 +247,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
         assert!(!bells.anybody_listens(7));
-        let bell = bells.hang(7, 1);
+        let bell = bells.hang(7, 1, true);
         assert!(bells.anybody_listens(7));
         drop(bell);
         assert!(!bells.anybody_listens(7));
@@ -247,10 +255,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn listener_that_is_not_awake_is_rung_and_is_not_present() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let mut bell = bells.hang(7, 1, false);
+        bells.ring(7);
+        assert!(is_rung(&mut bell).await && !bells.anybody_listens(7));
+    }
+
+    #[tokio::test]
     async fn bell_of_a_dead_process_is_nobody_and_is_cleared_away_when_rung() {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
-        let mut bell = bells.hang(7, 1);
+        let mut bell = bells.hang(7, 1, true);
         let left = bell.place.take().unwrap();
         drop(bell);
         assert!(left.exists() && !bells.anybody_listens(7));
@@ -262,7 +279,7 @@ mod tests {
     async fn ring_when_nobody_takes_it_never_waits() {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
-        let mut bell = bells.hang(7, 1);
+        let mut bell = bells.hang(7, 1, true);
         for _ in 0..10_000 {
             bells.ring(7);
         }
@@ -275,7 +292,7 @@ mod tests {
         let deep = place.path().join("x".repeat(200));
         fs::create_dir(&deep).unwrap();
         let bells = Bells::beside(&database(&deep));
-        let mut bell = bells.hang(7, 1);
+        let mut bell = bells.hang(7, 1, true);
         bells.ring(7);
         assert!(is_rung(&mut bell).await && bells.anybody_listens(7));
     }
@@ -294,7 +311,7 @@ mod tests {
             let path = database(place.path());
             spoil(&place.path().join("bridge.db-bells"));
             let bells = Bells::beside(&path);
-            let mut bell = bells.hang(7, 1);
+            let mut bell = bells.hang(7, 1, true);
             assert!(bell.socket.is_none() && !bells.anybody_listens(7));
             bells.ring(7);
             bell.rung().await;

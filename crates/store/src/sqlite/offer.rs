@@ -1,7 +1,7 @@
 //! The inbox: acknowledging a batch and handing out the next one. SQL finds rows; [`mab_core::delivery`] decides.
 
 use mab_core::{
-    BatchId, Failure, Fault,
+    BatchId, Failure,
     audit::Detail,
     delivery::{self, Check, Delivery, Due},
     entity::{OfferRequest, Offered, StoredMessage},
@@ -21,6 +21,18 @@ pub(super) fn has_mail(connection: &Connection, agent_pk: i64) -> bool {
     let look = || connection.prepare_cached(ANY)?.exists([agent_pk]);
     // When in doubt, be durable.
     look().unwrap_or(true)
+}
+
+/// Stretches of numbers without a gap, as their first and last.
+fn runs(ascending: &[u64]) -> Vec<(u64, u64)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for &seq in ascending {
+        match runs.last_mut() {
+            Some((_, last)) if seq == *last + 1 => *last = seq,
+            _ => runs.push((seq, seq)),
+        }
+    }
+    runs
 }
 
 /// What a check acknowledged.
@@ -66,26 +78,46 @@ impl Tx<'_> {
     fn acknowledge(&self, entered: &Entered, request: &OfferRequest) -> Result<Received, Failure> {
         const TAGGED: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
              WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4 ORDER BY seq";
-        const DELETE: &str = "DELETE FROM inbox WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 AND batch = ?4";
-        let Some(batch) = request.ack else { return Ok(Received::default()) };
-        let within =
-            |first, last| (entered.agent_pk, rows::stored(first), rows::stored(last), i64::from(batch.tag));
-        let tagged = self.rows(TAGGED, within(batch.first, batch.last), rows::delivery)?;
-        let gone = tagged.into_iter().filter_map(|(seq, delivery)| {
-            (delivery.acknowledge(seq, batch) == Delivery::Acknowledged).then_some(seq)
-        });
-        let gone: Vec<u64> = gone.collect();
-        delivery::settle(gone.len() as u64, request.ack_must_exist)?;
-        let (Some(first), Some(newest)) = (gone.first(), gone.last()) else { return Ok(Received::default()) };
-        if self.execute(DELETE, within(*first, *newest))? != gone.len() {
-            return Err(Fault::new("acknowledging: a batch holds a message that was never handed out").into());
+        const RUN: &str = "SELECT seq, offers, holder, batch, leased_until FROM inbox
+             WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq";
+        let mut received = Received::default();
+        if let Some(batch) = request.ack {
+            let (first, last) = (rows::stored(batch.first), rows::stored(batch.last));
+            let tagged = (entered.agent_pk, first, last, i64::from(batch.tag));
+            let named = self.rows(TAGGED, tagged, rows::delivery)?.into_iter();
+            let named = named.map(|(seq, delivery)| (seq, delivery.acknowledge(seq, batch)));
+            self.remove(entered, named, &mut received)?;
+            delivery::settle(received.count)?;
         }
-        Ok(Received { count: gone.len() as u64, newest: *newest })
+        for (first, last) in runs(&request.received) {
+            let run = (entered.agent_pk, rows::stored(first), rows::stored(last));
+            let read = self.rows(RUN, run, rows::delivery)?.into_iter();
+            self.remove(entered, read.map(|(seq, delivery)| (seq, delivery.receive())), &mut received)?;
+        }
+        Ok(received)
+    }
+
+    /// Takes what has become acknowledged out of the inbox.
+    fn remove(
+        &self,
+        entered: &Entered,
+        became: impl Iterator<Item = (u64, Delivery)>,
+        received: &mut Received,
+    ) -> Result<(), Failure> {
+        const DELETE: &str = "DELETE FROM inbox WHERE agent = ?1 AND seq BETWEEN ?2 AND ?3";
+        let done = became.filter_map(|(seq, state)| (state == Delivery::Acknowledged).then_some(seq));
+        for (first, last) in runs(&done.collect::<Vec<_>>()) {
+            let run = params![entered.agent_pk, rows::stored(first), rows::stored(last)];
+            received.count += self.execute(DELETE, run)? as u64;
+            received.newest = received.newest.max(last);
+        }
+        Ok(())
     }
 
     /// The oldest messages that this check gets, at most one more than it may have.
     fn due(&self, entered: &Entered, request: &OfferRequest) -> Result<Vec<(u64, Due)>, Failure> {
-        let check = Check { holder: request.holder, at: self.now(), lease_s: request.lease_s };
+        let OfferRequest { holder, takes_over, lease_s, .. } = *request;
+        let check = Check { holder, takes_over, at: self.now(), lease_s };
         let due = |(seq, delivery): (u64, Delivery)| Some((seq, delivery.due(check).ok()?));
         let one_more = (request.limit as usize).saturating_add(1);
         let mut statement = self.prepare(rows::WAITING)?;

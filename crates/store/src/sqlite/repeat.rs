@@ -52,7 +52,8 @@ impl Tx<'_> {
             .into_iter()
             .filter_map(|(ordinal, session)| original.audience.contains(ordinal).then_some(session))
             .collect();
-        Ok(Some(Appended { id: original.id, recipients, at: original.at, repeated: true }))
+        let paused = entered.ledger.paused_at.is_some();
+        Ok(Some(Appended { id: original.id, recipients, at: original.at, repeated: true, paused }))
     }
 
     /// Remembers a send that may be repeated.

@@ -140,13 +140,19 @@ impl Store for SqliteStore {
         self.writer.write(needs_disk, move |tx| tx.offer(&stamp, &request)).await
     }
 
-    fn listen(&self, agent_pk: i64, name: u64) -> Box<dyn Doorbell> {
-        Box::new(self.bells.hang(agent_pk, name))
+    fn listen(&self, agent_pk: i64, name: u64, awake: bool) -> Box<dyn Doorbell> {
+        Box::new(self.bells.hang(agent_pk, name, awake))
     }
 
-    async fn outlook(&self, agent_pk: i64, holder: u64) -> Result<Option<Outlook>, Failure> {
+    async fn outlook(
+        &self,
+        agent_pk: i64,
+        holder: u64,
+        takes_over: bool,
+    ) -> Result<Option<Outlook>, Failure> {
         let now = self.clock.now();
-        self.read("looking at an inbox", move |c| wait::outlook(c, agent_pk, holder, now)).await
+        let look = move |c: &Connection| wait::outlook(c, agent_pk, (holder, takes_over), now);
+        self.read("looking at an inbox", look).await
     }
 
     async fn overdue(&self, conversation_pk: i64, sender: u8) -> Result<Vec<Overdue>, Failure> {

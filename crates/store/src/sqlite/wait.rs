@@ -7,7 +7,7 @@ use mab_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{bells::Bells, rows};
+use super::{bells::Bells, ledger::Ledger, rows};
 
 /// Unacknowledged messages of one recipient that are looked at for one of the sender's.
 const OLDEST_LOOKED_AT: u32 = 256;
@@ -16,14 +16,15 @@ const OLDEST_LOOKED_AT: u32 = 256;
 pub(super) fn outlook(
     connection: &Connection,
     agent_pk: i64,
-    holder: u64,
+    (holder, takes_over): (u64, bool),
     now: Timestamp,
 ) -> rusqlite::Result<Option<Outlook>> {
     const NEWEST: &str = "SELECT max(seq) FROM inbox WHERE agent = ?1 AND seq <= 4294967295";
     let snapshot = connection.unchecked_transaction()?;
     let mut find = snapshot.prepare_cached(rows::MEMBER_BY_PK)?;
-    let Some(member) = find.query_row([agent_pk], rows::member).optional()? else { return Ok(None) };
-    let check = Check { holder, at: now, lease_s: LEASE_S };
+    let read = |row: &Row<'_>| Ok((rows::member(row)?, Ledger::read(row, rows::MEMBER_COLUMNS)?));
+    let Some((member, ledger)) = find.query_row([agent_pk], read).optional()? else { return Ok(None) };
+    let check = Check { holder, takes_over, at: now, lease_s: LEASE_S };
     let mut waiting = snapshot.prepare_cached(rows::WAITING)?;
     let first_due = waiting
         .query_map([agent_pk], rows::delivery)?
@@ -35,6 +36,7 @@ pub(super) fn outlook(
             .prepare_cached(NEWEST)?
             .query_row([agent_pk], |row| row.get::<_, Option<i64>>(0))?
             .map(rows::count),
+        paused: ledger.paused_at.is_some(),
     }))
 }
 
@@ -48,7 +50,8 @@ pub(super) fn overdue(
     const OTHERS: &str = "SELECT a.pk, a.session,
          (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
          (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1)
-         FROM agent a WHERE a.conversation = ?1 AND a.ordinal <> ?2 AND a.revoked_at IS NULL ORDER BY a.ordinal";
+         , a.revoked_at IS NOT NULL
+         FROM agent a WHERE a.conversation = ?1 AND a.ordinal <> ?2 ORDER BY a.ordinal";
     const OLDEST: &str = "SELECT i.seq, m.tag, m.at, i.offers > 0
          FROM (SELECT seq, offers FROM inbox WHERE agent = ?1 AND seq >= 1 ORDER BY seq LIMIT ?4) i
          JOIN message m ON m.key = (?2 << 32) + i.seq WHERE m.sender = ?3 ORDER BY i.seq LIMIT 1";
@@ -56,11 +59,11 @@ pub(super) fn overdue(
     let mut others = snapshot.prepare_cached(OTHERS)?;
     let others = rows::sound(others.query_map(params![conversation_pk, sender], |row| {
         let seen = rows::optional_time(row, 2)?.max(rows::optional_time(row, 3)?);
-        Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, seen))
+        Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, seen, row.get(4)?))
     })?)?;
     let mut oldest = snapshot.prepare_cached(OLDEST)?;
     let mut overdue = Vec::new();
-    for (agent_pk, session, last_seen_at) in others {
+    for (agent_pk, session, last_seen_at, removed) in others {
         let read = |row: &Row<'_>| {
             Ok((
                 MessageId { seq: rows::count(row.get(0)?), tag: row.get(1)? },
@@ -75,7 +78,7 @@ pub(super) fn overdue(
         };
         if let Some((id, stored_at, offered)) = found {
             let listening = bells.anybody_listens(agent_pk);
-            overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening });
+            overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening, removed });
         }
     }
     Ok(overdue)

@@ -431,7 +431,8 @@ fn kind(action: Action) -> Kind {
 pub(crate) fn request() -> OfferRequest {
     OfferRequest {
         ack: None,
-        ack_must_exist: true,
+        received: Vec::new(),
+        takes_over: true,
         peek: false,
         limit: 100,
         max_bytes: 1 << 20,

@@ -99,7 +99,8 @@ macro_rules! contract {
                 max_bytes_ends_a_page_but_the_first_always_fits
                 batch_when_acknowledged_never_comes_again
                 batch_that_is_not_outstanding_is_refused_and_changes_nothing
-                batch_that_need_not_exist_is_ignored
+                received_messages_are_acknowledged_in_whatever_batch_they_are
+                batch_that_another_live_connection_holds_is_left_to_it
                 batch_of_another_agent_is_refused
                 batch_with_a_stretched_end_acknowledges_no_more_than_was_offered
                 batch_never_offered_is_refused

@@ -3,7 +3,10 @@
 //! The model keeps the inboxes in memory and asks [`mab_core::delivery`], as every engine does; that this rule loses
 //! nothing is shown where it is written. Here it is shown that an engine keeps what the rule says.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mab_core::{
     BatchId, Code, Denied, Failure, Timestamp,
@@ -50,21 +53,29 @@ impl Model {
 
     fn offer(&mut self, member: usize, request: &OfferRequest, at: Timestamp) -> Result<Offered, Denied> {
         let inbox = &mut self.inboxes[member];
-        let acknowledged: Vec<u64> = request.ack.map_or_else(Vec::new, |batch| {
-            let becomes = |(seq, delivery): (&u64, &Delivery)| {
-                (delivery.clone().acknowledge(*seq, batch) == Delivery::Acknowledged).then_some(*seq)
+        let acknowledged = |becomes: &dyn Fn(u64, Delivery) -> Delivery| -> BTreeSet<u64> {
+            let done = |(seq, delivery): (&u64, &Delivery)| {
+                (becomes(*seq, delivery.clone()) == Delivery::Acknowledged).then_some(*seq)
             };
-            inbox.messages.iter().filter_map(becomes).collect()
+            inbox.messages.iter().filter_map(done).collect()
+        };
+        let named = request.ack.map_or_else(BTreeSet::new, |batch| {
+            acknowledged(&|seq, delivery| delivery.acknowledge(seq, batch))
         });
         if request.ack.is_some() {
-            delivery::settle(acknowledged.len() as u64, request.ack_must_exist)?;
+            delivery::settle(named.len() as u64)?;
         }
+        let read = acknowledged(&|seq, delivery| {
+            if request.received.contains(&seq) { delivery.receive() } else { delivery }
+        });
+        let acknowledged: BTreeSet<u64> = named.union(&read).copied().collect();
         for seq in &acknowledged {
             inbox.messages.remove(seq);
             inbox.unread -= 1;
         }
         inbox.acknowledged_seq = inbox.acknowledged_seq.max(acknowledged.last().copied());
-        let check = Check { holder: request.holder, at, lease_s: request.lease_s };
+        let OfferRequest { holder, takes_over, lease_s, .. } = *request;
+        let check = Check { holder, takes_over, at, lease_s };
         let mut offered =
             Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused: false };
         let (mut bytes, mut taken) = (0, Vec::new());
@@ -174,7 +185,8 @@ impl Game<'_> {
         let (member, holder) = (self.member(), 1 + self.dice.below(3));
         let asked = OfferRequest {
             ack: self.batch(member, holder),
-            ack_must_exist: self.one_in(2),
+            received: (1..=self.model.messages.len() as u64).filter(|_| self.one_in(8)).collect(),
+            takes_over: self.one_in(2),
             peek: self.one_in(6),
             limit: u32::try_from(1 + self.dice.below(6)).unwrap(),
             max_bytes: if self.one_in(4) { 200 } else { 1 << 20 },

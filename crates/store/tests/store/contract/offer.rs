@@ -130,13 +130,35 @@ pub(crate) async fn batch_that_is_not_outstanding_is_refused_and_changes_nothing
     assert_eq!(code(kit.try_check(&room, "b", ack(Some(batch))).await), Code::UnknownBatch, "once is enough");
 }
 
-pub(crate) async fn batch_that_need_not_exist_is_ignored(kit: &Kit) {
+pub(crate) async fn received_messages_are_acknowledged_in_whatever_batch_they_are(kit: &Kit) {
+    let room = kit.room(2).await;
+    for text in ["one", "two", "three", "four"] {
+        kit.send(&room, "a", text).await;
+    }
+    kit.check(&room, "b", OfferRequest { limit: 3, ..request() }).await;
+    // Somebody else took the batch over; the first connection's client has read it all the same.
+    kit.check(&room, "b", OfferRequest { limit: 2, ..elsewhere() }).await;
+    let said = OfferRequest { received: vec![1, 3, 4, 9], peek: true, ..request() };
+    let left = kit.check(&room, "b", said).await;
+    assert_eq!(seqs(&left.messages), [2, 4], "what was never handed out cannot have been received");
+    assert_eq!(kit.unread(&room).await, [0, 2]);
+    assert_eq!(kit.state(&room).await.agents[1].last_acknowledged_seq, Some(3));
+}
+
+pub(crate) async fn batch_that_another_live_connection_holds_is_left_to_it(kit: &Kit) {
     let room = kit.room(2).await;
     kit.send(&room, "a", "one").await;
-    let gone = BatchId { first: 1, last: 9, tag: 1 };
-    let implicit = OfferRequest { ack_must_exist: false, ..ack(Some(gone)) };
-    assert_eq!(seqs(&kit.check(&room, "b", implicit).await.messages), [1]);
-    assert_eq!(kit.unread(&room).await, [0, 1]);
+    kit.check(&room, "b", request()).await;
+    let beside = || OfferRequest { takes_over: false, ..elsewhere() };
+    assert!(kit.check(&room, "b", beside()).await.messages.is_empty());
+    kit.send(&room, "a", "two").await;
+    assert_eq!(seqs(&kit.check(&room, "b", beside()).await.messages), [2]);
+    kit.clock.pass_s(LEASE_S);
+    let late = kit.check(&room, "b", beside()).await;
+    assert_eq!(
+        late.messages.iter().map(|m| (m.id.seq, m.redelivered)).collect::<Vec<_>>(),
+        [(1, true), (2, true)]
+    );
 }
 
 pub(crate) async fn batch_of_another_agent_is_refused(kit: &Kit) {

@@ -16,7 +16,7 @@ async fn pk(kit: &Kit, room: &Room, session: &str) -> i64 {
 
 /// Whether a look by this holder finds something.
 async fn due(kit: &Kit, room: &Room, holder: u64) -> bool {
-    kit.store.outlook(pk(kit, room, "b").await, holder).await.unwrap().unwrap().due
+    kit.store.outlook(pk(kit, room, "b").await, holder, true).await.unwrap().unwrap().due
 }
 
 /// Waits for a bell; one that is never rung again fails the test instead of hanging it.
@@ -27,7 +27,7 @@ async fn rung(bell: &mut Box<dyn Doorbell>) {
 pub(crate) async fn listener_when_another_store_stores_something_is_rung(kit: &Kit) {
     let room = kit.room(2).await;
     let other = kit.open_again();
-    let mut bell = other.listen(pk(kit, &room, "b").await, 1);
+    let mut bell = other.listen(pk(kit, &room, "b").await, 1, true);
     for n in 1..=3 {
         assert!(!due(kit, &room, 9).await || n > 1);
         kit.send(&room, "a", "hello").await;
@@ -39,7 +39,7 @@ pub(crate) async fn listener_when_another_store_stores_something_is_rung(kit: &K
 
 pub(crate) async fn listener_when_nobody_rings_looks_by_itself(kit: &Kit) {
     let room = kit.room(2).await;
-    let mut bell = kit.store.listen(pk(kit, &room, "b").await, 1);
+    let mut bell = kit.store.listen(pk(kit, &room, "b").await, 1, true);
     // Somebody who stored a message died before ringing: nothing ever rings for it.
     rung(&mut bell).await;
     rung(&mut bell).await;
@@ -54,24 +54,26 @@ pub(crate) async fn outlook_is_what_a_check_would_find(kit: &Kit) {
     assert!(due(kit, &room, holder).await);
     let batch = kit.check(&room, "b", request()).await.batch;
     assert!(!due(kit, &room, holder).await, "it is leased to this holder");
-    assert!(due(kit, &room, holder + 1).await, "another one gets it again");
+    assert!(due(kit, &room, holder + 1).await, "a new one gets it again");
+    let beside = kit.store.outlook(agent, holder + 1, false).await.unwrap().unwrap();
+    assert!(!beside.due, "one that does not take over leaves it");
     kit.clock.pass_s(LEASE_S);
     assert!(due(kit, &room, holder).await, "the lease ran out");
     kit.clock.move_ms(-30 * 86_400 * 1_000);
     assert!(due(kit, &room, holder).await, "the clock was set back");
-    let outlook = kit.store.outlook(agent, holder).await.unwrap().unwrap();
+    let outlook = kit.store.outlook(agent, holder, true).await.unwrap().unwrap();
     assert_eq!((outlook.newest_seq, outlook.member.session.as_str()), (Some(1), "b"));
     kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
-    let outlook = kit.store.outlook(agent, holder).await.unwrap().unwrap();
+    let outlook = kit.store.outlook(agent, holder, true).await.unwrap().unwrap();
     assert_eq!((outlook.due, outlook.newest_seq), (false, None));
-    assert_eq!(kit.store.outlook(i64::MAX, holder).await.unwrap(), None);
+    assert_eq!(kit.store.outlook(i64::MAX, holder, true).await.unwrap(), None);
 }
 
 pub(crate) async fn looking_writes_nothing(kit: &Kit) {
     let room = kit.room(2).await;
     kit.send(&room, "a", "one").await;
     let before = kit.state(&room).await;
-    let bell = kit.store.listen(pk(kit, &room, "b").await, 1);
+    let bell = kit.store.listen(pk(kit, &room, "b").await, 1, true);
     for _ in 0..10 {
         due(kit, &room, 9).await;
         kit.store.overdue(before.pk, 0).await.unwrap();
@@ -86,7 +88,7 @@ pub(crate) async fn listener_is_seen_by_everyone_for_as_long_as_it_listens(kit: 
         async || kit.state(&room).await.agents.iter().map(|agent| agent.listening).collect::<Vec<_>>();
     assert_eq!(listening().await, [false, false]);
     let other = kit.open_again();
-    let bell = other.listen(pk(kit, &room, "b").await, 1);
+    let bell = other.listen(pk(kit, &room, "b").await, 1, true);
     assert_eq!(listening().await, [false, true]);
     drop(bell);
     assert_eq!(listening().await, [false, false]);
@@ -108,13 +110,15 @@ pub(crate) async fn oldest_unacknowledged_message_of_each_recipient_is_overdue_t
         offered,
         last_seen_at: seen,
         listening: false,
+        removed: false,
     };
     assert_eq!(overdue, [expected("b", false, None), expected("c", true, Some(first.at))]);
     assert_eq!(kit.store.overdue(pk, 1).await.unwrap(), [], "b sent nothing");
-    // Who was removed is nobody to wait for, and what was acknowledged has arrived.
+    // Who was removed will never read it, and what was acknowledged has arrived.
     let change = mab_store::TokenChange::Revoke(sessions(&["b"]).remove(0));
     kit.store.manage_tokens(operator(Action::ManageTokens), room.id, Some(change)).await.unwrap();
     let batch = kit.check(&room, "c", OfferRequest { holder: 2, tag: 3, ..request() }).await.batch;
     kit.check(&room, "c", OfferRequest { ack: batch, ..request() }).await;
-    assert_eq!(kit.store.overdue(pk, 0).await.unwrap(), []);
+    let removed = Overdue { removed: true, ..expected("b", false, None) };
+    assert_eq!(kit.store.overdue(pk, 0).await.unwrap(), [removed]);
 }

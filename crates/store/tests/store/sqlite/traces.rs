@@ -49,8 +49,8 @@ async fn say(kit: &Kit, room: &Room, pieces: &mut Pieces) {
         kit.store.set_status(stamp, Status::Working, Some(note)).await.unwrap();
     }
     if kit.random.below(3) == 0 {
-        let batch = kit.check(room, "b", request()).await.batch;
-        let ack = OfferRequest { ack: batch, ack_must_exist: false, ..request() };
+        let offered = kit.check(room, "b", request()).await;
+        let ack = OfferRequest { received: crate::kit::seqs(&offered.messages), ..request() };
         kit.check(room, "b", ack).await;
     }
 }
