@@ -468,8 +468,30 @@ async fn check_names_paths_that_others_hold() {
     let as_both =
         json!([{"conversation_id": id, "session_id": "a"}, {"conversation_id": id, "session_id": "b"}]);
     assert_eq!(taken(&house, json!({"paths": paths, "seats": as_both})).await, [""; 0]);
-    assert_eq!(taken(&house, json!({"paths": paths, "seats": []})).await, [""; 0]);
+    assert_eq!(taken(&house, json!({"paths": paths, "seats": []})).await, all);
     assert_eq!(taken(&house, json!({"paths": []})).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn check_when_no_seat_opens_any_more_looks_everywhere_as_nobody() {
+    let house = House::with(|settings| settings.expires_in_minutes = 10);
+    let (_, ended) = house.pair().await;
+    let ended = kit::credentials(&ended);
+    house.clock.advance_s(600);
+    let (a, b) = house.pair().await;
+    acquire(&a, &house, &["src"]).await.unwrap();
+    acquire(&b, &house, &["docs"]).await.unwrap();
+    let b = kit::credentials(&b);
+    let mut wrong = b.clone();
+    wrong["token"] = json!("0".repeat(64));
+    let check = |seats: Value| taken(&house, json!({"paths": ["src/x", "docs/x"], "seats": seats}));
+    let all = ["src/x a", "docs/x b"];
+    assert_eq!(check(json!([ended])).await, all);
+    assert_eq!(check(json!([ended, wrong])).await, all);
+    assert_eq!(check(json!([ended, wrong, b])).await, all[..1]);
+    let seat = json!({"conversation_id": b["conversation_id"], "rotate": "b"});
+    house.operator("tokens", seat).await.unwrap();
+    assert_eq!(check(json!([b])).await, all);
 }
 
 #[tokio::test]

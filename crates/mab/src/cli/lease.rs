@@ -5,12 +5,11 @@ use std::{
     io::Read as _,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::{Args, Subcommand};
-use mab_core::{Code, ConversationId, Failure, Fault, SessionId, source::draw};
-use mab_service::{Bridge, Caller, Connection, Wallet as _};
+use mab_core::{Code, ConversationId, Failure, SessionId};
+use mab_service::{Caller, Credentials, Wallet as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +24,6 @@ use crate::{
     folder::DataFolder,
     keystore::Keystore,
     permissions, runtime,
-    system::OsRandom,
 };
 
 /// Most bytes of names from stdin.
@@ -54,9 +52,9 @@ enum LeaseCommand {
     a .git, or --root. A folder stands for everything in it.\n\n\
     Who asks, and so whose leases do not count: --conversation and --as, else the\n\
     agent whose profile this process has (MAB_AGENT, or Claude Code's session), in\n\
-    the conversations it joined. Without a profile every active conversation is\n\
-    looked at. Exits with 0 when nothing is in the way, also before the first agent\n\
-    has made a database.\n\n\
+    the conversations it joined. Without a profile, or when none of these is open to\n\
+    it any more, every active conversation is looked at. Exits with 0 when nothing is\n\
+    in the way, also before the first agent has made a database.\n\n\
     Prints one line per file and lease: the file, two blanks, and who holds it.")]
 struct Check {
     /// Files and folders.
@@ -134,62 +132,31 @@ impl Check {
             }
             opened => opened?,
         };
-        let answer = runtime::block_on(async {
-            let seats = match self.conversation {
-                Some(id) => {
-                    let session = self.session.as_ref().map(ToString::to_string);
-                    Some(json!([{"conversation_id": id.to_string(), "session_id": session}]))
-                }
-                None => seats_of_profile(&bridge, &config).await?,
-            };
-            let arguments = json!({"paths": paths, "seats": seats, "only_exclusive": self.shared});
-            Ok::<_, Trouble>(bridge.call(&Caller::Operator, "lease_check", object(arguments)?).await?)
-        })?;
-        answer.map_err(|trouble| match trouble {
-            Trouble::Denied(denied) => Trouble::Denied(permissions::explain(&config, denied)),
-            Trouble::Fault(_) | Trouble::ClosedPipe => trouble,
-        })
+        let seats = match self.conversation {
+            Some(id) => {
+                let session = self.session.as_ref().map(ToString::to_string);
+                json!([{"conversation_id": id.to_string(), "session_id": session}])
+            }
+            None => seats_of_profile(&config)?,
+        };
+        let arguments = object(json!({"paths": paths, "seats": seats, "only_exclusive": self.shared}))?;
+        let answer = runtime::block_on(bridge.call(&Caller::Operator, "lease_check", arguments))?;
+        Ok(answer.map_err(|denied| permissions::explain(&config, denied))?)
     }
 }
 
-/// The seats that this process's profile holds credentials for; `None` when there is nobody it could be.
-async fn seats_of_profile(bridge: &Bridge, config: &Config) -> Result<Option<Value>, Trouble> {
+/// The seats that this process's profile holds credentials for; none when there is nobody it could be.
+fn seats_of_profile(config: &Config) -> Result<Value, Trouble> {
     let Some(folder) = DataFolder::open(&config.data_dir)?.filter(|_| config.agent.is_some()) else {
-        return Ok(None);
+        return Ok(json!([]));
     };
-    let keystore = Keystore::open(&folder, config.agent.as_deref())?;
-    if keystore.all().is_empty() {
-        return Ok(None);
-    }
-    let holder = u64::from_ne_bytes(draw(&OsRandom)?);
-    let caller = Caller::Agent(Arc::new(Connection::new(holder, Box::new(keystore))));
-    let listed = bridge.call(&caller, "list_conversations", serde_json::Map::new()).await?;
-    let held: Held = serde_json::from_value(listed)
-        .map_err(|source| Fault::from_source("reading the answer of list_conversations", source))?;
-    Ok(Some(held.conversations.iter().filter_map(Seat::judged).collect()))
-}
-
-#[derive(Deserialize)]
-struct Held {
-    conversations: Vec<Seat>,
-}
-
-#[derive(Deserialize)]
-struct Seat {
-    conversation_id: String,
-    session_id: String,
-    state: String,
-}
-
-impl Seat {
-    /// Whoever lost its seat still works beside the others, but no lease is its own.
-    fn judged(&self) -> Option<Value> {
-        match self.state.as_str() {
-            "active" => Some(json!({"conversation_id": self.conversation_id, "session_id": self.session_id})),
-            "token_rotated" | "revoked" => Some(json!({"conversation_id": self.conversation_id})),
-            _ => None,
-        }
-    }
+    let seat = |held: Credentials| {
+        let Credentials { conversation, session, token } = held;
+        json!({
+            "conversation_id": conversation.to_string(), "session_id": session.to_string(), "token": token.reveal(),
+        })
+    };
+    Ok(Keystore::open(&folder, config.agent.as_deref())?.all().into_iter().map(seat).collect())
 }
 
 fn read_names() -> Result<Vec<PathBuf>, Trouble> {

@@ -128,6 +128,30 @@ fn check_of_an_agent_that_lost_its_seat_counts_every_lease() -> Anything {
 }
 
 #[test]
+fn check_heeds_every_conversation_of_the_profile_however_many() -> Anything {
+    let mut pair = Pair::new()?;
+    acquire(&mut pair.bob, &["src"])?;
+    for _ in 0..50 {
+        pair.alice.call("create_conversation", &json!({"my_role": "backend", "partner_role": "frontend"}))?;
+    }
+    assert_eq!(pair.check("", Some(ALICE), &["src/x"])?.exit, Some(7));
+    Ok(())
+}
+
+#[test]
+fn check_of_a_profile_that_opens_nothing_looks_everywhere() -> Anything {
+    let mut pair = Pair::new()?;
+    acquire(&mut pair.bob, &["src"])?;
+    let profile = pair.home.data().join("agents/bob.json");
+    let mut kept: Value = serde_json::from_slice(&fs::read(&profile)?)?;
+    let token = kept.pointer_mut("/credentials/0/token").ok_or("no token")?;
+    *token = json!("0".repeat(64));
+    fs::write(&profile, kept.to_string())?;
+    assert_eq!(pair.check("", Some(BOB), &["src/x"])?.exit, Some(7));
+    Ok(())
+}
+
+#[test]
 fn check_looks_only_where_the_profile_has_joined() -> Anything {
     let mut pair = Pair::new()?;
     let mut other = pair.home.agent()?;

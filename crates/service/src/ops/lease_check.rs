@@ -2,8 +2,10 @@
 
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
+    entity::ConversationState,
     lease::{Lease, ProjectPath},
     policy::Action,
+    token::{Claim, Token},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,9 +32,9 @@ pub(crate) struct LeaseCheck;
 pub(crate) struct Arguments {
     /// From the project's root; a folder ends with /
     paths: Vec<String>,
-    /// Where to look and who asks; default every active conversation, and nobody's leases are one's own
+    /// Where to look and who asks; when none holds, every active conversation, and nobody's leases are one's own
     #[serde(default)]
-    seats: Option<Vec<Seat>>,
+    seats: Vec<Seat>,
     /// Leave leases alone that are shared
     #[serde(default)]
     only_exclusive: bool,
@@ -47,6 +49,9 @@ struct Seat {
     /// Whose leases do not count
     #[serde(default)]
     session_id: Option<SessionArgument>,
+    /// What must open the seat for it to hold; default: it holds
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// Its answer.
@@ -96,20 +101,26 @@ impl Op for LeaseCheck {
 }
 
 /// Everybody else's leases.
-async fn held(bridge: &Bridge, seats: Option<Vec<Seat>>) -> Result<Vec<(ConversationId, Lease)>, Failure> {
-    let mut states = Vec::new();
+async fn held(bridge: &Bridge, seats: Vec<Seat>) -> Result<Vec<(ConversationId, Lease)>, Failure> {
+    let mut states: Vec<ConversationState> = Vec::new();
     let mut own: Vec<(ConversationId, SessionId)> = Vec::new();
-    match seats {
-        None => states = places(bridge, None).await?,
-        Some(seats) => {
-            for seat in seats {
-                let id = seat.conversation_id.0;
+    let mut holds = false;
+    for seat in seats {
+        let id = seat.conversation_id.0;
+        match standing(bridge, &seat).await? {
+            Standing::Holds => {
+                holds = true;
                 own.extend(seat.session_id.map(|session| (id, session.0)));
-                if !states.iter().any(|state: &mab_core::entity::ConversationState| state.id == id) {
-                    states.extend(places(bridge, Some(id)).await?);
-                }
             }
+            Standing::Lost => {}
+            Standing::Gone => continue,
         }
+        if !states.iter().any(|state| state.id == id) {
+            states.extend(places(bridge, Some(id)).await?);
+        }
+    }
+    if !holds {
+        states = places(bridge, None).await?;
     }
     let mut held = Vec::new();
     for state in &states {
@@ -119,4 +130,29 @@ async fn held(bridge: &Bridge, seats: Option<Vec<Seat>>) -> Result<Vec<(Conversa
         held.extend(current.into_iter().filter(of_others).map(|lease| (state.id, lease)));
     }
     Ok(held)
+}
+
+/// What a seat is worth now.
+enum Standing {
+    /// Its leases are one's own.
+    Holds,
+    /// Whoever lost its seat still works beside the others, but no lease is its own.
+    Lost,
+    /// There is nobody left to work beside, or never was.
+    Gone,
+}
+
+async fn standing(bridge: &Bridge, seat: &Seat) -> Result<Standing, Failure> {
+    let (Some(session), Some(token)) = (&seat.session_id, &seat.token) else { return Ok(Standing::Holds) };
+    let (conversation, session) = (seat.conversation_id.0, session.0.clone());
+    let member = bridge.store.member(conversation, &session).await?;
+    let claim = Claim { conversation, session, token: Token::presented(token.as_str()) };
+    match bridge.tokens.authenticate(&claim, member.as_ref(), bridge.clock.now()) {
+        Ok(_) => Ok(Standing::Holds),
+        Err(Failure::Denied(denied)) if matches!(denied.code, Code::TokenRotated | Code::Revoked) => {
+            Ok(Standing::Lost)
+        }
+        Err(Failure::Denied(_)) => Ok(Standing::Gone),
+        Err(fault) => Err(fault),
+    }
 }
