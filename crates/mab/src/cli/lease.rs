@@ -47,7 +47,10 @@ enum LeaseCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     mab lease check src/main.rs docs/\n  \
-    git diff --cached --name-only --no-renames -z | mab lease check -z   in .git/hooks/pre-commit\n\n\
+    git diff --cached --name-only --no-renames --ignore-submodules=none -z >names &&\n    \
+    mab lease check -z <names\n\n\
+    The last as a pre-commit hook is in the README. Not as a pipe: it would pass when\n\
+    git diff fails.\n\n\
     Patterns of leases are relative to the project's root: the nearest folder with\n\
     a .git, or --root. A folder stands for everything in it.\n\n\
     Who asks, and so whose leases do not count: --conversation and --as, else the\n\

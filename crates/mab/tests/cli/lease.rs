@@ -262,17 +262,23 @@ fn git(pair: &Pair, repository: &Path, profile: (&str, &str), words: &[&str]) ->
     Ok(Run { exit: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
 
-#[test]
-fn commit_of_files_that_another_agent_holds_is_stopped_by_the_hook() -> Anything {
-    let mut pair = Pair::new()?;
+/// A repository with the hook.
+fn repository(pair: &Pair) -> Anything<PathBuf> {
     let repository = pair.home.path().join("repository");
     fs::create_dir_all(repository.join("src"))?;
-    let run = |pair: &Pair, profile, line: &[&str]| git(pair, &repository, profile, line);
-    assert_eq!(run(&pair, ALICE, &["init", "-q"])?.exit, Some(0));
+    assert_eq!(git(pair, &repository, ALICE, &["init", "-q"])?.exit, Some(0));
     let script = repository.join(".git/hooks/pre-commit");
     fs::create_dir_all(repository.join(".git/hooks"))?;
     fs::write(&script, hook()?)?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    Ok(repository)
+}
+
+#[test]
+fn commit_of_files_that_another_agent_holds_is_stopped_by_the_hook() -> Anything {
+    let mut pair = Pair::new()?;
+    let repository = repository(&pair)?;
+    let run = |pair: &Pair, profile, line: &[&str]| git(pair, &repository, profile, line);
     let hostile = repository.join("src").join(OsStr::from_bytes(b"new\n\x1b[31mline \xff.rs"));
     fs::write(&hostile, "")?;
     fs::write(repository.join("README"), "hello\n")?;
@@ -298,6 +304,39 @@ fn commit_of_files_that_another_agent_holds_is_stopped_by_the_hook() -> Anything
     assert_ne!(run(&pair, ALICE, &["commit", "-qm", "moved"])?.exit, Some(0));
     pair.bob.call("reserve_files", &json!({"action": "release"}))?;
     let free = run(&pair, ALICE, &["commit", "-qm", "moved"])?;
+    assert_eq!(free.exit, Some(0), "{free:?}");
+    Ok(())
+}
+
+#[test]
+fn commit_of_a_held_submodule_is_stopped_by_the_hook_also_when_git_is_told_to_ignore_it() -> Anything {
+    let mut pair = Pair::new()?;
+    let repository = repository(&pair)?;
+    let ignored = "[submodule \"sub\"]\n\tpath = sub\n\turl = ./sub\n\tignore = all\n";
+    fs::write(repository.join(".gitmodules"), ignored)?;
+    acquire(&mut pair.bob, &["sub"])?;
+    let run = |words: &[&str]| git(&pair, &repository, ALICE, words);
+    assert_eq!(run(&["add", ".gitmodules"])?.exit, Some(0));
+    let link = format!("160000,{},sub", "1".repeat(40));
+    assert_eq!(run(&["update-index", "--add", "--cacheinfo", &link])?.exit, Some(0));
+    let stopped = run(&["commit", "-qm", "a submodule"])?;
+    assert_eq!(stopped.exit, Some(1), "{stopped:?}");
+    assert!((stopped.stdout + &stopped.stderr).contains("sub  held by b"));
+    Ok(())
+}
+
+#[test]
+fn commit_when_its_files_cannot_be_told_is_stopped_by_the_hook() -> Anything {
+    let pair = Pair::new()?;
+    let repository = repository(&pair)?;
+    let run = |words: &[&str]| git(&pair, &repository, ALICE, words);
+    fs::write(repository.join("README"), "hello\n")?;
+    assert_eq!(run(&["add", "-A"])?.exit, Some(0));
+    assert_eq!(run(&["config", "diff.orderFile", "/nowhere"])?.exit, Some(0));
+    let stopped = run(&["commit", "-qm", "mine"])?;
+    assert_eq!(stopped.exit, Some(1), "{stopped:?}");
+    assert_eq!(run(&["config", "--unset", "diff.orderFile"])?.exit, Some(0));
+    let free = run(&["commit", "-qm", "mine"])?;
     assert_eq!(free.exit, Some(0), "{free:?}");
     Ok(())
 }
