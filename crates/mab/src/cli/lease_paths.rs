@@ -12,13 +12,13 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// The project at `root`, else the one around the current folder: the nearest with a `.git`, which is a file in a
-    /// linked work tree; without one, the current folder itself.
+    /// The project at `root`, else the one around the current folder: the nearest that git would take, see
+    /// [`has_git`]; without one, the current folder itself.
     pub(super) fn find(root: Option<&Path>) -> Result<Self, Trouble> {
         let here =
             std::path::absolute(".").map_err(|error| Trouble::reading("the current folder", &error))?;
         let current = lexical(&here);
-        let with_git = || current.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok());
+        let with_git = || current.ancestors().find(|folder| has_git(folder));
         let root = root.map(|root| lexical(&current.join(root)));
         let root = root.unwrap_or_else(|| with_git().unwrap_or(&current).to_owned());
         Ok(Self { current, root })
@@ -42,6 +42,13 @@ impl Project {
             (false, false) => names.join("/"),
         })
     }
+}
+
+/// Whether a folder has a `.git`: a folder with a `HEAD`, because git looks further up when there is none, or a file, as
+/// in a linked work tree.
+fn has_git(folder: &Path) -> bool {
+    let git = folder.join(".git");
+    git.symlink_metadata().is_ok() && (!git.is_dir() || git.join("HEAD").symlink_metadata().is_ok())
 }
 
 /// The path without `.` and `..`, by its words alone.

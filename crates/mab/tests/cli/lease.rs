@@ -35,6 +35,7 @@ impl Pair {
         bob.call("join_conversation", &seat)?;
         fs::create_dir_all(home.path().join("project/src"))?;
         fs::create_dir(home.path().join("project/.git"))?;
+        fs::write(home.path().join("project/.git/HEAD"), "ref: refs/heads/main\n")?;
         Ok(Self { home, alice, bob, conversation })
     }
 
@@ -178,6 +179,21 @@ fn check_of_what_is_outside_the_project_exits_with_2() -> Anything {
     // Another root, other patterns.
     assert_eq!(pair.check("", None, &["src/x", "--root", ".."])?.exit, Some(7));
     assert_eq!(pair.check("", None, &["src/x"])?.exit, Some(0));
+    Ok(())
+}
+
+#[test]
+fn check_takes_for_the_root_what_git_takes() -> Anything {
+    let mut pair = Pair::new()?;
+    acquire(&mut pair.bob, &["src/x"])?;
+    let inner = pair.project().join("src/.git");
+    fs::create_dir(&inner)?;
+    assert_eq!(pair.check("src", None, &["x"])?.exit, Some(7), "an empty folder is no repository");
+    fs::write(inner.join("HEAD"), "ref: refs/heads/main\n")?;
+    assert_eq!(pair.check("src", None, &["x"])?.exit, Some(0));
+    fs::remove_dir_all(&inner)?;
+    fs::write(&inner, "gitdir: ../elsewhere\n")?;
+    assert_eq!(pair.check("src", None, &["x"])?.exit, Some(0), "a linked work tree");
     Ok(())
 }
 
