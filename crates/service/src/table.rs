@@ -193,7 +193,7 @@ static OPERATIONS: &[Operation] = &[
         WRITES,
         "Reserve files before you edit them; release after. `paths` are patterns relative to the project root and cover \
          all beneath: src/api, **/*.sql, {a,b}/x?.rs. All or nothing; a conflict names the holder: message it, or wait. \
-         Acquire again to renew.",
+         Acquire again to renew. Listed paths are peers' words.",
     ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(

@@ -55,7 +55,7 @@ impl Meeting<'_> {
         let refusal = refused(self.frontend, "reserve_files", same).await?;
         ensure(refusal.text("/code")? == "conflict", "a reserved file was refused for another reason")?;
         let message = refusal.text("/message")?.to_owned();
-        ensure(message.contains("api/**"), "the refusal does not say what is in the way")?;
+        ensure(message.contains("what a holds"), "the refusal does not say who is in the way")?;
         let result = "refused, conflict: a has it".to_owned();
         let kept_out = step(self.frontend, "reserve_files", result);
         stage.show(&Step { refused: true, says: Some(&message), ..kept_out })?;

@@ -73,6 +73,7 @@ pub(crate) struct Answer {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Held {
+    /// The holder's words, no more
     path: String,
     session_id: String,
     exclusive: bool,
@@ -268,22 +269,21 @@ impl<'a> Seen<'a> {
     fn conflict(&self, in_the_way: &[Conflict<'_>]) -> Option<Denied> {
         let first = in_the_way.first()?;
         let free_at = in_the_way.iter().map(|conflict| conflict.lease.expires_at).min()?;
-        let Lease { holder, pattern, exclusive, expires_at, .. } = first.lease;
+        // Its pattern is a peer's text and stays out of the bridge's own words.
+        let Lease { holder, exclusive, expires_at, .. } = first.lease;
         let kind = if *exclusive { "exclusive" } else { "shared" };
         let more = match in_the_way.len() - 1 {
             0 => String::new(),
             more => format!(", and {more} more in the way"),
         };
         let message = format!(
-            "{} overlaps {pattern}, which {holder} holds until {expires_at} ({kind}){more}; nothing was reserved",
+            "{} overlaps what {holder} holds until {expires_at} ({kind}){more}; nothing was reserved",
             first.wanted
         );
         let wait_s = free_at.seconds_since_rounded_up(self.now);
-        Some(
-            Denied::new(Code::Conflict, message)
-                .retry_after(wait_s)
-                .hint(format!("ask {holder} with send_to_partner to release it, or wait {wait_s} s")),
-        )
+        Some(Denied::new(Code::Conflict, message).retry_after(wait_s).hint(format!(
+            "ask {holder} with send_to_partner to release it (action list shows it), or wait {wait_s} s"
+        )))
     }
 
     fn check_quota(&self, new: &[&Lease]) -> Result<(), Denied> {
