@@ -58,7 +58,8 @@ enum LeaseCommand {
     the conversations it joined. Without a profile, or when none of these is open to\n\
     it any more, every active conversation is looked at. Exits with 0 when nothing is\n\
     in the way, also before the first agent has made a database.\n\n\
-    Prints one line per file and lease: the file, two blanks, and who holds it.")]
+    Prints one line per file and lease: the file, two blanks, and who holds it until\n\
+    when; as which pattern, --json and mab lease list tell.")]
 struct Check {
     /// Files and folders.
     #[arg(value_name = "PATH", required_unless_present = "stdin0")]
@@ -233,13 +234,11 @@ impl Reserved {
 
 fn in_the_way(verdict: &Verdict, page: &mut Page) {
     for Taken { path, lease } in &verdict.conflicts {
-        let (path, pattern) = (Visible::line(path), Visible::line(&lease.pattern));
-        let (session, conversation) =
-            (Visible::line(&lease.session_id), Visible::line(&lease.conversation_id));
-        let (kind, until) = (lease.kind(), page.moment(Some(&lease.expires_at)));
-        page.line(&format!(
-            "{path}  held by {session} in {conversation} ({kind}) as {pattern} until {until}"
-        ));
+        // Without the pattern: in a hook an agent reads this, and a pattern may be a peer's sentence.
+        let (path, session) = (Visible::line(path), Visible::line(&lease.session_id));
+        let (conversation, kind) = (Visible::line(&lease.conversation_id), lease.kind());
+        let until = page.moment(Some(&lease.expires_at));
+        page.line(&format!("{path}  held by {session} in {conversation} ({kind}) until {until}"));
     }
     if verdict.more {
         Output::talk("there are more");
@@ -277,7 +276,7 @@ mod tests {
         let verdict = serde_json::from_value(json!({"conflicts": [hostile()], "more": false}))?;
         let mut page = Page::new(None);
         in_the_way(&verdict, &mut page);
-        insta::assert_snapshot!(page.as_str(), @r"src/a\n\u{1b}[2J  held by b in conv_0123456789abcdef (exclusive) as src/\u{202e}x* until 2026-11-22T07:30:00.125Z");
+        insta::assert_snapshot!(page.as_str(), @r"src/a\n\u{1b}[2J  held by b in conv_0123456789abcdef (exclusive) until 2026-11-22T07:30:00.125Z");
         Ok(())
     }
 

@@ -66,10 +66,7 @@ fn check_when_somebody_else_holds_a_file_exits_with_7_and_says_who() -> Anything
     let conversation = pair.conversation.clone();
     let line = |line: &str| line.split(" until ").next().unwrap_or_default().to_owned();
     assert_eq!(run.stdout.lines().count(), 1);
-    assert_eq!(
-        line(&run.stdout),
-        format!("src/main.rs  held by b in {conversation} (exclusive) as src/*.rs")
-    );
+    assert_eq!(line(&run.stdout), format!("src/main.rs  held by b in {conversation} (exclusive)"));
     assert!(run.stderr.contains("send_to_partner"), "{}", run.stderr);
     assert_eq!(pair.check("src", Some(ALICE), &["../docs/x.md", "new.py"])?.exit, Some(0));
     // Nobody in particular: every lease counts, also by a folder above.
@@ -78,8 +75,8 @@ fn check_when_somebody_else_holds_a_file_exits_with_7_and_says_who() -> Anything
     assert_eq!(
         lines,
         [
-            format!("src/  held by b in {conversation} (exclusive) as src/*.rs"),
-            format!("docs/x.md  held by a in {conversation} (exclusive) as docs"),
+            format!("src/  held by b in {conversation} (exclusive)"),
+            format!("docs/x.md  held by a in {conversation} (exclusive)"),
         ]
     );
     // By name, and by a profile that has none.
