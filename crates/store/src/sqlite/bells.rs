@@ -12,12 +12,13 @@
 //! `-wal` sees a message only when the next one is written).
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, DirEntry, File},
     io::{self, ErrorKind},
     os::{
         fd::AsRawFd,
         unix::{
-            fs::{DirBuilderExt, MetadataExt},
+            ffi::OsStrExt,
+            fs::{DirBuilderExt, FileTypeExt, MetadataExt},
             net::UnixDatagram,
         },
     },
@@ -78,7 +79,7 @@ impl Bells {
     pub(super) fn hang(&self, agent_pk: i64, name: u64, awake: bool) -> Bell {
         let name = if awake { name & !ASLEEP } else { name | ASLEEP };
         let folder = self.folder.join(agent_pk.to_string());
-        match self.make_folder().and_then(|()| hang(&folder, name)) {
+        match self.make(&self.folder).and_then(|()| self.hang_in(&folder, name)) {
             Ok((socket, place)) => Bell { socket: Some(socket), place: Some(place) },
             Err(error) => {
                 tracing::warn!(%error, folder = %self.folder.display(), "no doorbell: looking ten times a second instead");
@@ -87,27 +88,58 @@ impl Bells {
         }
     }
 
-    fn make_folder(&self) -> io::Result<()> {
-        match DirBuilder::new().mode(PRIVATE).create(&self.folder) {
+    fn hang_in(&self, folder: &Path, name: u64) -> io::Result<(tokio::net::UnixDatagram, PathBuf)> {
+        let place = folder.join(format!("{name:0NAME_DIGITS$x}"));
+        let attempt = || {
+            self.make(folder)?;
+            UnixDatagram::bind(Address::of(&place)?.path())
+        };
+        let mut socket = attempt();
+        for _ in 0..HANG_AGAIN {
+            // The last listener before us may just have taken the folder away.
+            if socket.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                socket = attempt();
+            }
+        }
+        let socket = socket?;
+        socket.set_nonblocking(true)?;
+        Ok((tokio::net::UnixDatagram::from_std(socket)?, place))
+    }
+
+    /// Makes one of our folders, unless it is there.
+    fn make(&self, folder: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(PRIVATE).create(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        if self.is_private() {
+        self.check(folder)
+    }
+
+    /// Makes sure that nobody else has a hand in a folder. The last listener may take an agent's away at any time.
+    fn check(&self, folder: &Path) -> io::Result<()> {
+        let found = fs::symlink_metadata(folder)?;
+        if found.is_dir() && found.mode() & OTHERS == 0 && Some(found.uid()) == self.owner {
             return Ok(());
         }
         Err(io::Error::new(ErrorKind::PermissionDenied, "it is not a private folder of the database's owner"))
     }
 
-    fn is_private(&self) -> bool {
-        fs::symlink_metadata(&self.folder).is_ok_and(|found| {
-            found.is_dir() && found.mode() & OTHERS == 0 && Some(found.uid()) == self.owner
-        })
-    }
-
+    /// The bells in an agent's folder. What else may lie there is nothing to ring, and nothing to remove.
     fn sockets(&self, folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-        let entries = self.is_private().then(|| fs::read_dir(folder).ok()).flatten();
-        entries.into_iter().flatten().flatten().map(|entry| entry.path()).take(LISTENERS_MAX)
+        let ours = self.check(&self.folder).and_then(|()| self.check(folder));
+        let entries = ours.and_then(|()| fs::read_dir(folder)).ok();
+        let bells = entries.into_iter().flatten().flatten().filter(is_bell);
+        bells.map(|entry| entry.path()).take(LISTENERS_MAX)
     }
+}
+
+/// Whether this is named like a bell and is a socket, not a link to one.
+fn is_bell(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.len() == NAME_DIGITS
+        && name.as_bytes().iter().all(digit)
+        && entry.file_type().is_ok_and(|found| found.is_socket())
 }
 
 /// One listener's bell; taken down when it is dropped.
@@ -140,27 +172,6 @@ impl Drop for Bell {
             let _ = place.parent().map(fs::remove_dir);
         }
     }
-}
-
-fn hang(folder: &Path, name: u64) -> io::Result<(tokio::net::UnixDatagram, PathBuf)> {
-    let place = folder.join(format!("{name:016x}"));
-    let attempt = || {
-        match DirBuilder::new().mode(PRIVATE).create(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        UnixDatagram::bind(Address::of(&place)?.path())
-    };
-    let mut socket = attempt();
-    for _ in 0..HANG_AGAIN {
-        // The last listener before us may just have taken the folder away.
-        if socket.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            socket = attempt();
-        }
-    }
-    let socket = socket?;
-    socket.set_nonblocking(true)?;
-    Ok((tokio::net::UnixDatagram::from_std(socket)?, place))
 }
 
 fn hand() -> io::Result<UnixDatagram> {
@@ -198,6 +209,8 @@ const ASLEEP: u64 = 1 << 63;
 const PRIVATE: u32 = 0o700;
 /// Mode bits that let others do anything.
 const OTHERS: u32 = 0o077;
+/// How many hex digits a bell's name has.
+const NAME_DIGITS: usize = 16;
 const ADDRESS_MAX_BYTES: usize = 107;
 /// How long a listener waits before it looks without being rung: longer costs whoever was not rung, shorter costs idle
 /// agents (one look is an indexed query).
@@ -295,6 +308,48 @@ mod tests {
         let mut bell = bells.hang(7, 1, true);
         bells.ring(7);
         assert!(is_rung(&mut bell).await && bells.anybody_listens(7));
+    }
+
+    #[tokio::test]
+    async fn ring_when_something_else_lies_there_leaves_it() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let mut bell = bells.hang(7, 1);
+        let folder = place.path().join("bridge.db-bells/7");
+        let name = |n: u64| folder.join(format!("{n:016x}"));
+        let dead = place.path().join("dead");
+        for socket in [&dead, &folder.join("0123"), &folder.join("ABCDEF0123456789")] {
+            drop(UnixDatagram::bind(socket).unwrap());
+        }
+        symlink(&dead, name(2)).unwrap();
+        File::create(name(3)).unwrap();
+        fs::create_dir(name(4)).unwrap();
+        for n in 0..LISTENERS_MAX {
+            File::create(folder.join(format!("other {n}"))).unwrap();
+        }
+        let before = fs::read_dir(&folder).unwrap().count();
+        bells.ring(7);
+        assert!(is_rung(&mut bell).await, "nothing hides a bell");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), before);
+        assert!(dead.exists());
+    }
+
+    #[tokio::test]
+    async fn agents_folder_that_others_may_enter_or_that_is_a_link_is_not_used() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        // Something listens for agent 8, and something died there.
+        let bell = bells.hang(8, 1);
+        let folder = |agent: &str| place.path().join("bridge.db-bells").join(agent);
+        let dead = folder("8").join("00000000000000ff");
+        drop(UnixDatagram::bind(&dead).unwrap());
+        symlink(folder("8"), folder("7")).unwrap();
+        bells.ring(7);
+        assert!(dead.exists() && !bells.anybody_listens(7) && bells.hang(7, 2).socket.is_none());
+        fs::set_permissions(folder("8"), fs::Permissions::from_mode(0o755)).unwrap();
+        bells.ring(8);
+        assert!(dead.exists() && !bells.anybody_listens(8) && bells.hang(8, 2).socket.is_none());
+        drop(bell);
     }
 
     #[tokio::test]
