@@ -22,14 +22,14 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use super::{
     answer::answer,
     door::Door,
-    inbox::{self, Ear, Inbox, Subscriptions},
+    inbox::{self, Inbox},
     instructions::INSTRUCTIONS,
     patience::Patience,
+    subscriptions::Subscriptions,
     tools,
     transport::Ending,
 };
@@ -143,20 +143,12 @@ impl ServerHandler for Handler {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let uris = requested.resource_subscriptions.as_deref().unwrap_or_default();
-        let uris = inbox::inboxes(uris).iter().map(Inbox::uri).collect::<Vec<_>>();
+        let uris = self.subscriptions.promise(requested);
         Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let uris = context.accepted().resource_subscriptions.as_deref().unwrap_or_default();
-        let mut watchers = JoinSet::new();
-        for inbox in inbox::inboxes(uris) {
-            watchers.spawn(inbox.watch(Arc::clone(&self.door), Ear::Request(context.sink().clone())));
-        }
-        // Dropping the set ends the watchers.
-        context.cancelled().await;
-        Ok(())
+        self.subscriptions.listen(&self.door, &context).await
     }
 
     async fn on_custom_request(

@@ -17,6 +17,7 @@ mod patience;
 mod scan;
 mod server;
 mod stdio;
+mod subscriptions;
 mod tools;
 mod transport;
 

@@ -85,37 +85,114 @@ fn subscriber_when_something_is_unread_already_is_told_at_once() {
     assert!(heard.iter().any(|message| message["params"]["uri"] == uri), "{heard:?}");
 }
 
-#[test]
-fn listener_of_the_newest_protocol_is_told_under_its_subscription() {
-    let (_place, path) = data();
-    let (mut a, b, uri) = pair(&path);
+/// b's process and the URI of its inbox, where b speaks the newest protocol.
+fn newest_pair(path: &std::path::Path) -> (Client, Client, String) {
+    let (a, b, uri) = pair(path);
     drop(b);
-    let meta = json!({
+    // The operator's token makes b's a new process of its own.
+    let mut b = Client::start(path);
+    let conversation = uri.split('/').nth(3).unwrap();
+    let token = rotated(path, conversation);
+    let arguments = json!({"conversation_id": conversation, "session_id": "b", "token": token});
+    let join = json!({"name": "join_conversation", "arguments": arguments, "_meta": meta()});
+    assert_eq!(b.request("tools/call", join)["result"]["isError"], false);
+    (a, b, uri)
+}
+
+/// What every request of the newest protocol carries.
+fn meta() -> Value {
+    json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/clientInfo": {"name": "sdk", "version": "1"},
-    });
-    // The operator's token makes b's a new process of its own.
-    let mut b = Client::start(&path);
-    let conversation = uri.split('/').nth(3).unwrap();
-    let token = rotated(&path, conversation);
-    let arguments = json!({"conversation_id": conversation, "session_id": "b", "token": token});
-    let join = json!({"name": "join_conversation", "arguments": arguments, "_meta": meta});
-    assert_eq!(b.request("tools/call", join)["result"]["isError"], false);
-    let filter = json!({"resourceSubscriptions": [uri, "mab://inbox/nonsense"], "toolsListChanged": true});
-    let id = b.ask("subscriptions/listen", json!({"notifications": filter, "_meta": meta}));
-    let acknowledged = b.answer();
+    })
+}
+
+/// Listens; returns the request's id and what was acknowledged.
+fn listen(client: &mut Client, uris: &[&str]) -> (i64, Value) {
+    let filter = json!({"resourceSubscriptions": uris, "toolsListChanged": true});
+    let id = client.ask("subscriptions/listen", json!({"notifications": filter, "_meta": meta()}));
+    let acknowledged = client.answer();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
-    assert_eq!(acknowledged["params"]["notifications"], json!({ "resourceSubscriptions": [uri] }));
-    a.did("send_to_partner", json!({"message": "hello"}));
-    let told = b.answer();
+    (id, acknowledged["params"]["notifications"].clone())
+}
+
+/// The subscription that an update of this inbox is told under.
+fn told(client: &mut Client, uri: &str) -> Value {
+    let told = client.answer();
     assert_eq!(
         (&told["method"], &told["params"]["uri"]),
         (&json!("notifications/resources/updated"), &json!(uri))
     );
-    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], id);
+    told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].clone()
+}
+
+#[test]
+fn listener_of_the_newest_protocol_is_told_under_its_subscription() {
+    let (_place, path) = data();
+    let (mut a, mut b, uri) = newest_pair(&path);
+    let (id, acknowledged) = listen(&mut b, &[&uri, "mab://inbox/nonsense"]);
+    assert_eq!(acknowledged, json!({ "resourceSubscriptions": [uri] }));
+    a.did("send_to_partner", json!({"message": "hello"}));
+    assert_eq!(told(&mut b, &uri), id);
     b.close_input();
     assert!(b.ended().0.success());
+}
+
+#[test]
+fn listener_when_it_names_an_inbox_many_times_is_told_once() {
+    let (_place, path) = data();
+    let (mut a, mut b, uri) = newest_pair(&path);
+    let (id, _) = listen(&mut b, &[uri.as_str(); 64]);
+    a.did("send_to_partner", json!({"message": "hello"}));
+    assert_eq!(told(&mut b, &uri), id);
+    // The next thing heard is an answer.
+    b.request("tools/list", json!({ "_meta": meta() }));
+}
+
+#[test]
+fn listeners_of_one_inbox_are_all_told_and_read_as_one() {
+    let (_place, path) = data();
+    let (mut a, mut b, uri) = newest_pair(&path);
+    let before = reads(&path);
+    let ids = (0..8).map(|_| json!(listen(&mut b, &[&uri]).0)).collect::<Vec<_>>();
+    a.did("send_to_partner", json!({"message": "hello"}));
+    let mut heard = ids.iter().map(|_| told(&mut b, &uri)).collect::<Vec<_>>();
+    heard.sort_by_key(Value::as_i64);
+    assert_eq!(heard, ids);
+    // When it begins, when something came, and when it begins again.
+    let counted = reads(&path) - before;
+    assert!((2..=3).contains(&counted), "{counted} reads");
+}
+
+#[test]
+fn listener_beyond_the_bound_is_refused_until_another_ends() {
+    let (_place, path) = data();
+    let (_a, mut b, uri) = newest_pair(&path);
+    let accepted = json!({ "resourceSubscriptions": [uri] });
+    let (first, _) = listen(&mut b, &[&uri, &uri]);
+    for _ in 1..63 {
+        assert_eq!(listen(&mut b, &[&uri]).1, accepted);
+    }
+    // What is acknowledged is what there was a place for.
+    assert_eq!(listen(&mut b, &[&uri, &uri.replace("/b", "/c")]).1, accepted);
+    let (id, acknowledged) = listen(&mut b, &[&uri]);
+    assert_eq!(acknowledged, json!({}));
+    let refusal = b.answer();
+    assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!(id), &json!(-32602)));
+    assert_eq!(refusal["error"]["message"], "at most 64 subscriptions on a connection; end some first");
+    let cancelled = json!({"requestId": first});
+    b.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled}));
+    b.request("tools/list", json!({ "_meta": meta() }));
+    assert_eq!(listen(&mut b, &[&uri]).1, accepted);
+    assert_eq!(listen(&mut b, &[&uri]).1, json!({}));
+}
+
+/// How many reads b was charged.
+fn reads(path: &std::path::Path) -> i64 {
+    let database = rusqlite::Connection::open(path.join("bridge.db")).unwrap();
+    let count = "SELECT coalesce(max(n), 0) FROM accepted JOIN agent ON pk = subject WHERE session = 'b' AND kind = 1";
+    database.query_row(count, [], |row| row.get(0)).unwrap()
 }
 
 /// A new token of b's.
