@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{bells::Bells, ledger::Ledger, rows};
 
-/// Unacknowledged messages of one recipient that are looked at for one of the sender's.
-const OLDEST_LOOKED_AT: u32 = 256;
+/// Unacknowledged messages of one recipient that are looked at for one of the sender's: this many of the oldest, and of
+/// the newest if none of those is.
+const LOOKED_AT: u32 = 256;
 
 /// An inbox as `holder` would find it.
 pub(super) fn outlook(
@@ -47,7 +48,7 @@ pub(super) fn overdue(
     conversation_pk: i64,
     sender: u8,
 ) -> rusqlite::Result<Vec<Overdue>> {
-    const OTHERS: &str = "SELECT a.pk, a.session,
+    const OTHERS: &str = "SELECT a.pk, a.session, a.unread,
          (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
          (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1)
          , a.revoked_at IS NOT NULL
@@ -55,31 +56,42 @@ pub(super) fn overdue(
     const OLDEST: &str = "SELECT i.seq, m.tag, m.at, i.offers > 0
          FROM (SELECT seq, offers FROM inbox WHERE agent = ?1 AND seq >= 1 ORDER BY seq LIMIT ?4) i
          JOIN message m ON m.key = (?2 << 32) + i.seq WHERE m.sender = ?3 ORDER BY i.seq LIMIT 1";
+    const OF_NEWEST: &str = "SELECT i.seq, m.tag, m.at, i.offers > 0
+         FROM (SELECT seq, offers FROM inbox WHERE agent = ?1 AND seq >= 1 ORDER BY seq DESC LIMIT ?4) i
+         JOIN message m ON m.key = (?2 << 32) + i.seq WHERE m.sender = ?3 ORDER BY i.seq LIMIT 1";
     let snapshot = connection.unchecked_transaction()?;
     let mut others = snapshot.prepare_cached(OTHERS)?;
     let others = rows::sound(others.query_map(params![conversation_pk, sender], |row| {
-        let seen = rows::optional_time(row, 2)?.max(rows::optional_time(row, 3)?);
-        Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, seen, row.get(4)?))
+        let seen = rows::optional_time(row, 3)?.max(rows::optional_time(row, 4)?);
+        let (unread, removed) = (row.get::<_, i64>(2)?, row.get(5)?);
+        Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, unread, seen, removed))
     })?)?;
     let mut oldest = snapshot.prepare_cached(OLDEST)?;
+    let mut of_newest = snapshot.prepare_cached(OF_NEWEST)?;
     let mut overdue = Vec::new();
-    for (agent_pk, session, last_seen_at, removed) in others {
-        let read = |row: &Row<'_>| {
-            Ok((
-                MessageId { seq: rows::count(row.get(0)?), tag: row.get(1)? },
-                rows::time(row, 2)?,
-                row.get(3)?,
-            ))
-        };
-        let values = params![agent_pk, conversation_pk, sender, OLDEST_LOOKED_AT];
-        let found = match oldest.query_row(values, read).optional() {
-            Err(error) if rows::is_damage(&error) => None,
-            found => found?,
-        };
+    for (agent_pk, session, unread, last_seen_at, removed) in others {
+        let values = params![agent_pk, conversation_pk, sender, LOOKED_AT];
+        let mut found = sound(oldest.query_row(values, waiting))?;
+        if found.is_none() && unread > LOOKED_AT.into() {
+            found = sound(of_newest.query_row(values, waiting))?;
+        }
         if let Some((id, stored_at, offered)) = found {
             let listening = bells.anybody_listens(agent_pk);
             overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening, removed });
         }
     }
     Ok(overdue)
+}
+
+/// Reads a message's id, when it was stored, and whether it was handed out.
+fn waiting(row: &Row<'_>) -> rusqlite::Result<(MessageId, Timestamp, bool)> {
+    Ok((MessageId { seq: rows::count(row.get(0)?), tag: row.get(1)? }, rows::time(row, 2)?, row.get(3)?))
+}
+
+/// A row, if there is one that can be read.
+fn sound<T>(found: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match found.optional() {
+        Err(error) if rows::is_damage(&error) => Ok(None),
+        found => found,
+    }
 }

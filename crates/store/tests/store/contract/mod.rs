@@ -119,6 +119,7 @@ macro_rules! contract {
                 looking_writes_nothing
                 listener_is_seen_by_everyone_for_as_long_as_it_listens
                 oldest_unacknowledged_message_of_each_recipient_is_overdue_to_its_sender_only
+                message_behind_many_of_somebody_else_is_overdue_all_the_same
             }
             model {
                 store_and_model_answer_alike_whatever_is_asked

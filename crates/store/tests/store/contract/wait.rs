@@ -122,3 +122,18 @@ pub(crate) async fn oldest_unacknowledged_message_of_each_recipient_is_overdue_t
     let removed = Overdue { removed: true, ..expected("b", false, None) };
     assert_eq!(kit.store.overdue(pk, 0).await.unwrap(), [removed]);
 }
+
+pub(crate) async fn message_behind_many_of_somebody_else_is_overdue_all_the_same(kit: &Kit) {
+    let room = kit.room(3).await;
+    for _ in 0..257 {
+        kit.send_to(&room, "c", "of somebody else", &["b"]).await;
+    }
+    let first = kit.send_to(&room, "a", "first", &["b"]).await;
+    kit.send_to(&room, "a", "second", &["b"]).await;
+    let pk = kit.state(&room).await.pk;
+    let overdue = kit.store.overdue(pk, 0).await.unwrap();
+    assert_eq!(
+        overdue.iter().map(|one| (one.session.as_str(), one.id)).collect::<Vec<_>>(),
+        [("b", first.id)]
+    );
+}
