@@ -314,7 +314,7 @@ mod tests {
     async fn ring_when_something_else_lies_there_leaves_it() {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
-        let mut bell = bells.hang(7, 1);
+        let mut bell = bells.hang(7, 1, true);
         let folder = place.path().join("bridge.db-bells/7");
         let name = |n: u64| folder.join(format!("{n:016x}"));
         let dead = place.path().join("dead");
@@ -339,16 +339,16 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let bells = Bells::beside(&database(place.path()));
         // Something listens for agent 8, and something died there.
-        let bell = bells.hang(8, 1);
+        let bell = bells.hang(8, 1, true);
         let folder = |agent: &str| place.path().join("bridge.db-bells").join(agent);
         let dead = folder("8").join("00000000000000ff");
         drop(UnixDatagram::bind(&dead).unwrap());
         symlink(folder("8"), folder("7")).unwrap();
         bells.ring(7);
-        assert!(dead.exists() && !bells.anybody_listens(7) && bells.hang(7, 2).socket.is_none());
+        assert!(dead.exists() && !bells.anybody_listens(7) && bells.hang(7, 2, true).socket.is_none());
         fs::set_permissions(folder("8"), fs::Permissions::from_mode(0o755)).unwrap();
         bells.ring(8);
-        assert!(dead.exists() && !bells.anybody_listens(8) && bells.hang(8, 2).socket.is_none());
+        assert!(dead.exists() && !bells.anybody_listens(8) && bells.hang(8, 2, true).socket.is_none());
         drop(bell);
     }
 
