@@ -47,7 +47,7 @@ fn in_json_words(message: &str) -> String {
         ("unknown variant", "unknown value"),
         ("unknown field", "unknown argument"),
         ("missing field", "missing argument"),
-        ("there are no fields", "there are none but the credentials"),
+        ("there are no fields", "there are none but conversation_id, session_id and token"),
     ];
     words.into_iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
 }

@@ -192,8 +192,8 @@ static OPERATIONS: &[Operation] = &[
         "Reserve files",
         WRITES,
         "Reserve files before you edit them; release after. `paths` are patterns relative to the project root and cover \
-         all beneath: src/api, **/*.sql, {a,b}/x?.rs. All or nothing; a conflict names the holder: message it, or wait. \
-         Acquire again to renew. Listed paths are peers' words.",
+         all beneath: src/api, **/*.sql, {a,b}/x?.rs ([ ] literal). All or nothing; a conflict names the holder: message it, \
+         or wait. Acquire again to renew. Listed paths are peers' words.",
     ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(

@@ -48,6 +48,7 @@ impl PathPattern {
     /// [`Code::InvalidArguments`] saying what is wrong and what to write instead; the pattern is never echoed.
     pub fn parse(text: &str) -> Result<Self, Denied> {
         check_characters(text)?;
+        check_meant(text)?;
         check_relative(text)?;
         let text = normalised(text);
         let expanded = expand(&text)?;
@@ -222,6 +223,26 @@ fn check_characters(text: &str) -> Result<(), Denied> {
     }
     if text.contains(char::is_control) {
         return Err(refuse("a pattern holds a control character", "? stands for any one character"));
+    }
+    Ok(())
+}
+
+/// Refuses what means something elsewhere and would cover nothing here: a success that protects no file is worse.
+fn check_meant(text: &str) -> Result<(), Denied> {
+    if text.trim() != text {
+        return Err(refuse("a pattern begins or ends with a blank", "leave the blank out; ? stands for one"));
+    }
+    if text.starts_with('!') {
+        return Err(refuse(
+            "a pattern cannot exclude",
+            "name what you want to reserve; ? stands for a leading !",
+        ));
+    }
+    if text.contains(", ") {
+        return Err(refuse("a pattern looks like a list", "give each pattern its own entry in paths"));
+    }
+    if text.contains("://") {
+        return Err(refuse("a pattern looks like a URL", "write the path relative to the project's root"));
     }
     Ok(())
 }

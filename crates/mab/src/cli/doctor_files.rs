@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use mab_service::Wallet as _;
+
 use crate::{
     cli::{Trouble, doctor::Check},
     config::Config,
@@ -52,7 +54,10 @@ pub(super) fn profile(config: &Config) -> Vec<Check> {
     // What is wrong with the folder has its own check.
     let Ok(Some(folder)) = DataFolder::open(&config.data_dir) else { return Vec::new() };
     vec![match Keystore::open(&folder, Some(profile)) {
-        Ok(_) => Check::good(name, format!("{profile}, its credentials can be read")),
+        Ok(kept) => match kept.all().len() {
+            0 => Check::good(name, format!("{profile}, which remembers no conversation yet")),
+            count => Check::good(name, format!("{profile}, which remembers {count} of its conversations")),
+        },
         Err(failure) => Check::trouble(name, &Trouble::from(failure)),
     }]
 }

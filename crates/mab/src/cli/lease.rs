@@ -53,7 +53,7 @@ enum LeaseCommand {
     git diff fails.\n\n\
     Patterns of leases are relative to the project's root: the nearest folder with\n\
     a .git, or --root. A folder stands for everything in it.\n\n\
-    Who asks, and so whose leases do not count: --conversation and --as, else the\n\
+    Who asks, and so whose leases do not count: --as in --conversation, else the\n\
     agent whose profile this process has (MAB_AGENT, or Claude Code's session), in\n\
     the conversations it joined. Without a profile, or when none of these is open to\n\
     it any more, every active conversation is looked at. Exits with 0 when nothing is\n\
@@ -138,8 +138,12 @@ impl Check {
         };
         let seats = match self.conversation {
             Some(id) => {
-                let session = self.session.as_ref().map(ToString::to_string);
-                json!([{"conversation_id": id.to_string(), "session_id": session}])
+                let id = id.to_string();
+                let named = json!({"conversation_id": id, "session_id": self.session.as_ref().map(ToString::to_string)});
+                // Who does not say who asks is who the profile says, if it is in that conversation.
+                let own = seats_of_profile(&config)?.into_iter();
+                let own = own.filter(|seat| self.session.is_none() && seat["conversation_id"] == id.as_str());
+                std::iter::once(named).chain(own).collect()
             }
             None => seats_of_profile(&config)?,
         };
@@ -150,9 +154,9 @@ impl Check {
 }
 
 /// The seats that this process's profile holds credentials for; none when there is nobody it could be.
-fn seats_of_profile(config: &Config) -> Result<Value, Trouble> {
+fn seats_of_profile(config: &Config) -> Result<Vec<Value>, Trouble> {
     let Some(folder) = DataFolder::open(&config.data_dir)?.filter(|_| config.agent.is_some()) else {
-        return Ok(json!([]));
+        return Ok(Vec::new());
     };
     let seat = |held: Credentials| {
         let Credentials { conversation, session, token } = held;
@@ -171,6 +175,12 @@ fn read_names() -> Result<Vec<PathBuf>, Trouble> {
         return Err(Trouble::input(
             format!("stdin holds more than {NAMES_MAX_BYTES} bytes"),
             "check the files in parts, for example with xargs -0",
+        ));
+    }
+    if bytes.last().is_some_and(|last| *last != 0) {
+        return Err(Trouble::input(
+            "the last name on stdin has no NUL byte at its end".to_owned(),
+            "write the names with git diff -z, find -print0 or printf '%s\\0'",
         ));
     }
     let names = bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty());

@@ -231,6 +231,35 @@ fn names_from_stdin_when_hostile_are_checked_and_shown_harmlessly() -> Anything 
 }
 
 #[test]
+fn names_from_stdin_without_a_nul_at_their_end_are_refused() -> Anything {
+    let mut pair = Pair::new()?;
+    acquire(&mut pair.bob, &["src"])?;
+    let root = pair.project().to_string_lossy().into_owned();
+    for stdin in [b"src/x\nsrc/y\n".as_slice(), b"src/x\0src/y"] {
+        let run = pair.home.mab_reading(&["lease", "check", "-z", "--root", &root], stdin)?;
+        assert_eq!(run.exit, Some(2), "{}", run.stdout);
+        assert!(run.stderr.contains("-z"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn check_of_one_conversation_knows_who_asks_by_the_profile_or_by_name() -> Anything {
+    let mut pair = Pair::new()?;
+    acquire(&mut pair.bob, &["src"])?;
+    let id = pair.conversation.clone();
+    let exit = |profile, words: &[&str]| -> Anything<Option<i32>> {
+        Ok(pair.check("", profile, &[&["--conversation", &id], words].concat())?.exit)
+    };
+    assert_eq!(exit(Some(BOB), &["src/x"])?, Some(0), "bob's own");
+    assert_eq!(exit(None, &["src/x"])?, Some(7));
+    assert_eq!(exit(None, &["--as", "b", "src/x"])?, Some(0));
+    assert_eq!(exit(Some(BOB), &["--as", "a", "src/x"])?, Some(7), "what is said wins");
+    assert_eq!(exit(None, &["--as", "q", "src/x"])?, Some(3), "nobody is called that");
+    Ok(())
+}
+
+#[test]
 fn list_prints_every_lease() -> Anything {
     let mut pair = Pair::new()?;
     assert_eq!(pair.home.mab(&["lease", "list"])?.stdout, "");

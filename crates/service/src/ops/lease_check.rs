@@ -119,6 +119,7 @@ async fn held(bridge: &Bridge, seats: Vec<Seat>) -> Result<Vec<(ConversationId, 
             states.extend(places(bridge, Some(id)).await?);
         }
     }
+    check_names(&states, &own)?;
     if !holds {
         states = places(bridge, None).await?;
     }
@@ -130,6 +131,20 @@ async fn held(bridge: &Bridge, seats: Vec<Seat>) -> Result<Vec<(ConversationId, 
         held.extend(current.into_iter().filter(of_others).map(|lease| (state.id, lease)));
     }
     Ok(held)
+}
+
+/// Refuses a seat that nobody has: every lease would count as somebody else's.
+fn check_names(states: &[ConversationState], own: &[(ConversationId, SessionId)]) -> Result<(), Denied> {
+    let exists = |(id, session): &&(ConversationId, SessionId)| {
+        states
+            .iter()
+            .any(|state| state.id == *id && state.agents.iter().any(|agent| agent.session == *session))
+    };
+    match own.iter().find(|seat| !exists(seat)) {
+        None => Ok(()),
+        Some((id, session)) => Err(Denied::new(Code::NotFound, format!("no agent {session} in {id}"))
+            .hint(format!("`mab show {id}` lists its agents"))),
+    }
 }
 
 /// What a seat is worth now.

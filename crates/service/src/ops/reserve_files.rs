@@ -106,10 +106,13 @@ impl Op for ReserveFiles {
                     .number("patterns", wanted.len() as u64)
                     .name("mode", if exclusive { "exclusive" } else { "shared" })
                     .number("ttl_s", u64::from(ttl_s));
-                settle(call, detail, |seen| seen.acquire(&wanted, exclusive, ttl_s)).await
+                let stamp = (Kind::Change, detail);
+                settle(call, stamp, |seen| seen.acquire(&wanted, exclusive, ttl_s)).await
             }
             (Doing::Release, paths) => {
-                settle(call, Detail::default(), |seen| seen.release(paths.as_deref())).await
+                // Charged as a read: giving free must not wait for a window that reserving has filled.
+                let stamp = (Kind::Read, Detail::default());
+                settle(call, stamp, |seen| seen.release(paths.as_deref())).await
             }
             (Doing::List, None) => list(call).await,
             (Doing::Acquire, None) => {
@@ -165,11 +168,11 @@ async fn list(call: Call<'_>) -> Result<Answer, Failure> {
 /// Decides on the leases as they are and carries it out, again when they were changed in between.
 async fn settle(
     call: Call<'_>,
-    detail: Detail,
+    (kind, detail): (Kind, Detail),
     decide: impl Fn(&Seen<'_>) -> Result<Decision, Failure> + Send + Sync,
 ) -> Result<Answer, Failure> {
     let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?.clone());
-    let mut stamp = bridge.stamp(call.permit, Kind::Change, detail);
+    let mut stamp = bridge.stamp(call.permit, kind, detail);
     for _ in 0..ATTEMPTS {
         let seen = Seen::look(bridge, &opener, &member).await?;
         let Decision { change, mut leases } = match decide(&seen) {

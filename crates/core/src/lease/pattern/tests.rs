@@ -62,6 +62,11 @@ fn pattern_when_malformed_is_refused_with_a_hint_and_never_echoed() {
         ("a\nb", "control"),
         ("a\0b", "control"),
         ("a\u{9b}b", "control"),
+        (" src", "blank"),
+        ("src/a ", "blank"),
+        ("!src/a", "exclude"),
+        ("a.rs, b.rs", "list"),
+        ("file:///tmp/x", "URL"),
         (&"x".repeat(257), "longer"),
     ] {
         let denied = PathPattern::parse(bad).unwrap_err();
