@@ -31,21 +31,21 @@ use super::{
     patience::Patience,
     subscriptions::Subscriptions,
     tools,
-    transport::Ending,
+    transport::Calls,
 };
 
 /// Serves one client.
 pub(super) struct Handler {
     door: Arc<Door>,
     subscriptions: Subscriptions,
-    ending: Ending,
+    calls: Calls,
     /// The newest checks, newest first: their answers may cross their cancellation.
     recent: Mutex<VecDeque<(RequestId, u64)>>,
 }
 
 impl Handler {
-    pub(super) fn new(door: Arc<Door>, ending: Ending) -> Self {
-        Self { door, subscriptions: Subscriptions::default(), ending, recent: Mutex::default() }
+    pub(super) fn new(door: Arc<Door>, calls: Calls) -> Self {
+        Self { door, subscriptions: Subscriptions::default(), calls, recent: Mutex::default() }
     }
 
     fn remember(&self, id: RequestId, ticket: u64) {
@@ -88,14 +88,15 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let id = context.id.clone();
+        let _running = Running { calls: &self.calls, id: &id };
         let Some(operation) = tools::operation(&request.name) else {
             // The name is the caller's text: it may hold anything.
             return Err(ErrorData::invalid_params("unknown tool; tools/list names them", None));
         };
         // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
         // nobody keeps.
-        let (id, patience) = (context.id.clone(), Patience::of(context));
-        let _running = Running { ending: &self.ending, id: &id };
+        let patience = Patience::of(context);
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {
             self.remember(id.clone(), ticket);
@@ -175,13 +176,13 @@ impl ServerHandler for Handler {
 
 /// A call under way; when it ends, however it does, its id is free.
 struct Running<'a> {
-    ending: &'a Ending,
+    calls: &'a Calls,
     id: &'a RequestId,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.ending.ended(self.id);
+        self.calls.ended(self.id);
     }
 }
 

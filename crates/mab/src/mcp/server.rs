@@ -19,7 +19,7 @@ use super::{
     lifecycle::Lifecycle,
     outbox::Outbox,
     stdio::Stdio,
-    transport::{Ending, Lines},
+    transport::{Calls, Lines},
 };
 use crate::{config::Config, runtime};
 
@@ -66,9 +66,9 @@ where
     // A refusal was logged, and comes again with the first call.
     tokio::spawn(async move { early.open().await });
 
-    let ending = Ending::default();
-    let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), ending.clone());
-    let mut connection = pin!(connect(Handler::new(door, ending), lines, &lifecycle, &outbox));
+    let calls = Calls::default();
+    let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), calls.clone());
+    let mut connection = pin!(connect(Handler::new(door, calls), lines, &lifecycle, &outbox));
     tokio::select! {
         () = &mut connection => return,
         () = told_to_stop => {}

@@ -36,10 +36,7 @@ pub(super) struct Lines<R> {
     outbox: Outbox,
     lifecycle: Arc<Lifecycle>,
     in_flight: HashSet<RequestId>,
-    /// Those in flight that call a tool: cancelled, they still run to their end.
-    calls: HashSet<RequestId>,
-    /// Calls that were cancelled and have not ended.
-    ending: Ending,
+    calls: Calls,
     /// Calls in flight whose answer may hand messages out.
     checks: HashMap<RequestId, u64>,
     /// Their answers that are on their way: whose, under which ticket, up to which byte.
@@ -57,12 +54,12 @@ pub(super) struct Ticket {
     pub(super) received: Vec<u64>,
 }
 
-/// Calls that were cancelled and still run to their end: their ids are not free yet.
+/// Calls of tools that have not ended: a cancelled one is no longer in flight, and still runs to its end.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ending(Arc<Mutex<HashSet<RequestId>>>);
+pub(super) struct Calls(Arc<Mutex<HashSet<RequestId>>>);
 
-impl Ending {
-    /// Says that a call has ended.
+impl Calls {
+    /// Says that a call has ended, however it did: its id is free.
     pub(super) fn ended(&self, id: &RequestId) {
         self.lock().remove(id);
     }
@@ -74,14 +71,13 @@ impl Ending {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, outbox: Outbox, lifecycle: Arc<Lifecycle>, ending: Ending) -> Self {
+    pub(super) fn new(reader: R, outbox: Outbox, lifecycle: Arc<Lifecycle>, calls: Calls) -> Self {
         Self {
             frames: Frames::new(reader, LINE_MAX_BYTES),
             outbox,
             lifecycle,
             in_flight: HashSet::new(),
-            calls: HashSet::new(),
-            ending,
+            calls,
             checks: HashMap::new(),
             answered: Vec::new(),
             tickets: 0,
@@ -91,13 +87,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     fn accept(&mut self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                let ending = self.ending.lock().len();
-                if self.in_flight.len() + ending >= IN_FLIGHT_MAX {
+                if self.in_flight.len().max(self.calls.lock().len()) >= IN_FLIGHT_MAX {
                     let error = format!("{IN_FLIGHT_MAX} requests are being answered; wait for one of them");
                     self.refuse(ErrorData::internal_error(error, None), Some(request.id.clone()));
                     return None;
                 }
-                let taken = self.ending.lock().contains(&request.id);
+                let taken = self.calls.lock().contains(&request.id);
                 if taken || !self.in_flight.insert(request.id.clone()) {
                     // Under its id this would pass for the answer to the earlier request.
                     let error = "the id belongs to a request that is still being answered";
@@ -105,7 +100,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     return None;
                 }
                 if let ClientRequest::CallToolRequest(call) = &mut request.request {
-                    self.calls.insert(request.id.clone());
+                    self.calls.lock().insert(request.id.clone());
                     if call.params.name == CHECK {
                         call.extensions.insert(self.ticket(&request.id));
                     }
@@ -141,9 +136,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     fn cancel(&mut self, id: &RequestId) {
         self.answered.retain(|(answered, ..)| answered != id);
         self.checks.remove(id);
-        if self.in_flight.remove(id) && self.calls.remove(id) {
-            self.ending.lock().insert(id.clone());
-        }
+        self.in_flight.remove(id);
     }
 
     fn refuse(&self, error: ErrorData, id: Option<RequestId>) {
@@ -190,7 +183,7 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
         };
         let ticket = answered.and_then(|id| {
             self.in_flight.remove(id);
-            self.calls.remove(id);
+            self.calls.ended(id);
             Some((id.clone(), self.checks.remove(id)?))
         });
         let end = self.outbox.put(&message);

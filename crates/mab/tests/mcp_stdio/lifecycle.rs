@@ -232,6 +232,71 @@ fn check_that_follows_before_the_answer_to_another_acknowledges_nothing() {
     assert_eq!(last.did("check_messages", credentials)["messages"][0]["redelivered"], true);
 }
 
+#[test]
+fn message_in_a_cancelled_answer_comes_with_a_later_one() {
+    let (_place, path) = data();
+    let no_limits = [("MAB_LIMITS_SEND_PER_MINUTE", "0"), ("MAB_LIMITS_READ_PER_MINUTE", "0")];
+    let mut sender = Client::opened(&path, &no_limits);
+    let made = sender.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    let credentials = json!({
+        "conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"],
+    });
+    for round in 0..60 {
+        // A new process has not seen the agent yet: the cancelled call takes its time.
+        let mut receiver = Client::opened(&path, &no_limits);
+        let text = format!("message {round}");
+        sender.did("send_to_partner", json!({ "message": text }));
+        let params = json!({"name": "check_messages", "arguments": credentials});
+        let call = json!({"jsonrpc": "2.0", "id": "given up", "method": "tools/call", "params": params});
+        let cancel = json!({
+            "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "given up"},
+        });
+        receiver.send_bytes(format!("{call}\n{cancel}\n").as_bytes());
+        let mut check = || {
+            let page = receiver.did("check_messages", credentials.clone());
+            page["messages"].as_array().unwrap().iter().map(|it| it["message"].clone()).collect::<Vec<_>>()
+        };
+        // Whether the call had taken it when it was cancelled or not: it comes, once, and the next check says so.
+        let mut seen = check();
+        for _ in 0..10_000 {
+            // As long as the cancelled call has not ended, what it took is not free.
+            if seen.is_empty() {
+                seen = check();
+            }
+        }
+        assert_eq!(seen, [json!(text)], "{round}");
+        assert_eq!(check(), [""; 0]);
+    }
+}
+
+#[test]
+fn id_of_a_call_that_was_cancelled_is_taken_until_it_has_ended() {
+    let (_place, path) = data();
+    let mut client = Client::opened(&path, &[]);
+    client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    for round in 0..50 {
+        let id = format!("same {round}");
+        let call = |tool: &str| {
+            let params = json!({"name": tool, "arguments": {}});
+            json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+        };
+        let cancel =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+        let lines = format!("{}\n{cancel}\n{}\n", call("check_messages"), call("check_partner_status"));
+        client.send_bytes(lines.as_bytes());
+        let last = client.ask("ping", json!({}));
+        let (mut own, mut ping) = (0, false);
+        // The first call may have been answered before it was cancelled; the second is answered or refused, once.
+        while !ping || own == 0 {
+            let answer = client.answer();
+            ping |= answer["id"] == last;
+            let refused = answer["error"]["code"] == -32600;
+            own += usize::from(refused || answer["result"]["structuredContent"]["partners"].is_array());
+        }
+        assert_eq!(own, 1);
+    }
+}
+
 /// Messages that b has not acknowledged.
 #[cfg(test)]
 fn unread_of_b(data_dir: &std::path::Path) -> i64 {
