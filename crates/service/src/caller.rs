@@ -76,7 +76,7 @@ struct Inbox {
     received: Vec<u64>,
     /// How often an answer was lost since the connection began.
     losses: u64,
-    /// Whether the next check takes over what others, or this connection before a loss, have leased.
+    /// Whether what others, or this connection before a loss, had leased was taken over.
     has_taken_over: bool,
     /// Ends a check that still waits.
     newer: Arc<Notify>,
@@ -168,7 +168,7 @@ impl Connection {
     pub(crate) fn offered(&self, place: &Place, ticket: Option<u64>, seqs: Vec<u64>) {
         let mut inboxes = lock(&self.inboxes);
         let inbox = inboxes.entry(place.clone()).or_default();
-        match ticket {
+        match ticket.filter(|_| !seqs.is_empty()) {
             Some(ticket) => drop(lock(&self.offered).insert(ticket, (place.clone(), seqs))),
             None => inbox.received.extend(seqs),
         }
