@@ -200,7 +200,6 @@ fn is_lost(code: Code) -> bool {
 }
 
 /// How long a watcher rests after a refusal that passes.
-/// How long a watcher rests after a refusal; `None` when the inbox can no longer be read.
 fn rest_after(denied: &Denied) -> Duration {
     let rest = if matches!(denied.code, Code::RateLimited | Code::Busy) { REST } else { REST_WHEN_BROKEN };
     denied.retry_after_s.map_or(rest, Duration::from_secs)
