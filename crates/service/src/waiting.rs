@@ -174,7 +174,7 @@ impl<'a> Wait<'a> {
                 return Ok(Event::Mail);
             }
             if matches!(self.interest, Interest::Mail) {
-                let news = watch::news(bridge, connection, member).await?;
+                let news = watch::news(bridge, connection, member).await;
                 if !news.is_empty() {
                     return Ok(Event::News(news));
                 }

@@ -34,20 +34,23 @@ pub(crate) async fn undelivered(bridge: &Bridge, member: &Member) -> Result<Vec<
     Ok(overdue.iter().filter_map(|overdue| shown(overdue, now)).collect())
 }
 
-/// What has not arrived and was not told on this connection yet; looked for at most every [`LOOK_EVERY_S`].
-pub(crate) async fn news(
-    bridge: &Bridge,
-    connection: &Connection,
-    member: &Member,
-) -> Result<Vec<Undelivered>, Failure> {
+/// What has not arrived and was not told on this connection yet; looked for at most every [`LOOK_EVERY_S`]. It is told
+/// beside something else, which has happened: that it cannot be found out is logged and fails nothing.
+pub(crate) async fn news(bridge: &Bridge, connection: &Connection, member: &Member) -> Vec<Undelivered> {
     let now = bridge.clock.now();
     if !connection.watch_is_due(member, now, LOOK_EVERY_S) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let all = undelivered(bridge, member).await?;
+    let all = match undelivered(bridge, member).await {
+        Ok(all) => all,
+        Err(failure) => {
+            tracing::error!(%failure, source = ?std::error::Error::source(&failure), "cannot look for what is overdue");
+            return Vec::new();
+        }
+    };
     let reasons = all.iter().map(|one| (one.session_id.clone(), one.reason)).collect();
     let told = connection.watched(member, reasons);
-    Ok(all.into_iter().filter(|one| !told.contains(&(one.session_id.clone(), one.reason))).collect())
+    all.into_iter().filter(|one| !told.contains(&(one.session_id.clone(), one.reason))).collect()
 }
 
 fn shown(overdue: &Overdue, now: Timestamp) -> Option<Undelivered> {

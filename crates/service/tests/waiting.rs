@@ -478,3 +478,18 @@ async fn sender_hears_of_a_recipient_that_was_removed() {
     assert_eq!(told["undelivered"][0]["reason"], "removed");
     assert_eq!(told["undelivered"][0]["message_id"], sent["message_id"]);
 }
+
+#[tokio::test]
+async fn messages_when_the_watchdog_fails_are_handed_out_all_the_same() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "one").await;
+    // What only the watchdog reads is gone for a moment: a fault of the store beside the inbox.
+    let file = rusqlite::Connection::open(house.database()).unwrap();
+    file.execute_batch("ALTER TABLE agent RENAME COLUMN unread TO gone").unwrap();
+    let got = b.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!((texts(&got), &got["messages"][0]["redelivered"]), (vec!["one".to_owned()], &json!(false)));
+    file.execute_batch("ALTER TABLE agent RENAME COLUMN gone TO unread").unwrap();
+    assert_eq!(b.texts(&house.bridge).await, [""; 0]);
+    assert_eq!(unread(&a, &house.bridge).await, 0);
+}

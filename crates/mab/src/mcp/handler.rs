@@ -103,7 +103,9 @@ impl ServerHandler for Handler {
         }
         let arguments = request.arguments.unwrap_or_default();
         let outcome = contained(self.door.call(&patience, operation.name, arguments)).await;
-        if let Some(ticket) = patience.ticket().filter(|_| patience.is_over()) {
+        // A refusal holds no messages, even if the call had taken some before it failed.
+        let lost = patience.is_over() || outcome.is_err();
+        if let Some(ticket) = patience.ticket().filter(|_| lost) {
             self.door.lost(ticket);
         }
         Ok(answer(outcome).into())

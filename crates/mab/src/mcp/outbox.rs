@@ -43,23 +43,23 @@ impl Outbox {
     }
 
     /// Puts a message in, and one line end. Nothing is kept for a client that is gone. Returns where it ends among all
-    /// bytes that were ever put in.
-    pub(super) fn put(&self, message: &impl Serialize) -> u64 {
+    /// bytes that were ever put in; `None` when it was not put in.
+    pub(super) fn put(&self, message: &impl Serialize) -> Option<u64> {
         let mut gathered = self.gathered();
         if self.unwritten.borrow().is_none() {
-            return gathered.total;
+            return None;
         }
         let before = gathered.bytes.len();
         if let Err(error) = serde_json::to_writer(&mut gathered.bytes, message) {
             tracing::error!(%error, "cannot serialise an answer");
             gathered.bytes.truncate(before);
-            return gathered.total;
+            return None;
         }
         gathered.bytes.push(b'\n');
         let added = gathered.bytes.len() - before;
         self.change(|bytes| bytes + added);
         gathered.total += added as u64;
-        gathered.total
+        Some(gathered.total)
     }
 
     /// How many bytes the client's pipe has taken; none once the client is gone.
@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn message_that_cannot_be_put_in_ends_nowhere() {
+        let (outbox, _emptying) = Outbox::new(tokio::io::sink(), Arc::default());
+        assert_eq!(outbox.put(&"ok"), Some(5));
+        let no_json = std::collections::BTreeMap::from([((1, 2), 3)]);
+        assert_eq!((outbox.put(&no_json), outbox.put(&"ok")), (None, Some(10)));
+    }
+
+    #[tokio::test]
     async fn writer_when_the_client_is_gone_says_so() {
         let (client, server) = tokio::io::duplex(8);
         drop(client);
@@ -153,7 +161,7 @@ mod tests {
         let (outbox, emptying) = Outbox::new(server, lifecycle.clone());
         outbox.put(&"hello");
         emptying.await;
-        outbox.put(&"anybody there?");
+        assert_eq!((outbox.put(&"anybody there?"), outbox.written()), (None, 0));
         outbox.at_most(0).await;
         lifecycle.client_went().await;
     }

@@ -187,7 +187,7 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
             Some((id.clone(), self.checks.remove(id)?))
         });
         let end = self.outbox.put(&message);
-        self.answered.extend(ticket.map(|(id, ticket)| (id, ticket, end)));
+        self.answered.extend(ticket.zip(end).map(|((id, ticket), end)| (id, ticket, end)));
         ready(Ok(()))
     }
 

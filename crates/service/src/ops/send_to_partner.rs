@@ -132,8 +132,7 @@ impl Op for SendToPartner {
             .counts("redacted", &found);
         let stamp = bridge.stamp(call.permit.clone(), Kind::Change, detail);
         let appended = bridge.store.append(stamp, new).await?;
-        // The message is stored, whatever becomes of the news.
-        let undelivered = watch::news(bridge, call.connection()?, member).await.unwrap_or_default();
+        let undelivered = watch::news(bridge, call.connection()?, member).await;
         Ok(Answer {
             message_id: appended.id.to_string(),
             seq: appended.id.seq,
