@@ -78,12 +78,18 @@ named_enum! {
 named_enum! {
     /// What an agent may do in its conversation.
     Permission {
-        /// Everything, including inviting others.
+        /// Everything an agent may, including inviting others.
         Owner = "owner",
+        /// Reads, writes, and keeps order: pauses, removes, judges held messages.
+        Moderator = "moderator",
         /// Reads and writes.
         Member = "member",
+        /// Reads, and answers requests to run a command.
+        Approver = "approver",
         /// Reads only.
         Observer = "observer",
+        /// Reads the audit trail only, no messages.
+        Auditor = "auditor",
     }
 }
 

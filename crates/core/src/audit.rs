@@ -7,20 +7,99 @@
 //! hash(0)  = SHA-256("mab.audit.genesis.v1\0" ‖ conversation (8 bytes, zero for the bridge's own chain))
 //! ```
 //!
+//! Beside its hash each entry carries a mark, which only the holder of the master key can make:
+//!
+//! ```text
+//! mark(n) = the first 16 bytes of HMAC-SHA256(subkey "mab.audit.mark.v1", hash(n))
+//! ```
+//!
+//! The hash can be checked by anybody; the mark tells an entry of this bridge from one that somebody put in.
+//!
 //! An entry never holds free text: a [`Detail`] takes numbers, ids, digests and names fixed in the program.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Code, ConversationId, MessageId, SessionId, Timestamp};
+use crate::{
+    Code, ConversationId, Fault, MessageId, SessionId, Timestamp,
+    secret::{MasterKey, Subkey},
+};
 
 /// Bytes of a chain hash.
 pub const HASH_BYTES: usize = 32;
 
 /// A chain hash.
 pub type Hash = [u8; HASH_BYTES];
+
+/// Bytes of an entry's mark.
+pub const MARK_BYTES: usize = 16;
+
+/// What tells an entry of this bridge from a forged one.
+pub type Mark = [u8; MARK_BYTES];
+
+/// Characters of a hash that a [`Head`] shows: enough that nobody finds another chain with them.
+const HEAD_CHARS: usize = 32;
+
+/// Where a chain ends: whoever is told one is a witness of everything before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest entry.
+    pub n: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+impl fmt::Display for Head {
+    /// `<n>:<first 32 hexadecimal digits of the hash>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = hex::encode(self.hash);
+        write!(f, "{}:{}", self.n, digits.get(..HEAD_CHARS).unwrap_or(&digits))
+    }
+}
+
+/// Makes and judges the marks of entries.
+#[derive(Clone)]
+pub struct Marker(Subkey);
+
+impl fmt::Debug for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Marker(…)")
+    }
+}
+
+impl Marker {
+    /// The marker of the data folder with this master key.
+    ///
+    /// # Errors
+    /// A [`Fault`] when key derivation fails.
+    pub fn new(master: &MasterKey) -> Result<Self, Fault> {
+        master.derive(b"mab.audit.mark.v1").map(Self)
+    }
+
+    /// The mark of the entry with this hash.
+    ///
+    /// # Errors
+    /// Never in practice; a [`Fault`] when HMAC refuses its key.
+    pub fn mark(&self, hash: &Hash) -> Result<Mark, Fault> {
+        let full = self.keyed(hash)?.finalize().into_bytes();
+        full.first_chunk().copied().ok_or(Fault::new("shortening a mark"))
+    }
+
+    /// Whether this bridge wrote the entry with this hash; compares in constant time.
+    pub fn made(&self, hash: &Hash, mark: &[u8]) -> bool {
+        mark.len() == MARK_BYTES && self.keyed(hash).is_ok_and(|mac| mac.verify_truncated_left(mark).is_ok())
+    }
+
+    fn keyed(&self, hash: &Hash) -> Result<Hmac<Sha256>, Fault> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0.0)
+            .map_err(|source| Fault::from_source("keying a mark", source))?;
+        mac.update(hash);
+        Ok(mac)
+    }
+}
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,6 +381,25 @@ mod tests {
         duplicated.insert(1, good[0].clone());
         assert_eq!(verify(&duplicated, 4, &head), Err(Break::Missing { n: 2 }));
         assert_eq!(verify(&good[..3], 4, &head), Err(Break::Truncated { n: 3 }));
+    }
+
+    #[test]
+    fn mark_is_of_one_key_and_one_entry() -> Result<(), Fault> {
+        let key = |digits: &str| Marker::new(&MasterKey::from_file_text(&digits.repeat(32))?);
+        let (ours, theirs) = (key("5a")?, key("5b")?);
+        let (one, two) = (chain()[0].1, chain()[1].1);
+        let mark = ours.mark(&one)?;
+        assert!(ours.made(&one, &mark));
+        assert!(!ours.made(&two, &mark) && !theirs.made(&one, &mark));
+        assert!(!ours.made(&one, &mark[..8]) && !ours.made(&one, &[]));
+        assert_eq!(format!("{ours:?}"), "Marker(…)");
+        Ok(())
+    }
+
+    #[test]
+    fn head_shows_its_number_and_half_of_its_hash() {
+        let head = Head { n: 17, hash: [0xab; HASH_BYTES] };
+        assert_eq!(head.to_string(), format!("17:{}", "ab".repeat(16)));
     }
 
     #[test]

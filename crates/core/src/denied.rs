@@ -44,6 +44,8 @@ pub enum Code {
     Conflict,
     /// Agents have talked among themselves for long; a human has to let them go on.
     Paused,
+    /// The conversation's inbound policy refuses such messages.
+    NotAccepted,
     /// The store is held by somebody else for too long.
     Busy,
     /// The disk is full.
@@ -217,6 +219,13 @@ const TABLE: [CodeRow; CODES] = [
         "Agents have sent many messages without a human or a change of status; a human continues with `mab resume`.",
     ),
     row(
+        Code::NotAccepted,
+        "not_accepted",
+        403,
+        4,
+        "The conversation's inbound policy refuses such messages; ask its moderator, or the operator (`mab inbound`).",
+    ),
+    row(
         Code::Busy,
         "busy",
         503,
@@ -254,7 +263,7 @@ const TABLE: [CodeRow; CODES] = [
     row(Code::Internal, "internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
 ];
 
-const CODES: usize = 24;
+const CODES: usize = 25;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

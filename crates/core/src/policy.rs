@@ -1,82 +1,22 @@
 //! Who may do what: the pure decision, and the proofs that it was taken.
 //!
 //! [`Principal`] proves authentication, [`Permit`] proves authorisation, [`Stamp`] carries both into the store,
-//! where every change needs one and writes the audit entry it describes. Each has one constructor.
+//! where every change needs one and writes the audit entry it describes. Each has one constructor. What each role may is
+//! the table in [`Action`]'s module.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     Code, ConversationId, Denied, SessionId, Timestamp,
     agent::Permission,
-    audit::{Actor, Detail},
+    audit::{Actor, Detail, Head},
     entity::Member,
     limit::Charge,
 };
 
-/// Something that can be permitted, refused and recorded. The names are public (audit actions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Action {
-    /// Open a conversation.
-    Create,
-    /// Take up an invitation.
-    Join,
-    /// Add an agent.
-    Invite,
-    /// Send a message.
-    Send,
-    /// Receive and acknowledge messages.
-    Check,
-    /// Read history.
-    Search,
-    /// Say what one is doing.
-    UpdateStatus,
-    /// See what the others are doing.
-    CheckStatus,
-    /// List one's own conversations.
-    ListOwn,
-    /// Reserve files, or prolong a reservation.
-    Reserve,
-    /// Give reserved files free.
-    Release,
-    /// See who has reserved which files.
-    ListLeases,
-    /// Read everything that is not a message (operator).
-    Inspect,
-    /// Recompute or replace tokens (operator).
-    ManageTokens,
-    /// Purge expired conversations (operator).
-    Cleanup,
-    /// Let agents go on after the loop guard paused them (operator).
-    Resume,
-}
+mod action;
 
-impl Action {
-    /// Whether agents do it; the rest is the operator's.
-    pub const fn is_of_agents(self) -> bool {
-        !matches!(self, Self::Inspect | Self::ManageTokens | Self::Cleanup | Self::Resume)
-    }
-
-    /// The public name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Join => "join",
-            Self::Invite => "invite",
-            Self::Send => "send",
-            Self::Check => "check",
-            Self::Search => "search",
-            Self::UpdateStatus => "update_status",
-            Self::CheckStatus => "check_status",
-            Self::ListOwn => "list_own",
-            Self::Reserve => "reserve",
-            Self::Release => "release",
-            Self::ListLeases => "list_leases",
-            Self::Inspect => "inspect",
-            Self::ManageTokens => "manage_tokens",
-            Self::Cleanup => "cleanup",
-            Self::Resume => "resume",
-        }
-    }
-}
+pub use action::Action;
 
 /// Somebody whose identity is established.
 #[derive(Debug, Clone)]
@@ -178,6 +118,7 @@ pub(crate) fn expired(at: Timestamp) -> Denied {
 pub struct Permit {
     principal: Principal,
     action: Action,
+    recorded: Arc<Mutex<Option<Head>>>,
 }
 
 /// Decides whether `principal` may do `action`. The only constructor of a [`Permit`].
@@ -185,50 +126,19 @@ pub struct Permit {
 /// # Errors
 /// `forbidden`, or `credentials_missing` when an agent's action is asked for without an identity.
 pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
-    let allowed = match &principal.0 {
-        Who::Operator => !action.is_of_agents(),
-        Who::Newcomer => match action {
-            Action::Create | Action::ListOwn => true,
-            Action::Inspect | Action::ManageTokens | Action::Cleanup | Action::Resume => false,
-            Action::Join
-            | Action::Invite
-            | Action::Send
-            | Action::Check
-            | Action::Search
-            | Action::UpdateStatus
-            | Action::CheckStatus
-            | Action::Reserve
-            | Action::Release
-            | Action::ListLeases => {
-                return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
-                    .hint("pass conversation_id, session_id and token"));
-            }
-        },
-        Who::Agent(seat) => match action {
-            Action::Join
-            | Action::Check
-            | Action::Search
-            | Action::CheckStatus
-            | Action::ListOwn
-            | Action::ListLeases => true,
-            Action::UpdateStatus | Action::Send | Action::Reserve | Action::Release => {
-                matches!(seat.permission, Permission::Owner | Permission::Member)
-            }
-            Action::Invite => seat.permission == Permission::Owner,
-            Action::Create | Action::Inspect | Action::ManageTokens | Action::Cleanup | Action::Resume => {
-                false
-            }
-        },
+    let (allowed, who) = match &principal.0 {
+        Who::Operator => (action.is_of_operator(), "operator"),
+        Who::Newcomer => (action.is_of_newcomers(), "nobody"),
+        Who::Agent(seat) => (action.is_of(seat.permission), seat.permission.as_str()),
     };
     if allowed {
-        return Ok(Permit { principal, action });
+        return Ok(Permit { principal, action, recorded: Arc::default() });
     }
-    let permission = match &principal.0 {
-        Who::Agent(seat) => seat.permission.as_str(),
-        Who::Operator => "operator",
-        Who::Newcomer => "nobody",
-    };
-    Err(Denied::new(Code::Forbidden, format!("{permission} may not {}", action.as_str()))
+    if matches!(principal.0, Who::Newcomer) && action.is_of_agents() {
+        return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
+            .hint("pass conversation_id, session_id and token"));
+    }
+    Err(Denied::new(Code::Forbidden, format!("{who} may not {}", action.as_str()))
         .hint("ask the conversation's owner"))
 }
 
@@ -245,6 +155,11 @@ impl Permit {
     /// `charge` is what the change costs, `refusals` how many of its refusals are recorded one by one.
     pub fn stamp(self, charge: Charge, refusals: Charge, detail: Detail) -> Stamp {
         Stamp { permit: self, charge, refusals, detail }
+    }
+
+    /// Where the newest change under this permit was recorded, once it is committed.
+    pub fn recorded(&self) -> Option<Head> {
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -287,6 +202,11 @@ impl Stamp {
     pub fn detail(&self) -> &Detail {
         &self.detail
     }
+
+    /// Tells the caller where its change was recorded: it is a witness of the chain then.
+    pub fn record(&self, head: Head) {
+        *self.permit.recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
+    }
 }
 
 #[cfg(test)]
@@ -305,35 +225,55 @@ mod tests {
         }))
     }
 
-    #[test]
-    fn observer_when_it_writes_is_refused() {
-        for action in [Action::Send, Action::UpdateStatus, Action::Invite, Action::Reserve, Action::Release] {
-            let refused = decide(agent(Permission::Observer), action);
-            assert!(refused.is_err_and(|denied| denied.code == Code::Forbidden));
-        }
-        for action in [Action::Check, Action::Search, Action::CheckStatus, Action::Join, Action::ListLeases] {
-            assert!(decide(agent(Permission::Observer), action).is_ok());
-        }
-    }
+    /// Who may do what, written down a second time: `omvpba` are owner, moderator, member, approver, observer,
+    /// auditor; `n` the newcomer, `O` the operator.
+    const EXPECTED: &[(Action, &str)] = &[
+        (Action::Create, "n"),
+        (Action::Join, "omvpba"),
+        (Action::Leave, "omvpba"),
+        (Action::Invite, "o"),
+        (Action::Remove, "omO"),
+        (Action::Transfer, "oO"),
+        (Action::Send, "omv"),
+        (Action::Check, "omvpb"),
+        (Action::Search, "omvpb"),
+        (Action::UpdateStatus, "omv"),
+        (Action::CheckStatus, "omvpb"),
+        (Action::ListOwn, "omvpban"),
+        (Action::Reserve, "omv"),
+        (Action::Release, "omv"),
+        (Action::ListLeases, "omvpb"),
+        (Action::Pause, "omO"),
+        (Action::Resume, "omO"),
+        (Action::ListHeld, "omO"),
+        (Action::ReleaseHeld, "omO"),
+        (Action::RejectHeld, "omO"),
+        (Action::SetInbound, "omO"),
+        (Action::ReadAudit, "oa"),
+        (Action::Approve, "pO"),
+        (Action::SetLimits, "O"),
+        (Action::Inspect, "O"),
+        (Action::ManageTokens, "O"),
+        (Action::Cleanup, "O"),
+        (Action::Export, "O"),
+        (Action::Checkpoint, "O"),
+        (Action::RotateKeys, "O"),
+    ];
 
     #[test]
-    fn invite_is_for_owners_only() {
-        assert!(decide(agent(Permission::Owner), Action::Invite).is_ok());
-        assert!(decide(agent(Permission::Member), Action::Invite).is_err());
-    }
-
-    #[test]
-    fn operator_actions_are_closed_to_agents_and_newcomers() {
-        for action in [Action::Inspect, Action::ManageTokens, Action::Cleanup, Action::Resume] {
-            assert!(decide(agent(Permission::Owner), action).is_err());
-            assert!(decide(Principal::newcomer(), action).is_err());
-            assert!(decide(Principal::operator(), action).is_ok());
+    fn every_role_may_do_exactly_what_is_written_down() {
+        assert!(EXPECTED.iter().map(|(action, _)| action).eq(Action::ALL));
+        for (action, who) in EXPECTED {
+            let agents = Permission::ALL.iter().zip("omvpba".chars());
+            let mut roles: Vec<_> = agents.map(|(permission, letter)| (agent(*permission), letter)).collect();
+            roles.extend([(Principal::newcomer(), 'n'), (Principal::operator(), 'O')]);
+            for (principal, letter) in roles {
+                let decided = decide(principal, *action);
+                assert_eq!(decided.is_ok(), who.contains(letter), "{letter} {action:?}");
+                let missing = letter == 'n' && action.is_of_agents();
+                let code = if missing { Code::CredentialsMissing } else { Code::Forbidden };
+                assert!(decided.map_or_else(|denied| denied.code == code, |_| true), "{letter} {action:?}");
+            }
         }
-    }
-
-    #[test]
-    fn newcomer_when_it_acts_as_an_agent_needs_credentials() {
-        let refused = decide(Principal::newcomer(), Action::Send);
-        assert!(refused.is_err_and(|denied| denied.code == Code::CredentialsMissing));
     }
 }

@@ -1,4 +1,4 @@
-//! The generated pages of `docs/`: tools, errors, settings and commands, each from the table that the program runs by.
+//! The generated pages of `docs/`: tools, errors, settings, commands and permissions, each from the table that the program runs by.
 //!
 //! A test compares them with the files and fails when one is stale. To add a page, add its function and its row in
 //! [`pages`].
@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
-use mab_core::Code;
+use mab_core::{Code, agent::Permission, policy::Action};
 use mab_service::table::{Audience, Hints, operations};
 use serde_json::Value;
 
@@ -26,8 +26,37 @@ const GENERATED: &str =
 pub type Page = (&'static str, String);
 
 /// Every generated page.
-pub fn pages() -> [Page; 4] {
-    [("tools.md", tools()), ("errors.md", errors()), ("config.md", settings()), ("cli.md", commands())]
+pub fn pages() -> [Page; 5] {
+    [
+        ("tools.md", tools()),
+        ("errors.md", errors()),
+        ("config.md", settings()),
+        ("cli.md", commands()),
+        ("permissions.md", permissions()),
+    ]
+}
+
+fn permissions() -> String {
+    let mut page = format!(
+        "{GENERATED}# Permissions\n\nWho may do what: one table, decided before anything else and again inside each transaction. \
+         The *operator* is whoever owns the data folder and runs `mab` on it; a *newcomer* has shown no credentials.\n\n\
+         | Action | |"
+    );
+    for permission in Permission::ALL {
+        let _ = write!(page, " {} |", permission.as_str());
+    }
+    page.push_str(" newcomer | operator |\n|---|---|");
+    page.push_str(&":-:|".repeat(Permission::ALL.len() + 2));
+    page.push('\n');
+    for action in Action::ALL {
+        let _ = write!(page, "| `{}` | {} |", action.as_str(), action.meaning());
+        let agents = Permission::ALL.iter().map(|permission| action.is_of(*permission));
+        for allowed in agents.chain([action.is_of_newcomers(), action.is_of_operator()]) {
+            page.push_str(if allowed { " yes |" } else { " · |" });
+        }
+        page.push('\n');
+    }
+    page
 }
 
 fn tools() -> String {

@@ -4,7 +4,7 @@ mod log;
 
 use std::{future::Future, path::Path, sync::Arc};
 
-use mab_core::{Code, Denied, Failure, Fault, secret::MasterKey};
+use mab_core::{Code, Denied, Failure, Fault, audit::Marker, secret::MasterKey};
 use mab_service::{Bridge, Parts};
 use mab_store::sqlite::{Options, SqliteStore};
 
@@ -69,6 +69,7 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
         durability: config.durability,
         busy_timeout_ms: config.busy_timeout_ms,
         master_fingerprint: master.fingerprint()?,
+        marker: Marker::new(&master)?,
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
     Ok(Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?)

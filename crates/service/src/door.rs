@@ -24,6 +24,9 @@ use crate::{
 /// Remembered credentials that are judged when several fit; older ones are passed over.
 const CLAIMS_JUDGED: usize = 32;
 
+/// In an answer: where the change it tells of was recorded.
+pub(crate) const RECORDED: &str = "audit";
+
 /// The code of one operation; its row in the table names it.
 pub(crate) trait Op: 'static {
     /// What policy decides about.
@@ -155,14 +158,19 @@ async fn run<O: Op>(
     };
     let permit = authorise(bridge, principal, member.as_ref(), action).await?;
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
-    let answer = O::run(Call { bridge, permit, waiter, connection, member }, arguments).await;
+    let call = Call { bridge, permit: permit.clone(), waiter, connection, member };
+    let answer = O::run(call, arguments).await;
     if let (Err(Failure::Denied(denied)), Some((conversation, session))) = (&answer, &place)
         && matches!(denied.code, Code::TokenRotated | Code::Revoked | Code::Expired | Code::Forbidden)
     {
         bridge.forget(*conversation, session);
     }
-    serde_json::to_value(answer?)
-        .map_err(|source| mab_core::Fault::from_source("writing an answer", source).into())
+    let mut answer = serde_json::to_value(answer?)
+        .map_err(|source| mab_core::Fault::from_source("writing an answer", source))?;
+    if let (Some(fields), Some(head)) = (answer.as_object_mut(), permit.recorded()) {
+        fields.insert(RECORDED.to_owned(), Value::String(head.to_string()));
+    }
+    Ok(answer)
 }
 
 /// Picks the claim that is meant: the only one, or the only one that still opens something.

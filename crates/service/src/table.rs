@@ -53,7 +53,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// [`Self::output_schema`] reduced to names and types, for the wire: a model reads answers, not their schema, and
+    /// [`Self::output_schema`] reduced to names, for the wire: a model reads answers, not their schema, and
     /// every client pays for the tool list.
     pub fn output_schema_on_the_wire(&self) -> Value {
         schema::bare((self.output_schema)())
@@ -94,7 +94,7 @@ const fn tool<O: Op>(
         audience: Audience::Agent,
         hints,
         input_schema: schema::input::<O>,
-        output_schema: schema::output::<O>,
+        output_schema: if hints.read_only { schema::output::<O> } else { schema::recorded::<O> },
         run: through::<O>(),
     }
 }
@@ -114,7 +114,11 @@ const fn command<O: Op>(
     hints: Hints,
     description: &'static str,
 ) -> Operation {
-    Operation { audience: Audience::Operator, ..tool::<O>(name, title, hints, description) }
+    Operation {
+        audience: Audience::Operator,
+        input_schema: schema::arguments::<O>,
+        ..tool::<O>(name, title, hints, description)
+    }
 }
 
 static OPERATIONS: &[Operation] = &[

@@ -51,7 +51,8 @@ fn resume_when_nothing_is_paused_says_so_and_exits_with_0() -> Anything {
     let (home, agent, conversation) = talking(1)?;
     let run = home.mab(&["resume", &conversation, "--json"])?;
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
-    assert_eq!(run.json()?, json!({"conversation_id": conversation, "was_paused": false}));
+    let answer = run.json()?;
+    assert_eq!((&answer["conversation_id"], &answer["was_paused"]), (&json!(conversation), &json!(false)));
     agent.leave()
 }
 

@@ -90,6 +90,7 @@ fn send_whose_server_was_killed_when_repeated_is_stored_once() {
         assert!(!answered || sent["repeated"] == true);
         let mut repeated = sent.clone();
         repeated["repeated"] = json!(true);
+        repeated.as_object_mut().unwrap().remove("audit");
         assert_eq!((&sent["seq"], client.did("send_to_partner", arguments)), (&json!(n), repeated));
     }
     assert_eq!(client.did("search_messages", json!({}))["messages"].as_array().unwrap().len(), 5);
@@ -170,7 +171,7 @@ fn leases_are_there_for_the_next_process() {
     let acquired = client.did("reserve_files", json!({"action": "acquire", "paths": ["src"]}));
     client.end();
     let mut again = Client::opened(&path, &alice);
-    assert_eq!(again.did("reserve_files", json!({"action": "list"})), acquired);
+    assert_eq!(again.did("reserve_files", json!({"action": "list"}))["leases"], acquired["leases"]);
     let renewed = again.did("reserve_files", json!({"action": "acquire", "paths": ["src", "docs"]}));
     assert_eq!(renewed["leases"][0]["fence"], 1);
     assert!(renewed["leases"][1]["fence"].as_u64().is_some_and(|fence| fence > 1), "{renewed}");

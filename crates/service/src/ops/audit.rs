@@ -52,6 +52,8 @@ struct Recorded {
     action: String,
     outcome: String,
     detail: Value,
+    /// Of this entry and all before it, in hexadecimal
+    hash: String,
 }
 
 impl Op for Audit {
@@ -81,6 +83,7 @@ impl Op for Audit {
             outcome: row.entry.outcome,
             // What was stored is shown even when somebody made it something else than JSON.
             detail: serde_json::from_str(&row.entry.detail).unwrap_or(Value::String(row.entry.detail)),
+            hash: hex::encode(row.hash),
         });
         Ok(Answer { entries: entries.collect(), more })
     }

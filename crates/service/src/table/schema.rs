@@ -1,29 +1,34 @@
 //! JSON Schemas of an operation, from its own types.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::{admit, door::Op};
+use crate::{
+    admit,
+    door::{self, Op},
+};
 
 /// Keywords that say nothing to a model, or that clients warn about (`format: uint32` is not a JSON Schema format).
 const DROPPED: [&str; 3] = ["$schema", "title", "format"];
 
-/// Keywords of an answer's schema that a model, which reads answers, has no use for.
-const NARROWING: [&str; 4] = ["description", "enum", "minimum", "required"];
-
-/// The schema of an operation's arguments, with the credentials where it takes them.
-pub(super) fn input<O: Op>() -> Value {
+/// The schema of the operator's arguments.
+pub(super) fn arguments<O: Op>() -> Value {
     let mut schema = of::<O::Arguments>(SchemaSettings::draft2020_12());
     if let Some(object) = schema.as_object_mut() {
         object.insert("additionalProperties".to_owned(), Value::Bool(false));
-        let properties = object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(properties) = properties.as_object_mut()
-            && O::IDENTIFIED
-            && O::ACTION.is_of_agents()
-        {
-            for (name, schema) in admit::credentials_schema() {
-                properties.insert(name.to_owned(), schema);
-            }
+        object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    }
+    schema
+}
+
+/// The schema of an agent's arguments, with the credentials where the operation takes them.
+pub(super) fn input<O: Op>() -> Value {
+    let mut schema = arguments::<O>();
+    if O::IDENTIFIED
+        && let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut)
+    {
+        for (name, schema) in admit::credentials_schema() {
+            properties.insert(name.to_owned(), schema);
         }
     }
     schema
@@ -34,15 +39,23 @@ pub(super) fn output<O: Op>() -> Value {
     of::<O::Answer>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// The schema without what only narrows it: what is described by it fits it all the same. Texts are named, not typed.
+/// As [`output`], of an operation that changes something: the answer then says where that was recorded.
+pub(super) fn recorded<O: Op>() -> Value {
+    let mut schema = output::<O>();
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        let recorded = json!({
+            "type": "string", "description": "Newest entry of the audit chain and its hash: you are its witness",
+        });
+        properties.insert(door::RECORDED.to_owned(), recorded);
+    }
+    schema
+}
+
+/// The names of a schema's properties, and which of them are always there: what is described by the schema fits that
+/// all the same.
 pub(super) fn bare(mut schema: Value) -> Value {
-    let required = schema.get("required").cloned();
-    every_object(&mut schema, &mut |object| {
-        drop_keywords(object, &NARROWING);
-        object.retain(|key, value| key != "type" || value != "string");
-    });
-    if let (Some(object), Some(required)) = (schema.as_object_mut(), required) {
-        object.insert("required".to_owned(), required);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(|property| *property = json!({}));
     }
     schema
 }

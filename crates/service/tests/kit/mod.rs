@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use mab_core::{Clock, Code, Denied, Fault, Random, Timestamp, secret::MasterKey};
+use mab_core::{Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, secret::MasterKey};
 use mab_service::{Bridge, Caller, Connection, MemoryWallet, Parts, Settings};
 use mab_store::sqlite::{Durability, Options, SqliteStore};
 use serde_json::{Map, Value, json};
@@ -89,8 +89,9 @@ impl House {
         Timestamp::from_millis(self.clock.now().millis() + seconds * 1_000).to_string()
     }
 
+    /// What the operator is answered, but where it was recorded.
     pub async fn operator(&self, operation: &str, arguments: Value) -> Result<Value, Denied> {
-        call(&self.bridge, &Caller::Operator, operation, arguments).await
+        call(&self.bridge, &Caller::Operator, operation, arguments).await.map(unwitnessed)
     }
 
     /// Every byte of every file in the folder.
@@ -125,6 +126,7 @@ fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: 
         durability: Durability::Full,
         busy_timeout_ms: 5_000,
         master_fingerprint: master.fingerprint().unwrap(),
+        marker: Marker::new(&master).unwrap(),
     };
     let store = SqliteStore::open(options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
     let parts = Parts {
@@ -150,8 +152,9 @@ impl Agent {
         Self(Caller::Agent(Arc::new(Connection::new(holder << 8, Box::new(MemoryWallet::default())))))
     }
 
+    /// What is answered, but where it was recorded.
     pub async fn call(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Result<Value, Denied> {
-        call(bridge, &self.0, operation, arguments).await
+        call(bridge, &self.0, operation, arguments).await.map(unwitnessed)
     }
 
     pub async fn ok(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Value {
@@ -184,6 +187,11 @@ pub fn credentials(agent: &Agent) -> Value {
         "conversation_id": known.conversation.to_string(), "session_id": known.session.to_string(),
         "token": known.token.reveal(),
     })
+}
+
+fn unwitnessed(mut answer: Value) -> Value {
+    answer.as_object_mut().unwrap().remove("audit");
+    answer
 }
 
 /// The texts in an answer.

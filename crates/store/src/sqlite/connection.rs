@@ -54,7 +54,7 @@ pub(super) fn prepare_writer(
     connection
         .execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;")
         .map_err(|source| failure("setting up the writer", source))?;
-    schema::migrate(connection, options.master_fingerprint, clock.now())
+    schema::migrate(connection, options, clock.now())
 }
 
 /// Opens the reader's connection to a file that the writer has prepared.

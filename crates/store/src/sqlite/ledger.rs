@@ -5,7 +5,7 @@
 
 use mab_core::{
     Failure, Fault, Timestamp,
-    audit::{Actor, Detail, Entry, Hash, Outcome},
+    audit::{Actor, Detail, Entry, Hash, Head, Outcome},
     policy::{Action, Stamp},
 };
 use rusqlite::{Row, params};
@@ -79,13 +79,16 @@ impl Tx<'_> {
     /// Records a stamped change that was carried out.
     pub(super) fn done(&self, ledger: &Ledger, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
         let actor = stamp.principal().actor();
-        self.record(ledger, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })
+        let head =
+            self.record(ledger, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })?;
+        stamp.record(head);
+        Ok(())
     }
 
-    /// Appends an entry to the conversation's chain and writes its counts back.
-    pub(super) fn record(&self, ledger: &Ledger, deed: Deed) -> Result<(), Failure> {
-        const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    /// Appends an entry to the conversation's chain, writes its counts back, and returns where the chain ends now.
+    pub(super) fn record(&self, ledger: &Ledger, deed: Deed) -> Result<Head, Failure> {
+        const INSERT: &str = "INSERT INTO audit (key, at, actor, action, outcome, detail, hash, mark)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         const UPDATE: &str =
             "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
              calm_seq = ?6, paused_at = ?7, unrecorded = 0 WHERE pk = ?1";
@@ -102,15 +105,17 @@ impl Tx<'_> {
             detail: detail.to_text(),
         };
         let hash = entry.hash(&ledger.audit_head);
-        let row_key = key(ledger.conversation_pk, entry.n)?;
+        let (row_key, mark) = (key(ledger.conversation_pk, entry.n)?, self.marker().mark(&hash)?);
+        let (at, outcome) = (entry.at.millis(), &entry.outcome);
         self.execute_one(
             INSERT,
-            params![row_key, entry.at.millis(), entry.actor, entry.action, entry.outcome, entry.detail, hash],
+            params![row_key, at, entry.actor, entry.action, outcome, entry.detail, hash, mark],
         )?;
         let [last_seq, size_bytes, audit_n, calm_seq] =
             [ledger.last_seq, ledger.size_bytes, entry.n, ledger.calm_seq].map(rows::stored);
         let paused_at = ledger.paused_at.map(Timestamp::millis);
         let pk = ledger.conversation_pk;
-        self.execute_one(UPDATE, params![pk, last_seq, size_bytes, audit_n, hash, calm_seq, paused_at])
+        self.execute_one(UPDATE, params![pk, last_seq, size_bytes, audit_n, hash, calm_seq, paused_at])?;
+        Ok(Head { n: entry.n, hash })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mab_core::audit::Marker;
+
 /// When a commit counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -22,4 +24,6 @@ pub struct Options {
     pub busy_timeout_ms: u64,
     /// Fingerprint of the master key the data belong to; a store opened with another one is refused.
     pub master_fingerprint: [u8; 8],
+    /// Marks audit entries as this bridge's.
+    pub marker: Marker,
 }

@@ -65,6 +65,7 @@ impl SqliteStore {
             turns,
             clock: Arc::clone(&clock),
             durability: options.durability,
+            marker: options.marker.clone(),
             bells: Arc::clone(&bells),
         };
         let writer = Writer::start(desk, patience)?;

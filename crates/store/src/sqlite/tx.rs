@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use mab_core::{
     Code, Failure, Fault, Timestamp,
-    audit::{Detail, Outcome},
+    audit::{Detail, Marker, Outcome},
     entity::Refusal,
     limit::{self, Charge, Kind},
     policy::Stamp,
@@ -27,6 +27,7 @@ const NUMBER_BITS: u32 = 32;
 pub(super) struct Tx<'a> {
     connection: &'a Connection,
     now: Timestamp,
+    marker: &'a Marker,
     /// Agents that something came for.
     woken: RefCell<BTreeSet<i64>>,
 }
@@ -52,8 +53,13 @@ pub(super) fn conversation_pk(key: i64) -> i64 {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, now: Timestamp) -> Self {
-        Self { connection, now, woken: RefCell::default() }
+    pub(super) fn new(connection: &'a Connection, now: Timestamp, marker: &'a Marker) -> Self {
+        Self { connection, now, marker, woken: RefCell::default() }
+    }
+
+    /// Marks audit entries.
+    pub(super) fn marker(&self) -> &Marker {
+        self.marker
     }
 
     /// When this transaction happens.
@@ -251,7 +257,7 @@ impl<'a> Tx<'a> {
                 let (actor, action, outcome) =
                     (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
                 let deed = Deed { actor, action, outcome, detail: Detail::default() };
-                self.record(&self.ledger(conversation_pk)?, deed)
+                self.record(&self.ledger(conversation_pk)?, deed).map(|_| ())
             }
             Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]),
             Err(fault) => Err(fault),

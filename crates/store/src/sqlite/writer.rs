@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use mab_core::{Clock, Denied, Failure, Fault};
+use mab_core::{Clock, Denied, Failure, Fault, audit::Marker};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -118,6 +118,8 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     /// How durable a commit is that needs the disk.
     pub(super) durability: Durability,
+    /// Marks audit entries.
+    pub(super) marker: Marker,
     /// Rung after the commit.
     pub(super) bells: Arc<Bells>,
 }
@@ -206,7 +208,7 @@ impl Desk {
             *synchronous = Some(disk);
         }
         execute(&self.connection, "BEGIN IMMEDIATE")?;
-        let tx = Tx::new(&self.connection, self.clock.now());
+        let tx = Tx::new(&self.connection, self.clock.now(), &self.marker);
         for job in batch.iter_mut() {
             job.run(&tx);
             if self.connection.is_autocommit() {

@@ -135,13 +135,15 @@ pub(crate) async fn entry_when_deleted_swapped_truncated_or_added_is_found(kit: 
     let room = spoken(kit).await;
     let (last, next) = (key(kit, &room, 5).await, key(kit, &room, 6).await);
     kit.edit(&format!(
-        "INSERT INTO audit SELECT {next}, at, actor, action, outcome, detail, hash FROM audit WHERE key = {last}"
+        "INSERT INTO audit SELECT {next}, at, actor, action, outcome, detail, hash, mark FROM audit WHERE key = {last}"
     ));
     assert_broken(kit, &room, "one added", Break::Changed { n: 6 }).await;
 
     let room = spoken(kit).await;
     let zeroth = key(kit, &room, 0).await;
-    kit.edit(&format!("INSERT INTO audit VALUES ({zeroth}, 0, 'a', 'send', 'ok', '{{}}', zeroblob(32))"));
+    kit.edit(&format!(
+        "INSERT INTO audit VALUES ({zeroth}, 0, 'a', 'send', 'ok', '{{}}', zeroblob(32), NULL)"
+    ));
     assert_broken(kit, &room, "one put before the first", Break::Missing { n: 1 }).await;
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use mab_core::Failure;
+use mab_core::{Failure, audit::Marker};
 use mab_store::{
     Store,
     sqlite::{Durability, Options, SqliteStore},
@@ -67,6 +67,7 @@ pub(crate) fn options(path: &Path) -> Options {
         durability: Durability::Full,
         busy_timeout_ms: 5_000,
         master_fingerprint: master().fingerprint().unwrap(),
+        marker: Marker::new(&master()).unwrap(),
     }
 }
 

@@ -1,0 +1,16 @@
+-- Evidence, membership, inbound policy and limits of one conversation.
+ALTER TABLE audit ADD COLUMN mark BLOB;                                    -- 16 bytes, keyed: this bridge wrote the entry
+ALTER TABLE conversation ADD COLUMN anchored_n INTEGER NOT NULL DEFAULT 0; -- newest audit entry that a checkpoint covers
+ALTER TABLE conversation ADD COLUMN paused_by TEXT;                        -- loop_guard, moderator or operator; NULL with paused_at: loop_guard
+ALTER TABLE conversation ADD COLUMN inbound TEXT;                          -- which messages are accepted, JSON; NULL: all
+ALTER TABLE conversation ADD COLUMN limits TEXT;                           -- what differs from the configured limits, JSON
+
+-- Messages that wait for a moderator, or were refused by one. Until they are released, their message row has no audience.
+CREATE TABLE held (
+  conversation INTEGER NOT NULL REFERENCES conversation (pk),
+  seq INTEGER NOT NULL,
+  audience INTEGER NOT NULL,                -- ordinals of the recipients, as bits
+  held_at INTEGER NOT NULL,
+  rejected_at INTEGER,
+  PRIMARY KEY (conversation, seq)
+) STRICT, WITHOUT ROWID;
