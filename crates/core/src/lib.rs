@@ -4,6 +4,7 @@
 //! needs is passed in. To add a rule, add it to the one module that owns the idea and test it there.
 
 pub mod agent;
+pub mod anchor;
 pub mod audit;
 pub mod delivery;
 pub mod denied;
@@ -12,6 +13,8 @@ pub mod id;
 pub mod lease;
 pub mod limit;
 pub mod loop_guard;
+pub mod merkle;
+pub mod note;
 pub mod policy;
 pub mod repeat;
 pub mod seal;
