@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use mab_core::{
     ConversationId, Denied, Failure, SessionId, Timestamp,
     agent::Status,
+    anchor::{Leaf, Pending},
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
         NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
@@ -156,6 +157,29 @@ pub trait Store: Send + Sync {
     /// Destroys the key, messages, roles, notes and topics of every conversation that ended by now; keeps the audit
     /// chain. Afterwards nothing of them is in the file or its log.
     async fn purge(&self, stamp: Stamp) -> Result<Purged, Failure>;
+
+    /// Records what an operator did that changes nothing, in a conversation's chain or the bridge's own. `not_found` when
+    /// there is no such conversation.
+    async fn note(&self, stamp: Stamp, conversation: Option<ConversationId>) -> Result<(), Failure>;
+
+    /// Audit entries with their keys, oldest first and chain by chain, those above the key `after`, at most `limit`: of
+    /// one conversation, or of all chains.
+    async fn entries(
+        &self,
+        conversation: Option<ConversationId>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, AuditRow)>, Failure>;
+
+    /// The newest checkpoint, as it was recorded.
+    async fn newest_checkpoint(&self) -> Result<Option<Pending>, Failure>;
+
+    /// Whether any chain has grown since the newest checkpoint.
+    async fn has_grown(&self) -> Result<bool, Failure>;
+
+    /// Records a checkpoint over the chains that have grown, all of them as they are at one moment at which everything
+    /// before is durable; `None` when none has. `conflict` when the newest is another one than the caller knows of.
+    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Written>, Failure>;
 }
 
 /// Tells one waiting caller that something may have come.
@@ -184,4 +208,28 @@ pub enum LeaseOutcome {
     },
     /// The leases are others than the decision was taken on; the stamp is for the next attempt.
     Stale(Box<Stamp>),
+}
+
+/// A checkpoint to be written, over all chains.
+pub struct NewCheckpoint {
+    /// The newest one the caller knows of, which this one follows; `None` begins an anchor.
+    pub after: Option<Pending>,
+    /// Whether it begins another anchor although there is one: every chain gets a leaf.
+    pub anew: bool,
+    /// What is recorded in the bridge's own chain first.
+    pub stamp: Option<Stamp>,
+    /// Makes the signed text of the leaves; it may take the key along, which the store never sees.
+    pub write: WriteCheckpoint,
+}
+
+/// Makes the signed text of the leaves that are new at this time.
+pub type WriteCheckpoint = Box<dyn FnOnce(&[Leaf], Timestamp) -> Result<String, Failure> + Send>;
+
+/// A checkpoint that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its text, and where it goes.
+    pub pending: Pending,
+    /// Whether more chains have grown than one checkpoint takes.
+    pub more: bool,
 }

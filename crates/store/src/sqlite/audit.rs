@@ -37,7 +37,7 @@ pub(super) fn newest(
 
 /// Reads an entry. Bytes that are no text are shown as such: the entry then does not match its hash, and the others
 /// can still be read.
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let text = |column| -> rusqlite::Result<String> {
         Ok(String::from_utf8_lossy(row.get_ref(column)?.as_bytes()?).into_owned())
     };

@@ -6,9 +6,11 @@
 mod append;
 mod audit;
 mod bells;
+mod checkpoint;
 mod connection;
 mod create;
 mod error;
+mod export;
 mod guard;
 mod leases;
 mod ledger;

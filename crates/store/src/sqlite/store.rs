@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use mab_core::{
     Clock, ConversationId, Denied, Failure, Fault, SessionId, Timestamp,
     agent::Status,
+    anchor::Pending,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
         NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
@@ -20,7 +21,7 @@ use rusqlite::Connection;
 use super::{
     audit,
     bells::Bells,
-    connection, leases,
+    checkpoint, connection, export, leases,
     offer::has_mail,
     options::Options,
     purge,
@@ -33,7 +34,7 @@ use super::{
     wait,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Doorbell, LeaseOutcome, Store, TokenChange};
+use crate::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange, Written};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
@@ -290,5 +291,31 @@ impl Store for SqliteStore {
         let emptied = self.read("emptying the log", purge::empty_log).await?;
         purged.log_emptied = rewritten.is_ok() && emptied;
         Ok(purged)
+    }
+
+    async fn note(&self, stamp: Stamp, conversation: Option<ConversationId>) -> Result<(), Failure> {
+        self.durable(move |tx| tx.note(&stamp, conversation)).await
+    }
+
+    async fn entries(
+        &self,
+        conversation: Option<ConversationId>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, AuditRow)>, Failure> {
+        let page = move |c: &Connection| export::page(c, conversation, after, limit);
+        self.read("reading a page of the audit trail", page).await
+    }
+
+    async fn newest_checkpoint(&self) -> Result<Option<Pending>, Failure> {
+        self.read("reading the newest checkpoint", checkpoint::newest).await
+    }
+
+    async fn has_grown(&self) -> Result<bool, Failure> {
+        self.read("looking for what has grown", checkpoint::has_grown).await
+    }
+
+    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Written>, Failure> {
+        self.durable(move |tx| tx.checkpoint(checkpoint)).await
     }
 }
