@@ -4,6 +4,8 @@
 //! <data folder>/    0700
 //!   bridge.db       0600   SQLite, with -wal and -shm beside it
 //!   master.key      0600   64 hexadecimal digits and a line break
+//!   audit.key       0600   signs checkpoints, see `audit_key`
+//!   audit.anchor    0600   the checkpoints, see `vault`
 //!   agents/         0700   remembered credentials, see `keystore`
 //! ```
 //!
@@ -79,7 +81,7 @@ impl DataFolder {
             return self.read_key()?.ok_or_else(|| self.key_lost("there is a database but no master.key"));
         }
         let key = MasterKey::draw(random)?;
-        self.publish_key(&key, random)?;
+        publish(&self.key_file(), key.to_file_text().as_bytes(), random)?;
         self.read_key()?.ok_or_else(|| self.key_lost("master.key vanished while it was created"))
     }
 
@@ -105,20 +107,6 @@ impl DataFolder {
         key.map(Some).ok_or_else(|| self.key_lost("master.key does not hold a key"))
     }
 
-    /// Writes the key beside its place and links it there: a link never replaces what is there.
-    fn publish_key(&self, key: &MasterKey, random: &dyn Random) -> Result<(), Failure> {
-        let path = self.key_file();
-        let draft = write_draft(&path, key.to_file_text().as_bytes(), random)?;
-        let linked = std::fs::hard_link(&draft, &path);
-        let removed = std::fs::remove_file(&draft);
-        match linked {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(refused(&error, &path, "creating")),
-        }
-        removed.and_then(|()| sync_folder(&self.path)).map_err(|error| refused(&error, &path, "creating"))
-    }
-
     fn key_lost(&self, what: &str) -> Failure {
         let hint = format!(
             "restore {} from a backup; without it the conversations cannot be opened, and a new data folder is needed",
@@ -126,6 +114,20 @@ impl DataFolder {
         );
         Denied::new(Code::WrongStore, what).hint(hint).into()
     }
+}
+
+/// Writes a file beside its place and links it there: a link never replaces what is there.
+pub(crate) fn publish(path: &Path, content: &[u8], random: &dyn Random) -> Result<(), Failure> {
+    let draft = write_draft(path, content, random)?;
+    let linked = std::fs::hard_link(&draft, path);
+    let removed = std::fs::remove_file(&draft);
+    match linked {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(refused(&error, path, "creating")),
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    removed.and_then(|()| sync_folder(folder)).map_err(|error| refused(&error, path, "creating"))
 }
 
 /// Creates a file that only its owner can read or write, whatever the umask, unless it exists already.
@@ -233,7 +235,7 @@ fn create_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -252,7 +254,7 @@ fn check(path: &Path, forbidden: u32) -> Result<Option<()>, Failure> {
     judge(path, &target, forbidden).map(Some)
 }
 
-fn judge(path: &Path, metadata: &Metadata, forbidden: u32) -> Result<(), Failure> {
+pub(crate) fn judge(path: &Path, metadata: &Metadata, forbidden: u32) -> Result<(), Failure> {
     owned(path, metadata)?;
     if metadata.mode() & forbidden == 0 {
         return Ok(());
@@ -308,9 +310,9 @@ pub(crate) fn refused(error: &io::Error, path: &Path, action: &str) -> Failure {
 }
 
 const PRIVATE_FOLDER: u32 = 0o700;
-const PRIVATE_FILE: u32 = 0o600;
+pub(crate) const PRIVATE_FILE: u32 = 0o600;
 /// Mode bits that let others write.
-const OTHERS_WRITE: u32 = 0o022;
+pub(crate) const OTHERS_WRITE: u32 = 0o022;
 /// In such a folder everybody may remove or rename only what is their own.
 const STICKY: u32 = 0o1000;
 /// Mode bits that let others do anything.

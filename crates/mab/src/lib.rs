@@ -3,6 +3,7 @@
 //! Nothing here decides anything about conversations: every command and every tool goes through
 //! [`mab_service::Bridge::call`].
 
+mod audit_key;
 pub mod cli;
 pub mod config;
 mod demo;
@@ -14,3 +15,4 @@ pub mod mcp;
 mod permissions;
 pub mod runtime;
 pub mod system;
+mod vault;

@@ -15,6 +15,7 @@ use crate::{
     folder::{self, DataFolder},
     permissions,
     system::{OsRandom, SystemClock},
+    vault::AuditFiles,
 };
 
 /// Opens the bridge over the configured data folder and store.
@@ -26,6 +27,10 @@ pub fn open(config: &Config) -> Result<Bridge, Failure> {
         let folder = DataFolder::open_or_create(&config.data_dir)?;
         let master = folder.master_key(&OsRandom)?;
         folder::ensure_private_file(&config.database)?;
+        if let Err(failure) = audit_files(config, &master)?.prepare() {
+            // The agents' work does not depend on checkpoints.
+            tracing::error!(%failure, "no key to sign checkpoints of the audit trail");
+        }
         open_store(config, master)
     };
     open().map_err(|failure| permissions::explained(config, failure))
@@ -72,7 +77,14 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
         marker: Marker::new(&master)?,
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
-    Ok(Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?)
+    let vault = Arc::new(audit_files(config, &master)?);
+    let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
+    Ok(bridge.with_vault(vault))
+}
+
+/// Where the checkpoints of this database are kept.
+pub(crate) fn audit_files(config: &Config, master: &MasterKey) -> Result<AuditFiles, Failure> {
+    AuditFiles::new(config, master, Arc::new(OsRandom))
 }
 
 /// Runs a future to its end on this thread. What it left behind is not waited for.

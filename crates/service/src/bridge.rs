@@ -20,7 +20,7 @@ use mab_redact::{Redacted, Redactor};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
-use crate::{Caller, Impatient, Settings, Waiter, door};
+use crate::{Caller, Impatient, Settings, Waiter, anchoring::Anchoring, door};
 
 const MINUTE_S: u32 = 60;
 const HOUR_S: u32 = 3_600;
@@ -52,6 +52,7 @@ pub struct Bridge {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
     pub(crate) redactor: Redactor,
+    pub(crate) anchoring: Option<Anchoring>,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
 }
 
@@ -69,6 +70,7 @@ impl Bridge {
             random: parts.random,
             settings: parts.settings,
             redactor: Redactor::new(),
+            anchoring: None,
             known: Mutex::default(),
         })
     }

@@ -112,6 +112,9 @@ pub(crate) async fn call(
     let began = bridge.clock.now();
     let outcome = (operation.run)(bridge, caller, waiter, arguments).await;
     let duration_ms = bridge.clock.now().millis_since(began);
+    if let Some(anchoring) = &bridge.anchoring {
+        anchoring.count(bridge.settings.checkpoint_entries);
+    }
     match outcome {
         Ok(answer) => {
             tracing::debug!(operation = operation.name, outcome = "ok", duration_ms);

@@ -4,6 +4,7 @@
 //! and a row in `table.rs`.
 
 mod admit;
+mod anchoring;
 mod arguments;
 mod bridge;
 mod caller;
@@ -16,6 +17,7 @@ pub mod table;
 mod waiting;
 mod watch;
 
+pub use anchoring::{Kept, OpenVault, Vault, mismatch};
 pub use bridge::{Bridge, Parts};
 pub use caller::{Caller, Connection, Credentials, MemoryWallet, Wallet};
 pub use settings::{Limits, Settings};

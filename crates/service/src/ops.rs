@@ -1,6 +1,8 @@
 //! One file per operation. To add one: a file here, a line below, a row in `table.rs`.
 
 pub(crate) mod audit;
+pub(crate) mod audit_checkpoint;
+pub(crate) mod audit_export;
 pub(crate) mod audit_verify;
 pub(crate) mod check_messages;
 pub(crate) mod check_partner_status;
@@ -8,6 +10,7 @@ pub(crate) mod cleanup;
 pub(crate) mod create_conversation;
 pub(crate) mod invite_agent;
 pub(crate) mod join_conversation;
+pub(crate) mod keys;
 pub(crate) mod lease_check;
 pub(crate) mod leases;
 pub(crate) mod list;

@@ -15,6 +15,10 @@ pub struct Settings {
     pub limits: Limits,
     /// How long agents may talk among themselves.
     pub loop_guard: LoopGuard,
+    /// Seconds from a call that may have changed something to the signed checkpoint that covers it.
+    pub checkpoint_s: u32,
+    /// Calls after which a checkpoint is due at once.
+    pub checkpoint_entries: u32,
 }
 
 /// Rate windows (0 = off) and quotas.
@@ -48,6 +52,8 @@ impl Default for Settings {
             wait_max_s: 0,
             limits: Limits::default(),
             loop_guard: LoopGuard { messages: 100, window_seconds: 3_600 },
+            checkpoint_s: 30,
+            checkpoint_entries: 256,
         }
     }
 }

@@ -236,6 +236,36 @@ static OPERATIONS: &[Operation] = &[
         READS,
         "Walks every audit chain and names the first entry that does not hold.",
     ),
+    command::<ops::audit_checkpoint::AuditCheckpoint>(
+        "audit_checkpoint",
+        "Sign the audit trail",
+        WRITES,
+        "Signs the state of every audit chain and returns the signed note.",
+    ),
+    command::<ops::audit_export::AuditExport>(
+        "audit_export",
+        "Take out evidence",
+        WRITES,
+        "Records that evidence is taken out, and returns the signed checkpoints it is checked against.",
+    ),
+    command::<ops::audit_export::AuditEntries>(
+        "audit_entries",
+        "Read audit entries exactly",
+        READS,
+        "Returns audit entries as they were hashed, page by page.",
+    ),
+    command::<ops::keys::Keys>(
+        "keys",
+        "Show the signing keys",
+        READS,
+        "Shows the keys that signed checkpoints, and whether the anchor holds.",
+    ),
+    command::<ops::keys::KeysRotate>(
+        "keys_rotate",
+        "Replace the signing key",
+        WRITES,
+        "Draws a new key for checkpoints; the old one signs its name. Recorded in the audit trail.",
+    ),
     command::<ops::cleanup::Cleanup>(
         "cleanup",
         "Purge expired conversations",

@@ -34,7 +34,14 @@ impl Operator<'_> {
         let config = self.config()?;
         runtime::start_log(config.log);
         let bridge = runtime::open_existing(&config)?;
-        let answer = runtime::block_on(bridge.call(&Caller::Operator, operation, object(arguments)?))?;
+        let arguments = object(arguments)?;
+        let answer = runtime::block_on(async {
+            let answer = bridge.call(&Caller::Operator, operation, arguments).await;
+            if !mab_service::table::operation(operation).is_some_and(|found| found.hints.read_only) {
+                bridge.anchor_now().await;
+            }
+            answer
+        })?;
         Ok(answer.map_err(|denied| permissions::explain(&config, denied))?)
     }
 }

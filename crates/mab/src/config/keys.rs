@@ -7,7 +7,10 @@ use mab_service::Settings;
 use mab_store::sqlite::Durability;
 use toml::Value;
 
-use super::load::{Config, Source, refuse};
+use super::{
+    audit,
+    load::{Config, Source, refuse},
+};
 use crate::environment::Environment;
 
 /// One setting.
@@ -31,6 +34,8 @@ enum Field {
     Amount(fn(&mut Settings) -> &mut u64, RangeInclusive<u64>),
     BusyTimeout(RangeInclusive<u64>),
     Durability,
+    AnchorFile,
+    AnchorCommand,
 }
 
 /// Every setting, in the order of the documentation.
@@ -52,7 +57,7 @@ impl Key {
     /// The values it accepts, for people; empty when its unit says it all.
     pub fn range(&self) -> String {
         match &self.field {
-            Field::Place(_) => String::new(),
+            Field::Place(_) | Field::AnchorFile | Field::AnchorCommand => String::new(),
             Field::Count(_, range) => format!("{} to {}", range.start(), range.end()),
             Field::Amount(_, range) | Field::BusyTimeout(range) => {
                 format!("{} to {}", range.start(), range.end())
@@ -69,6 +74,8 @@ impl Key {
             Field::Amount(at, _) => at(&mut settings).to_string(),
             Field::BusyTimeout(_) => config.busy_timeout_ms.to_string(),
             Field::Durability => durability_name(config.durability).to_owned(),
+            Field::AnchorFile => audit::show_file(&config.audit),
+            Field::AnchorCommand => audit::show_command(&config.audit),
         }
     }
 
@@ -94,6 +101,10 @@ impl Key {
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
             }
             Field::Durability => config.durability = value.as_str().and_then(durability).ok_or_else(wrong)?,
+            Field::AnchorFile => config.audit.copy = Some(audit::file(value).ok_or_else(wrong)?),
+            Field::AnchorCommand => {
+                config.audit.command = audit::command(value, source.is_text()).ok_or_else(wrong)?;
+            }
         }
         config.sources.insert(self.name, source);
         Ok(())
@@ -104,6 +115,8 @@ impl Key {
         let quotes = if value.is_str() && !source.is_text() { " without quotes" } else { "" };
         match self.field {
             Field::Durability => "use full or normal".to_owned(),
+            Field::AnchorFile => "use an absolute path".to_owned(),
+            Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
             Field::Place(_) | Field::Count(..) | Field::Amount(..) | Field::BusyTimeout(_) => {
                 format!("use a number{quotes}, {} ({})", self.range(), self.unit)
             }
@@ -132,7 +145,9 @@ pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, 
 
 /// Refuses a variable in the name space of the table that is not in the table: it is a slip of the pen.
 pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), Denied> {
-    for section in ["MAB_LIMITS_", "MAB_LOOP_GUARD_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_"] {
+    for section in
+        ["MAB_LIMITS_", "MAB_LOOP_GUARD_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_", "MAB_AUDIT_"]
+    {
         for name in environment.names_with_prefix(section) {
             if KEYS.iter().all(|key| key.variable() != name) {
                 let names = KEYS.iter().filter(|key| key.in_file()).map(Key::variable);
@@ -360,5 +375,33 @@ static KEYS: &[Key] = &[
         help: "How long a call waits for another process's write before it is refused as busy.",
         default: "5000",
         field: Field::BusyTimeout(0..=600_000),
+    },
+    Key {
+        name: "audit.checkpoint_seconds",
+        unit: "seconds",
+        help: "Longest time from a change to the signed checkpoint that covers it.",
+        default: "30",
+        field: Field::Count(|settings| &mut settings.checkpoint_s, SECONDS),
+    },
+    Key {
+        name: "audit.checkpoint_entries",
+        unit: "calls",
+        help: "Calls to one process after which it writes a checkpoint without waiting for that time.",
+        default: "256",
+        field: Field::Count(|settings| &mut settings.checkpoint_entries, 1..=u32::MAX),
+    },
+    Key {
+        name: "audit.anchor_file",
+        unit: "absolute path",
+        help: "A second file that every checkpoint is appended to, best on another disk.",
+        default: "none",
+        field: Field::AnchorFile,
+    },
+    Key {
+        name: "audit.anchor_command",
+        unit: "array of words",
+        help: "A program and its arguments; it gets each signed checkpoint on stdin, to keep it elsewhere.",
+        default: "none",
+        field: Field::AnchorCommand,
     },
 ];

@@ -48,7 +48,18 @@ pub struct Config {
     pub settings: Settings,
     /// The least serious level that is logged.
     pub log: LevelFilter,
+    /// What is done with checkpoints besides keeping them in the data folder.
+    pub audit: AuditPlaces,
     pub(super) sources: BTreeMap<&'static str, Source>,
+}
+
+/// Where checkpoints go besides the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditPlaces {
+    /// A second file with the same bytes, absolute.
+    pub copy: Option<PathBuf>,
+    /// A program and its arguments; it gets each note on stdin.
+    pub command: Vec<String>,
 }
 
 /// One setting in effect.
@@ -82,6 +93,7 @@ impl Config {
             agent: places.agent,
             settings: Settings::default(),
             log: places.log,
+            audit: AuditPlaces::default(),
             sources: places.sources,
         };
         let named = config.sources.contains_key("config");

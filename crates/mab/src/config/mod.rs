@@ -3,6 +3,7 @@
 //! Every setting is one row of the table in `keys.rs`, from which the file, the environment, the documentation and
 //! `mab doctor` are read. It may not touch the data folder. To add a setting, add its field and its row.
 
+mod audit;
 mod file;
 mod keys;
 mod load;
@@ -11,4 +12,4 @@ mod places;
 mod tests;
 
 pub use keys::{Key, keys};
-pub use load::{Config, EffectiveSetting, Flags};
+pub use load::{AuditPlaces, Config, EffectiveSetting, Flags};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mab_core::{Code, Denied, Failure, Fault, source::draw};
 use mab_service::{Bridge, Caller, Connection, Waiter};
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
 use crate::{config::Config, folder::DataFolder, keystore::Keystore, permissions, runtime, system::OsRandom};
 
@@ -15,6 +15,8 @@ use crate::{config::Config, folder::DataFolder, keystore::Keystore, permissions,
 pub(super) struct Door {
     config: Result<Config, Denied>,
     opened: OnceCell<Opened>,
+    /// Told once the bridge is open.
+    ready: Notify,
     logged: Mutex<Option<Denied>>,
 }
 
@@ -26,12 +28,27 @@ struct Opened {
 
 impl Door {
     pub(super) fn new(config: Result<Config, Denied>) -> Self {
-        Self { config, opened: OnceCell::new(), logged: Mutex::default() }
+        Self { config, opened: OnceCell::new(), ready: Notify::new(), logged: Mutex::default() }
     }
 
     /// Opens the bridge unless it is open. After a refusal the next call tries again: what was wrong may be mended.
     pub(super) async fn open(&self) -> Result<(), Denied> {
         self.opened().await.map(drop)
+    }
+
+    /// Keeps the audit trail signed, once the bridge is open; never ends.
+    pub(super) async fn keep_anchored(&self) {
+        self.ready.notified().await;
+        if let Some(opened) = self.opened.get() {
+            opened.bridge.keep_anchored().await;
+        }
+    }
+
+    /// Signs what was recorded since, before the process ends.
+    pub(super) async fn anchor_now(&self) {
+        if let Some(opened) = self.opened.get() {
+            opened.bridge.anchor_now().await;
+        }
     }
 
     /// Takes one call to the bridge.
@@ -70,7 +87,12 @@ impl Door {
                 .await
                 .unwrap_or_else(|panicked| Err(Fault::from_source("opening the bridge", panicked).into()))
         };
-        self.opened.get_or_try_init(open).await.map_err(|failure| self.refusal(failure))
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = self.opened.get_or_try_init(open).await.map_err(|failure| self.refusal(failure))?;
+        self.ready.notify_one();
+        Ok(opened)
     }
 
     /// What callers are told. It is logged once, not with every call.

@@ -47,7 +47,11 @@ fn run(config: Result<Config, Denied>, log: LevelFilter) -> Result<(), Fault> {
     runtime::block_on(async {
         let signals = Signals::listen()?;
         let Stdio { reader, writer, found } = Stdio::of_process();
-        converse(Arc::new(Door::new(config)), reader, writer, signals.any()).await;
+        let door = Arc::new(Door::new(config));
+        converse(door.clone(), reader, writer, signals.any()).await;
+        if tokio::time::timeout(LAST_CHECKPOINT, door.anchor_now()).await.is_err() {
+            tracing::debug!("the last checkpoint is left to the next process");
+        }
         drop(found);
         Ok(())
     })?
@@ -65,6 +69,8 @@ where
     let early = door.clone();
     // A refusal was logged, and comes again with the first call.
     tokio::spawn(async move { early.open().await });
+    let anchored = door.clone();
+    tokio::spawn(async move { anchored.keep_anchored().await });
 
     let calls = Calls::default();
     let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), calls.clone());
@@ -133,3 +139,6 @@ fn log_panics() {
 
 /// How long calls under way may take to commit and answer once the client is gone or the process is told to end.
 const GRACE: Duration = Duration::from_millis(75);
+
+/// How long the checkpoint at the end may take; it is 20 ms unless another process is at it.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(1);
