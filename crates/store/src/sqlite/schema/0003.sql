@@ -5,6 +5,9 @@ ALTER TABLE conversation ADD COLUMN paused_by TEXT;                        -- lo
 ALTER TABLE conversation ADD COLUMN inbound TEXT;                          -- which messages are accepted, JSON; NULL: all
 ALTER TABLE conversation ADD COLUMN limits TEXT;                           -- what differs from the configured limits, JSON
 
+-- Chains that have grown since the newest checkpoint.
+CREATE INDEX conversation_grown ON conversation (pk) WHERE audit_n > anchored_n;
+
 -- Messages that wait for a moderator, or were refused by one. Until they are released, their message row has no audience.
 CREATE TABLE held (
   conversation INTEGER NOT NULL REFERENCES conversation (pk),
