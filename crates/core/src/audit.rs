@@ -247,13 +247,24 @@ impl Entry {
         let mut hasher = Sha256::new();
         hasher.update(b"mab.audit.v1\0");
         hasher.update(previous);
-        hasher.update(self.n.to_be_bytes());
-        hasher.update(self.at.millis().to_be_bytes());
-        for field in [&self.actor, &self.action, &self.outcome, &self.detail] {
-            hasher.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
-            hasher.update(field.as_bytes());
-        }
+        self.feed(|bytes| hasher.update(bytes));
         hasher.finalize().into()
+    }
+
+    /// What is hashed after the hash of the entry before.
+    pub fn hashed_bytes(&self) -> Vec<u8> {
+        let mut hashed = Vec::new();
+        self.feed(|bytes| hashed.extend_from_slice(bytes));
+        hashed
+    }
+
+    fn feed(&self, mut take: impl FnMut(&[u8])) {
+        take(&self.n.to_be_bytes());
+        take(&self.at.millis().to_be_bytes());
+        for field in [&self.actor, &self.action, &self.outcome, &self.detail] {
+            take(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+            take(field.as_bytes());
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`mab_service::Bridge::call`].
 
 mod audit_key;
+mod bundle;
 pub mod cli;
 pub mod config;
 mod demo;

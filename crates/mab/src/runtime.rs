@@ -4,7 +4,7 @@ mod log;
 
 use std::{future::Future, path::Path, sync::Arc};
 
-use mab_core::{Code, Denied, Failure, Fault, audit::Marker, secret::MasterKey};
+use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
 use mab_service::{Bridge, Parts};
 use mab_store::sqlite::{Options, SqliteStore};
 
@@ -80,6 +80,15 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
     let vault = Arc::new(audit_files(config, &master)?);
     let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
     Ok(bridge.with_vault(vault))
+}
+
+/// The key that signs what the operator takes out.
+///
+/// # Errors
+/// As the files are; `misconfigured` when there is no key.
+pub(crate) fn signing_key(config: &Config) -> Result<SigningKey, Failure> {
+    let master = find(config)?.existing_master_key()?;
+    audit_files(config, &master)?.key()
 }
 
 /// Where the checkpoints of this database are kept.

@@ -151,8 +151,8 @@ impl Bridge {
         else {
             return;
         };
-        match self.checkpoint(Wish::Routine).await {
-            Ok(_) => anchoring.complained.store(false, Ordering::Release),
+        match self.checkpoint_if_grown().await {
+            Ok(()) => anchoring.complained.store(false, Ordering::Release),
             Err(failure) => {
                 if !anchoring.complained.swap(true, Ordering::AcqRel) {
                     complain(&failure);
@@ -161,6 +161,13 @@ impl Bridge {
                 anchoring.count(0);
             }
         }
+    }
+
+    async fn checkpoint_if_grown(&self) -> Result<(), Failure> {
+        if self.store.has_grown().await? {
+            self.checkpoint(Wish::Routine).await?;
+        }
+        Ok(())
     }
 
     /// Writes a checkpoint; `None` when there is nothing new to be signed.
@@ -193,13 +200,8 @@ impl Bridge {
 
     async fn checkpoint_once(&self, wish: Wish) -> Result<Option<Written>, Failure> {
         let vault = Arc::clone(&self.anchoring.as_ref().ok_or_else(no_vault)?.vault);
-        let newest = self.store.newest_checkpoint().await?;
-        if matches!(wish, Wish::Routine) && newest.is_some() && !self.store.has_grown().await? {
-            return Ok(None);
-        }
         let locking = Arc::clone(&vault);
         let mut open = blocking(move || locking.lock()).await?;
-        // Another process may have been faster.
         let newest = self.store.newest_checkpoint().await?.filter(|_| !matches!(wish, Wish::Anew(_)));
         let (stamp, anew, rotate) = match wish {
             Wish::Routine => (None, false, false),

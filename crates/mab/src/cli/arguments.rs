@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
-use crate::cli::{audit, completions, lease, list, man, redact, resume, show, tokens};
+use crate::cli::{audit, completions, keys, lease, list, man, redact, resume, show, tokens};
 
 /// The exit codes in short.
 macro_rules! exit_codes {
@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Resume(resume::Resume),
     /// Print or verify the audit trail.
     Audit(audit::Audit),
+    /// Show or replace the keys that sign the audit trail.
+    Keys(keys::Keys),
     /// Destroy what has expired: keys, messages, members.
     #[command(after_help = "The key of a cleaned-up conversation is destroyed. Its audit entries are kept.")]
     Cleanup,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::{
-    Exit, Output, Trouble, Visible, arguments,
+    Exit, Output, Trouble, Visible, arguments, audit_checkpoint, audit_export,
     operator::Operator,
     output::{BAD, GOOD},
     table::{Column, Page, Table, absent, optional},
@@ -38,7 +38,11 @@ pub(crate) struct Audit {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Recompute the hash chains and report what was changed, deleted, reordered or cut off.
-    Verify(Verify),
+    Verify(Box<Verify>),
+    /// Sign the state of the audit trail now and print the signed note.
+    Checkpoint(audit_checkpoint::Checkpoint),
+    /// Take out evidence that can be checked without mab and its database.
+    Export(audit_export::Export),
 }
 
 #[derive(Debug, Args)]
@@ -48,12 +52,16 @@ struct Verify {
     /// Only this conversation; default: every chain.
     #[arg(value_parser = arguments::conversation)]
     conversation: Option<ConversationId>,
+    #[command(flatten)]
+    bundle: audit_export::OfBundle,
 }
 
 impl Audit {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         match &self.command {
             Some(AuditCommand::Verify(verify)) => verify.run(operator),
+            Some(AuditCommand::Checkpoint(checkpoint)) => checkpoint.run(operator),
+            Some(AuditCommand::Export(export)) => export.run(operator),
             None => self.print(operator),
         }
     }
@@ -77,6 +85,9 @@ impl Audit {
 
 impl Verify {
     fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        if let Some(exit) = self.bundle.verify(operator) {
+            return exit;
+        }
         let answer = operator.call("audit_verify", json!({"conversation_id": name(self.conversation)}))?;
         // Anything but a clear yes counts as a break.
         let whole = answer.get("ok").and_then(Value::as_bool) == Some(true);

@@ -34,7 +34,7 @@ pub(super) fn store(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
         })
     });
     match answer {
-        Ok(info) => vec![opened(&info), engine(&info.engine), whole(&info.check)],
+        Ok(info) => vec![opened(&info), engine(&info.engine), whole(&info.check), anchor(operator)],
         Err(trouble) => vec![Check::trouble("database", &trouble)],
     }
 }
@@ -70,6 +70,36 @@ fn whole(check: &Value) -> Check {
     }
     let hint = "stop every mab, copy the data folder, and restore a backup";
     Check::fail("self-check", format!("the database reports {check}"), hint)
+}
+
+/// What `keys` answers of the checkpoints.
+#[derive(Deserialize)]
+struct Anchored {
+    checkpoints: u64,
+    newest_at: Option<String>,
+    problem: Option<String>,
+}
+
+/// Whether the signed checkpoints hold and fit the database.
+fn anchor(operator: &Operator<'_>) -> Check {
+    let name = "checkpoints";
+    let answer = operator.call("keys", json!({})).and_then(|answer| {
+        serde_json::from_value::<Anchored>(answer).map_err(|error| {
+            Trouble::Fault(mab_core::Fault::from_source("reading the answer of keys", error))
+        })
+    });
+    match answer {
+        Ok(Anchored { problem: Some(problem), .. }) => {
+            let hint =
+                "run `mab audit verify`; after restoring a backup: `mab audit checkpoint --begin-anew`";
+            Check::fail(name, problem, hint)
+        }
+        Ok(Anchored { checkpoints, newest_at: Some(at), .. }) => {
+            Check::good(name, format!("{checkpoints}, the newest of {at}"))
+        }
+        Ok(_) => Check::good(name, "none yet".to_owned()),
+        Err(trouble) => Check::trouble(name, &trouble),
+    }
 }
 
 fn version(text: &str) -> Option<[u32; 3]> {

@@ -9,13 +9,16 @@
 
 mod arguments;
 mod audit;
+mod audit_checkpoint;
+mod audit_export;
 mod cleanup;
 mod completions;
 mod doctor;
 mod doctor_files;
 mod doctor_store;
 mod exit;
-mod json;
+pub(crate) mod json;
+mod keys;
 mod lease;
 mod lease_paths;
 mod list;

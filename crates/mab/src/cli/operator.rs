@@ -37,7 +37,8 @@ impl Operator<'_> {
         let arguments = object(arguments)?;
         let answer = runtime::block_on(async {
             let answer = bridge.call(&Caller::Operator, operation, arguments).await;
-            if !mab_service::table::operation(operation).is_some_and(|found| found.hints.read_only) {
+            let reads = mab_service::table::operation(operation).is_some_and(|found| found.hints.read_only);
+            if answer.is_ok() && !reads {
                 bridge.anchor_now().await;
             }
             answer

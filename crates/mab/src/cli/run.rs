@@ -37,6 +37,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Tokens(tokens) => tokens.run(operator),
         Command::Resume(resume) => resume.run(operator),
         Command::Audit(audit) => audit.run(operator),
+        Command::Keys(keys) => keys.run(operator),
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),
         Command::Doctor => doctor::run(operator),

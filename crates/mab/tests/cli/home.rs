@@ -133,6 +133,13 @@ impl Agent {
         Ok(())
     }
 
+    /// Ends it at once, as a crash would.
+    pub(crate) fn kill(mut self) -> Anything {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     fn ask(&mut self, method: &str, params: &Value) -> Anything<Value> {
         self.sent += 1;
         self.write(&json!({"jsonrpc": "2.0", "id": self.sent, "method": method, "params": params}))?;

@@ -1,5 +1,6 @@
 //! The command line as people and scripts meet it: the built program, in folders of its own.
 
+mod evidence;
 mod home;
 mod lease;
 mod pages;

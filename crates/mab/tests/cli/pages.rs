@@ -34,6 +34,7 @@ Commands:
   tokens       Print, rotate or revoke the tokens of one conversation
   resume       Let agents go on that talked among themselves for too long
   audit        Print or verify the audit trail
+  keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members
   redact       Replace secrets in text: a filter from stdin or FILE to stdout
   doctor       Check settings, data folder, database and clock
