@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod audit;
+pub(crate) mod checkpoint;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod guard;
@@ -152,6 +153,17 @@ macro_rules! contract {
                 chain_of_the_bridge_is_verified_too
                 entry_that_is_not_text_is_found_and_hides_nothing_else
                 entries_are_listed_newest_first
+            }
+            checkpoint {
+                checkpoint_covers_each_chain_that_has_grown_once
+                checkpoint_after_another_than_the_newest_is_a_conflict
+                checkpoint_that_is_not_signed_changes_nothing
+                checkpoint_that_is_recorded_covers_its_own_entry
+                checkpoint_that_begins_anew_covers_every_chain_from_offset_zero
+                chains_of_many_conversations_are_covered_by_several_checkpoints
+                chain_with_a_damaged_row_keeps_no_other_from_being_covered
+                pages_of_entries_hold_each_once_and_oldest_first
+                note_is_recorded_in_the_chain_it_concerns
             }
             leases {
                 lease_when_acquired_is_found_whole
