@@ -17,7 +17,10 @@ use std::{
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,6 +49,8 @@ pub(crate) struct AuditFiles {
     patience: Duration,
     key: KeyFile,
     random: Arc<dyn Random>,
+    /// Whether it was said that the copy is not kept up.
+    complained: Arc<AtomicBool>,
 }
 
 impl AuditFiles {
@@ -64,6 +69,7 @@ impl AuditFiles {
             patience: Duration::from_millis(config.busy_timeout_ms),
             key: KeyFile::new(&config.data_dir, origin(master.fingerprint()?)),
             random,
+            complained: Arc::default(),
         })
     }
 
@@ -120,6 +126,7 @@ impl OpenVault for Locked {
         complete(anchor, newest)?;
         if let Some(copy) = copy
             && let Err(failure) = copy::follow(copy, anchor)
+            && !self.files.complained.swap(true, Ordering::AcqRel)
         {
             tracing::error!(%failure, "audit.anchor_file is not kept up");
         }

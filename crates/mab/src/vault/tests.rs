@@ -29,6 +29,7 @@ impl Place {
             patience: Duration::ZERO,
             key: KeyFile::new(folder.path(), "mab.audit/0123456789abcdef".into()),
             random: Arc::new(OsRandom),
+            complained: Arc::default(),
         };
         Self { folder, files, recorded: None, length: 0 }
     }

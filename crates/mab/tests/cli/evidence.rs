@@ -118,6 +118,10 @@ fn anchor_when_cut_off_between_checkpoints_is_a_conflict_and_agents_go_on() -> A
     talk(&mut agent, 1)?;
     agent.leave()?;
     assert_eq!(fs::read_to_string(anchor_file(&home))?, whole[..whole.len() / 2]);
+    fs::remove_file(anchor_file(&home))?;
+    assert_eq!(code(&home.mab(&["audit", "checkpoint", "--json"])?)?, (Some(7), "conflict".to_owned()));
+    assert_eq!(home.mab(&["audit", "checkpoint", "--begin-anew"])?.exit, Some(0));
+    assert_eq!(home.mab(&["doctor"])?.exit, Some(0));
     Ok(())
 }
 
@@ -178,6 +182,9 @@ fn key_when_gone_is_not_replaced_and_agents_go_on() -> Anything {
     assert!(!home.data().join("audit.key").exists());
     let run = home.mab(&["audit", "checkpoint", "--json"])?;
     assert_eq!(run.refusal()?.get("code"), Some(&json!("misconfigured")));
+    assert_eq!(home.mab(&["keys", "rotate"])?.exit, run.exit);
+    assert_eq!(home.mab(&["audit", "checkpoint", "--begin-anew"])?.exit, Some(0));
+    assert_eq!(anchor(&home, &valid_key(&home)?)?.checkpoints().len(), 1);
     Ok(())
 }
 

@@ -11,8 +11,9 @@ use crate::kit::{Kit, Room, code, operator, stranger};
 
 /// Records a checkpoint whose text is its leaves.
 async fn write(kit: &Kit, after: Option<&Written>, stamp: Option<Stamp>) -> Result<Option<Written>, Failure> {
-    let write =
-        Box::new(|leaves: &[Leaf], _: Timestamp| Ok(leaves.iter().map(|leaf| format!("{leaf}\n")).collect()));
+    let write = Box::new(|leaves: &[Leaf], _: Timestamp| {
+        Ok(leaves.iter().flat_map(|leaf| [leaf.to_string(), "\n".to_owned()]).collect())
+    });
     let after = after.map(|written| written.pending.clone());
     kit.store.checkpoint(NewCheckpoint { after, anew: false, stamp, write }).await
 }
