@@ -4,6 +4,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::Timestamp;
+
 /// Why a call was refused. The names are public: never renamed, only added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -284,6 +286,8 @@ pub struct Denied {
     pub message: String,
     /// Whole seconds after which the same call may succeed.
     pub retry_after_s: Option<u64>,
+    /// The moment before which it cannot, where that is known exactly; not told to callers.
+    pub retry_at: Option<Timestamp>,
     /// What to do next.
     pub hint: Option<String>,
 }
@@ -291,7 +295,7 @@ pub struct Denied {
 impl Denied {
     /// A refusal with its code and reason.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_s: None, hint: None }
+        Self { code, message: message.into(), retry_after_s: None, retry_at: None, hint: None }
     }
 
     /// Adds what to do next.
@@ -305,6 +309,13 @@ impl Denied {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Adds the moment before which the call cannot succeed.
+    #[must_use]
+    pub const fn retry_at(mut self, at: Timestamp) -> Self {
+        self.retry_at = Some(at);
         self
     }
 }

@@ -29,6 +29,24 @@ pub enum Kind {
     Create,
     /// The operator's doings: dated, never limited.
     Operator,
+    /// Wrong credentials (per peer).
+    Guess,
+}
+
+/// Where calls come from before anybody is authenticated: a user of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Peer(i64);
+
+impl Peer {
+    /// A user of this machine, by number.
+    pub fn user(uid: u32) -> Self {
+        Self(uid.into())
+    }
+
+    /// The number the store keeps.
+    pub const fn stored(self) -> i64 {
+        self.0
+    }
 }
 
 /// How far ahead of where it can be a stored time may lie, in seconds, and still count. Further ahead, the clock was
@@ -44,8 +62,8 @@ impl Kind {
     /// How long accept times are kept, in seconds: no process may forget what another one's windows need.
     pub const fn kept_s(self) -> u64 {
         match self {
-            Self::Change => 86_400,
-            Self::Read | Self::Refusal | Self::Create | Self::Operator => 60,
+            Self::Change | Self::Create => 86_400,
+            Self::Read | Self::Refusal | Self::Operator | Self::Guess => 60,
         }
     }
 
@@ -57,6 +75,7 @@ impl Kind {
             Self::Refusal => 2,
             Self::Create => 3,
             Self::Operator => 4,
+            Self::Guess => 5,
         }
     }
 
@@ -67,6 +86,17 @@ impl Kind {
             Self::Refusal => "refusals",
             Self::Create => "new conversations",
             Self::Operator => "commands",
+            Self::Guess => "wrong credentials",
+        }
+    }
+
+    /// What else to do than to wait.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Change => "combine several short messages into one",
+            Self::Read | Self::Refusal | Self::Operator => "check_messages can wait for messages itself",
+            Self::Create => "one conversation serves for more than one question",
+            Self::Guess => "stop guessing; the operator can run `mab tokens <conversation>`",
         }
     }
 }
@@ -114,7 +144,8 @@ impl Charge {
             format!("{} {} in any {} are allowed", window.limit, self.kind.noun(), span(window.length_s));
         Err(Denied::new(Code::RateLimited, message)
             .retry_after(retry_after_s)
-            .hint(format!("wait {retry_after_s} s, then call again; combine several short messages into one"))
+            .retry_at(free_at)
+            .hint(format!("wait {retry_after_s} s, then call again; {}", self.kind.advice()))
             .into())
     }
 }

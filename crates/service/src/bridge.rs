@@ -139,7 +139,12 @@ impl Bridge {
                 Window { limit: limits.send_per_day, length_s: DAY_S },
             ],
             Kind::Read => minute(limits.read_per_minute),
-            Kind::Create => minute(limits.create_per_minute),
+            Kind::Create => vec![
+                Window { limit: limits.create_per_minute, length_s: MINUTE_S },
+                Window { limit: limits.create_per_hour, length_s: HOUR_S },
+                Window { limit: limits.create_per_day, length_s: DAY_S },
+            ],
+            Kind::Guess => minute(limits.guesses_per_minute),
             Kind::Refusal => minute(limits.refusals_per_minute),
             Kind::Operator => Vec::new(),
         };

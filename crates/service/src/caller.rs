@@ -1,11 +1,13 @@
 //! Who calls: an agent's connection with what it remembers, or the operator.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mab_core::{ConversationId, Fault, SessionId, Timestamp, entity::Member, token::Token, watchdog::Reason};
+use mab_core::{
+    ConversationId, Fault, SessionId, Timestamp, entity::Member, limit::Peer, token::Token, watchdog::Reason,
+};
 use tokio::sync::Notify;
 
 /// Where a call comes from.
@@ -85,11 +87,11 @@ struct Inbox {
 /// One connection of one client: what it remembers between calls.
 pub struct Connection {
     holder: u64,
+    peer: Peer,
     wallet: Box<dyn Wallet>,
     inboxes: Mutex<HashMap<Place, Inbox>>,
     offered: Mutex<HashMap<u64, (Place, Vec<u64>)>>,
     watched: Mutex<HashMap<i64, Watched>>,
-    wrong_guesses: Mutex<VecDeque<Timestamp>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -108,16 +110,21 @@ pub(crate) struct Holder {
 }
 
 impl Connection {
-    /// A new connection. `holder` is a random number that tells it from every other one.
-    pub fn new(holder: u64, wallet: Box<dyn Wallet>) -> Self {
+    /// A new connection from `peer`. `holder` is a random number that tells it from every other one.
+    pub fn new(holder: u64, peer: Peer, wallet: Box<dyn Wallet>) -> Self {
         Self {
             holder,
+            peer,
             wallet,
             inboxes: Mutex::default(),
             offered: Mutex::default(),
             watched: Mutex::default(),
-            wrong_guesses: Mutex::default(),
         }
+    }
+
+    /// Where it comes from.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// What it remembers.
@@ -228,24 +235,6 @@ impl Connection {
         now: BTreeSet<(String, Reason)>,
     ) -> BTreeSet<(String, Reason)> {
         std::mem::replace(&mut lock(&self.watched).entry(member.agent_pk).or_default().told, now)
-    }
-
-    /// Seconds until another attempt is heard, when this connection guessed wrong `limit` times within a minute.
-    pub(crate) fn guessing_wait_s(&self, limit: u32, now: Timestamp) -> Option<u64> {
-        let mut guesses = lock(&self.wrong_guesses);
-        while guesses.front().is_some_and(|oldest| oldest.plus_seconds(60) <= now) {
-            guesses.pop_front();
-        }
-        let full = limit > 0 && guesses.len() >= limit as usize;
-        guesses.front().filter(|_| full).map(|oldest| oldest.plus_seconds(60).seconds_since_rounded_up(now))
-    }
-
-    /// Counts a wrong guess.
-    pub(crate) fn guessed_wrong(&self, limit: u32, now: Timestamp) {
-        let mut guesses = lock(&self.wrong_guesses);
-        if guesses.len() < limit as usize {
-            guesses.push_back(now);
-        }
     }
 }
 

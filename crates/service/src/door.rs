@@ -197,28 +197,22 @@ async fn identify(bridge: &Bridge, claims: Claims) -> Result<Claim, Failure> {
     }
 }
 
-/// Establishes who calls. A wrong guess is charged to the connection that made it.
+/// Establishes who calls. Wrong credentials are charged to the peer they come from; one that has presented too many is
+/// refused unheard, credentials apart that this process has seen to be right.
 pub(crate) async fn authenticate(
     bridge: &Bridge,
     connection: &Connection,
     claim: &Claim,
     action: Action,
 ) -> Result<(Principal, Member), Failure> {
-    let (now, guesses) = (bridge.clock.now(), bridge.settings.limits.guesses_per_minute);
-    if let Some(wait_s) = connection.guessing_wait_s(guesses, now) {
-        return Err(Denied::new(
-            Code::RateLimited,
-            "this connection has presented too many wrong credentials",
-        )
-        .retry_after(wait_s)
-        .hint("stop guessing; ask the operator for `mab tokens <conversation>`")
-        .into());
-    }
+    let now = bridge.clock.now();
     if let Some(member) = bridge.known(claim.conversation, &claim.session)
         && let Ok(principal) = bridge.tokens.authenticate(claim, Some(&member), now)
     {
         return Ok((principal, member));
     }
+    let (peer, guesses) = (connection.peer(), bridge.charge(Kind::Guess));
+    bridge.store.may_guess(peer, guesses.clone()).await?;
     let member = bridge.store.member(claim.conversation, &claim.session).await?;
     match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
         (Ok(principal), Some(member)) => {
@@ -227,12 +221,14 @@ pub(crate) async fn authenticate(
         }
         (Ok(_), None) => Err(mab_core::Fault::new("authenticating an agent without a row").into()),
         (Err(Failure::Denied(denied)), member) => {
-            if denied.code == Code::InvalidToken {
-                connection.guessed_wrong(guesses, now);
-            }
             let conversation_pk = member.as_ref().map(|member| member.conversation_pk);
             let refusal = refusal(bridge, Actor::Unknown, action, denied.code);
-            bridge.store.refuse(Refusal { conversation_pk, ..refusal }).await?;
+            let refusal = Refusal { conversation_pk, ..refusal };
+            if denied.code == Code::InvalidToken {
+                bridge.store.guessed_wrong(peer, guesses, refusal).await?;
+            } else {
+                bridge.store.refuse(refusal).await?;
+            }
             Err(joined_already(bridge, connection, claim, member.as_ref(), denied).into())
         }
         (Err(fault), _) => Err(fault),

@@ -34,7 +34,11 @@ pub struct Limits {
     pub read_per_minute: u32,
     /// New conversations per data folder in any minute.
     pub create_per_minute: u32,
-    /// Wrong credentials per connection in any minute; beyond it the connection is refused unheard.
+    /// … in any hour.
+    pub create_per_hour: u32,
+    /// … in any day.
+    pub create_per_day: u32,
+    /// Wrong credentials per peer (a user of the machine) in any minute; beyond it the peer is refused unheard.
     pub guesses_per_minute: u32,
     /// Refusals per agent (or conversation) in any minute that are recorded one by one; the rest is counted.
     pub refusals_per_minute: u32,
@@ -66,6 +70,8 @@ impl Default for Limits {
             send_per_day: 500,
             read_per_minute: 600,
             create_per_minute: 60,
+            create_per_hour: 200,
+            create_per_day: 1_000,
             guesses_per_minute: 60,
             refusals_per_minute: 30,
             unread_per_inbox: 1_000_000,

@@ -11,6 +11,7 @@ use mab_core::{
         StoreInfo,
     },
     lease::{LeaseChange, Leases},
+    limit::{Charge, Peer},
     policy::Stamp,
     seal::Sealed,
 };
@@ -123,6 +124,13 @@ pub trait Store: Send + Sync {
 
     /// Records a refusal that no transaction of its own recorded.
     async fn refuse(&self, refusal: Refusal) -> Result<(), Failure>;
+
+    /// Refuses with `rate_limited` when this peer has presented too many wrong credentials. Costs no write.
+    async fn may_guess(&self, peer: Peer, charge: Charge) -> Result<(), Failure>;
+
+    /// Charges wrong credentials to the peer that presented them and records their refusal. Refuses with `rate_limited`,
+    /// and records nothing, when they were one too many.
+    async fn guessed_wrong(&self, peer: Peer, charge: Charge, refusal: Refusal) -> Result<(), Failure>;
 
     /// One conversation, for the operator.
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure>;

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mab_core::{Code, Denied, Failure, Fault, source::draw};
+use mab_core::{Code, Denied, Failure, Fault, limit::Peer, source::draw};
 use mab_service::{Bridge, Caller, Connection, Waiter};
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, OnceCell};
@@ -142,6 +142,7 @@ fn open(config: &Config) -> Result<Opened, Failure> {
     let folder = DataFolder::open_or_create(&config.data_dir)?;
     let wallet = Keystore::open(&folder, config.agent.as_deref())?;
     let holder = u64::from_ne_bytes(draw(&OsRandom)?);
-    let caller = Caller::Agent(Arc::new(Connection::new(holder, Box::new(wallet))));
+    let peer = Peer::user(rustix::process::getuid().as_raw());
+    let caller = Caller::Agent(Arc::new(Connection::new(holder, peer, Box::new(wallet))));
     Ok(Opened { bridge, caller })
 }

@@ -70,6 +70,10 @@ impl Op for CreateConversation {
         let detail = Detail::default().number("expires_in_minutes", u64::from(minutes));
         let stamp = bridge.stamp(call.permit, Kind::Create, detail);
         bridge.store.create(stamp, NewConversation { expires_at, ..new }).await?;
+        // Whoever opened it is not kept out by others' guesses at its first call. Its tokens are worth more than that.
+        if let Ok(Some(member)) = bridge.store.member(id, &a).await {
+            bridge.know(&member);
+        }
         let [token_a, token_b] = tokens;
         let answer = Answer {
             conversation_id: id.to_string(),

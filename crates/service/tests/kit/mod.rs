@@ -15,7 +15,9 @@ use std::{
     },
 };
 
-use mab_core::{Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, secret::MasterKey};
+use mab_core::{
+    Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, limit::Peer, secret::MasterKey,
+};
 use mab_service::{Bridge, Caller, Connection, MemoryWallet, Parts, Settings};
 use mab_store::sqlite::{Durability, Options, SqliteStore};
 use serde_json::{Map, Value, json};
@@ -149,7 +151,12 @@ pub struct Agent(pub Caller);
 
 impl Agent {
     pub fn new(holder: u64) -> Self {
-        Self(Caller::Agent(Arc::new(Connection::new(holder << 8, Box::new(MemoryWallet::default())))))
+        Self::of(Peer::user(1_000), holder)
+    }
+
+    /// An agent of that peer.
+    pub fn of(peer: Peer, holder: u64) -> Self {
+        Self(Caller::Agent(Arc::new(Connection::new(holder << 8, peer, Box::new(MemoryWallet::default())))))
     }
 
     /// What is answered, but where it was recorded.

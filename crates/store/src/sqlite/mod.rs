@@ -28,6 +28,7 @@ mod store;
 mod turn;
 mod tx;
 mod wait;
+mod windows;
 mod writer;
 
 pub use options::{Durability, Options};

@@ -13,6 +13,7 @@ use mab_core::{
         StoreInfo,
     },
     lease::{LeaseChange, Leases},
+    limit::{Charge, Peer},
     policy::Stamp,
     seal::Sealed,
 };
@@ -31,7 +32,7 @@ use super::{
     schema,
     turn::Turns,
     tx::Tx,
-    wait,
+    wait, windows,
     writer::{Desk, NeedsDisk, Writer},
 };
 use crate::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange, Written};
@@ -228,6 +229,16 @@ impl Store for SqliteStore {
 
     async fn refuse(&self, refusal: Refusal) -> Result<(), Failure> {
         self.light(move |tx| tx.record_refusal(&refusal)).await
+    }
+
+    async fn may_guess(&self, peer: Peer, charge: Charge) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let look = move |c: &Connection| windows::refusal(c, now, peer.stored(), &charge);
+        self.read("looking up wrong credentials", look).await?.map_or(Ok(()), |denied| Err(denied.into()))
+    }
+
+    async fn guessed_wrong(&self, peer: Peer, charge: Charge, refusal: Refusal) -> Result<(), Failure> {
+        self.light(move |tx| tx.guessed_wrong(peer, &charge, &refusal)).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure> {

@@ -6,10 +6,10 @@ use mab_core::{
     Code, Failure, Fault, Timestamp,
     audit::{Detail, Marker, Outcome},
     entity::Refusal,
-    limit::{self, Charge, Kind},
+    limit::Kind,
     policy::Stamp,
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use super::{
     error::failure,
@@ -60,6 +60,11 @@ impl<'a> Tx<'a> {
     /// Marks audit entries.
     pub(super) fn marker(&self) -> &Marker {
         self.marker
+    }
+
+    /// What it runs on.
+    pub(super) fn connection(&self) -> &'a Connection {
+        self.connection
     }
 
     /// When this transaction happens.
@@ -205,46 +210,6 @@ impl<'a> Tx<'a> {
             ordinal: member.ordinal,
             ledger,
         })
-    }
-
-    /// Accepts one more under `subject`, or refuses with `rate_limited`.
-    pub(super) fn charge(&self, subject: i64, charge: &Charge) -> Result<(), Failure> {
-        const NEWEST: &str =
-            "SELECT n, at FROM accepted WHERE subject = ?1 AND kind = ?2 ORDER BY n DESC LIMIT 1";
-        const NTH: &str = "SELECT at FROM accepted WHERE subject = ?1 AND kind = ?2 AND n = ?3";
-        const INSERT: &str = "INSERT INTO accepted (subject, kind, n, at) VALUES (?1, ?2, ?3, ?4)";
-        const BRING_BACK: &str = "UPDATE accepted SET at = ?3 WHERE subject = ?1 AND kind = ?2 AND at > ?3";
-        let kind = charge.kind.stored();
-        let newest = self
-            .row(NEWEST, params![subject, kind], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-        let (n, mut latest) = newest.map_or((0, None), |(n, at)| (n, Some(Timestamp::from_millis(at))));
-        if latest.is_some_and(|latest| limit::is_ahead(latest, self.now)) {
-            self.execute(BRING_BACK, params![subject, kind, self.now.millis()])?;
-            latest = Some(self.now);
-        }
-        let at = charge.decide(self.now, latest, |nth| -> Result<Option<Timestamp>, Failure> {
-            match n + 1 - i64::from(nth) {
-                nth if nth < 1 => Ok(None),
-                nth => Ok(self
-                    .row(NTH, params![subject, kind, nth], |row| row.get(0))?
-                    .map(Timestamp::from_millis)),
-            }
-        })?;
-        self.execute_one(INSERT, params![subject, kind, n + 1, at.millis()])?;
-        if n % 32 == 0 {
-            self.forget_expired(subject, charge, at)?;
-        }
-        Ok(())
-    }
-
-    /// Drops accepts older than every window, a bounded number at a time: limits may be huge.
-    fn forget_expired(&self, subject: i64, charge: &Charge, now: Timestamp) -> Result<(), Failure> {
-        const FORGET: &str = "DELETE FROM accepted WHERE subject = ?1 AND kind = ?2 AND at <= ?3 AND n < (
-             SELECT min(n) + 64 FROM accepted WHERE subject = ?1 AND kind = ?2) AND n < (
-             SELECT max(n) FROM accepted WHERE subject = ?1 AND kind = ?2)";
-        let kept_ms = rows::stored(charge.kept_s().saturating_mul(1_000));
-        let horizon = now.millis().saturating_sub(kept_ms);
-        self.execute(FORGET, params![subject, charge.kind.stored(), horizon]).map(|_| ())
     }
 
     /// Records a refusal; past its window it is only counted, so that a flood cannot fill the chain.

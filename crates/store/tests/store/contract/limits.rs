@@ -1,9 +1,14 @@
 //! Rate windows: exact, durable, shared by all processes, and spent by accepted calls of their own subject only.
 
-use mab_core::{Code, Failure, entity::OfferRequest, policy::Action};
+use mab_core::{
+    Code, Failure,
+    entity::OfferRequest,
+    limit::{Kind, Peer},
+    policy::Action,
+};
 use mab_store::Store;
 
-use crate::kit::{Kit, Room, code, refused, request, stranger};
+use crate::kit::{Kit, Room, charge, code, refused, request, stranger};
 
 /// Ten in any minute.
 const TEN: &[(u32, u32)] = &[(10, 60)];
@@ -239,4 +244,31 @@ pub(crate) async fn window_when_another_process_has_other_limits_forgets_nothing
     let unlimited = kit.charged(&room, "a", Action::Send, &[(0, 60)]).await;
     kit.store.append(unlimited, kit.message(&room, "x")).await.unwrap();
     assert_eq!(code(send(kit, kit.store.as_ref(), &room, "a").await), Code::RateLimited);
+}
+
+pub(crate) async fn guesses_are_exact_per_peer_across_stores_and_cost_no_write_beyond(kit: &Kit) {
+    let room = kit.room(2).await;
+    let second = kit.open_again();
+    let (peer, other) = (Peer::user(1_000), Peer::user(0));
+    let five = || charge(Kind::Guess, &[(5, 60)]);
+    let strange = || stranger(None, Code::InvalidToken);
+    for n in 0..5_usize {
+        let store = [&kit.store, &second][n % 2];
+        store.may_guess(peer, five()).await.unwrap();
+        store.guessed_wrong(peer, five(), strange()).await.unwrap();
+        kit.clock.pass_s(1);
+    }
+    let rows = || kit.number("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM audit)");
+    let (before, counted) = (rows(), "SELECT sum(unrecorded) FROM conversation");
+    for store in [&kit.store, &second] {
+        let looked = refused(store.may_guess(peer, five()).await);
+        assert_eq!((looked.code, looked.retry_after_s), (Code::RateLimited, Some(55)));
+        // Who looked before the window was full is told the same by the transaction.
+        assert_eq!(refused(store.guessed_wrong(peer, five(), strange()).await), looked);
+    }
+    assert_eq!((rows(), kit.number(counted)), (before, 0), "nothing is written, nothing is counted");
+    kit.store.may_guess(other, five()).await.unwrap();
+    kit.send(&room, "a", "members are not concerned").await;
+    kit.clock.set_ms(60_000);
+    second.may_guess(peer, five()).await.unwrap();
 }

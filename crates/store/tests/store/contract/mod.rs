@@ -145,6 +145,7 @@ macro_rules! contract {
                 refusals_past_their_window_are_counted_and_told
                 kept_times_are_bounded
                 window_when_another_process_has_other_limits_forgets_nothing
+                guesses_are_exact_per_peer_across_stores_and_cost_no_write_beyond
             }
             audit {
                 every_change_and_refusal_is_recorded_and_the_chains_hold
