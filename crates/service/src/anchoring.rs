@@ -21,7 +21,7 @@ use mab_core::{
     note::{SigningKey, VerifierKey},
     policy::Stamp,
 };
-use mab_store::{NewCheckpoint, Written};
+use mab_store::NewCheckpoint;
 use tokio::sync::Notify;
 
 use crate::Bridge;
@@ -144,8 +144,8 @@ impl Bridge {
         }
     }
 
-    /// Writes a checkpoint if a call to this process may have changed something since the newest. What keeps it from being written is logged, the same
-    /// kind of trouble once per process.
+    /// Writes a checkpoint if a call to this process may have changed something since the newest. What keeps it from being
+    /// written is logged, once until it is mended.
     pub async fn anchor_now(&self) {
         let Some(anchoring) = self.anchoring.as_ref().filter(|it| it.calls.swap(0, Ordering::AcqRel) > 0)
         else {
@@ -170,18 +170,6 @@ impl Bridge {
         Ok(())
     }
 
-    /// Writes a checkpoint; `None` when there is nothing new to be signed.
-    pub(crate) async fn checkpoint(&self, wish: Wish) -> Result<Option<Pending>, Failure> {
-        let mut newest = self.checkpoint_once(wish).await?;
-        let mut last = newest.as_ref().map(|written| written.pending.clone());
-        // A checkpoint takes only so many chains.
-        while newest.is_some_and(|written| written.more) {
-            newest = self.checkpoint_once(Wish::Routine).await?;
-            last = newest.as_ref().map(|written| written.pending.clone()).or(last);
-        }
-        Ok(last)
-    }
-
     /// What the files hold, and what the store recorded of them.
     pub(crate) async fn kept(&self) -> Result<Kept, Failure> {
         let vault = Arc::clone(&self.anchoring.as_ref().ok_or_else(no_vault)?.vault);
@@ -198,7 +186,8 @@ impl Bridge {
         }
     }
 
-    async fn checkpoint_once(&self, wish: Wish) -> Result<Option<Written>, Failure> {
+    /// Writes a checkpoint; `None` when there is nothing new to be signed.
+    pub(crate) async fn checkpoint(&self, wish: Wish) -> Result<Option<Pending>, Failure> {
         let vault = Arc::clone(&self.anchoring.as_ref().ok_or_else(no_vault)?.vault);
         let locking = Arc::clone(&vault);
         let mut open = blocking(move || locking.lock()).await?;
@@ -233,7 +222,7 @@ impl Bridge {
         else {
             return Ok(None);
         };
-        let pending = written.pending.clone();
+        let pending = written.clone();
         blocking(move || {
             open.settle(Some(&pending))?;
             drop(open);

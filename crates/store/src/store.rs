@@ -187,7 +187,7 @@ pub trait Store: Send + Sync {
 
     /// Records a checkpoint over the chains that have grown, all of them as they are at one moment at which everything
     /// before is durable; `None` when none has. `conflict` when the newest is another one than the caller knows of.
-    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Written>, Failure>;
+    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Pending>, Failure>;
 }
 
 /// Tells one waiting caller that something may have come.
@@ -232,12 +232,3 @@ pub struct NewCheckpoint {
 
 /// Makes the signed text of the leaves that are new at this time.
 pub type WriteCheckpoint = Box<dyn FnOnce(&[Leaf], Timestamp) -> Result<String, Failure> + Send>;
-
-/// A checkpoint that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Its text, and where it goes.
-    pub pending: Pending,
-    /// Whether more chains have grown than one checkpoint takes.
-    pub more: bool,
-}

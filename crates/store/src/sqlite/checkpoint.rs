@@ -10,10 +10,7 @@ use super::{
     rows,
     tx::{BRIDGE, Tx},
 };
-use crate::{NewCheckpoint, Written};
-
-/// Most chains of one checkpoint, which bounds what is kept of it.
-const LEAVES_MAX: u32 = 4_096;
+use crate::NewCheckpoint;
 
 /// Which chains have grown. A damaged row is left to those who verify: it keeps no other chain from being signed.
 macro_rules! grown {
@@ -49,13 +46,10 @@ fn leaf(row: &Row<'_>) -> rusqlite::Result<(i64, Leaf)> {
 
 impl Tx<'_> {
     /// Records a checkpoint; `None` when no chain has grown.
-    pub(super) fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Written>, Failure> {
+    pub(super) fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Pending>, Failure> {
         const FORGET: &str = "UPDATE conversation SET anchored_n = 0 WHERE anchored_n <> 0";
-        const GROWN: &str = concat!(
-            "SELECT pk, id, audit_n, audit_head FROM conversation",
-            grown!(),
-            " ORDER BY pk LIMIT ?1"
-        );
+        const GROWN: &str =
+            concat!("SELECT pk, id, audit_n, audit_head FROM conversation", grown!(), " ORDER BY pk");
         const ANCHORED: &str = "UPDATE conversation SET anchored_n = ?2 WHERE pk = ?1 AND audit_n = ?2";
         const KEEP: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('checkpoint', ?1)";
         let NewCheckpoint { after, anew, stamp, write } = checkpoint;
@@ -65,16 +59,14 @@ impl Tx<'_> {
                 .into());
         }
         self.execute("SAVEPOINT checkpoint", [])?;
-        let made = || -> Result<Option<Written>, Failure> {
+        let made = || -> Result<Option<Pending>, Failure> {
             if let Some(stamp) = &stamp {
                 self.change(stamp, |_| Ok(((), stamp.detail().clone())))?;
             }
             if anew {
                 self.execute(FORGET, [])?;
             }
-            let mut grown = self.rows(GROWN, [LEAVES_MAX + 1], leaf)?;
-            let more = grown.len() > LEAVES_MAX as usize;
-            grown.truncate(LEAVES_MAX as usize);
+            let grown = self.rows(GROWN, [], leaf)?;
             if grown.is_empty() {
                 return Ok(None);
             }
@@ -86,7 +78,7 @@ impl Tx<'_> {
             let offset = after.filter(|_| !anew).map_or(0, |after| after.end());
             let pending = Pending { offset, text };
             self.execute_one(KEEP, [pending.to_stored().as_bytes()])?;
-            Ok(Some(Written { pending, more }))
+            Ok(Some(pending))
         };
         let result = made();
         if result.is_err() {

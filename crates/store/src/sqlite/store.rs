@@ -35,7 +35,7 @@ use super::{
     wait, windows,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange, Written};
+use crate::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
@@ -326,7 +326,7 @@ impl Store for SqliteStore {
         self.read("looking for what has grown", checkpoint::has_grown).await
     }
 
-    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Written>, Failure> {
+    async fn checkpoint(&self, checkpoint: NewCheckpoint) -> Result<Option<Pending>, Failure> {
         self.durable(move |tx| tx.checkpoint(checkpoint)).await
     }
 }

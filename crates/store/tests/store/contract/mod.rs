@@ -161,7 +161,6 @@ macro_rules! contract {
                 checkpoint_that_is_not_signed_changes_nothing
                 checkpoint_that_is_recorded_covers_its_own_entry
                 checkpoint_that_begins_anew_covers_every_chain_from_offset_zero
-                chains_of_many_conversations_are_covered_by_several_checkpoints
                 chain_with_a_damaged_row_keeps_no_other_from_being_covered
                 pages_of_entries_hold_each_once_and_oldest_first
                 note_is_recorded_in_the_chain_it_concerns
