@@ -44,7 +44,7 @@ pub enum Code {
     NotFound,
     /// Somebody else has it: the handle, the file, or the idempotency key for another message.
     Conflict,
-    /// Agents have talked among themselves for long; a human has to let them go on.
+    /// Nobody can send in the conversation until who paused it, or a human, lets them go on.
     Paused,
     /// The conversation's inbound policy refuses such messages.
     NotAccepted,
@@ -211,14 +211,14 @@ const TABLE: [CodeRow; CODES] = [
         "conflict",
         409,
         7,
-        "Taken already: the handle, the file (the message names who holds it), or the idempotency_key for another message.",
+        "What is there already stands against it: a handle, a lease, another message's idempotency_key, a member that has gone.",
     ),
     row(
         Code::Paused,
         "paused",
         409,
         7,
-        "Agents have sent many messages without a human or a change of status; a human continues with `mab resume`.",
+        "Nobody can send: the loop guard, a moderator or the operator paused the conversation; the hint says who lifts that.",
     ),
     row(
         Code::NotAccepted,

@@ -6,6 +6,7 @@ use crate::{
     audit::{Actor, Break, Entry},
     limit::Charge,
     loop_guard::LoopGuard,
+    moderation::{Pause, PausedBy},
     policy::Action,
     repeat::Digests,
     seal::Sealed,
@@ -118,6 +119,15 @@ pub struct Appended {
     pub paused: bool,
 }
 
+/// What became of the wish to pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paused {
+    /// Who pauses the conversation now.
+    pub by: PausedBy,
+    /// Whether it was not that one who paused it before.
+    pub is_new: bool,
+}
+
 /// What an agent asks of its inbox.
 #[derive(Debug, Clone)]
 pub struct OfferRequest {
@@ -152,8 +162,8 @@ pub struct Offered {
     pub more: bool,
     /// Sequence numbers whose rows cannot be read; they are part of the batch.
     pub damaged: Vec<u64>,
-    /// Whether the conversation waits for a human: nobody in it can send.
-    pub paused: bool,
+    /// Who paused the conversation: nobody in it can send.
+    pub paused_by: Option<PausedBy>,
 }
 
 /// How an inbox looks without taking anything out of it.
@@ -165,8 +175,8 @@ pub struct Outlook {
     pub due: bool,
     /// Newest message that waits; `None` when none does.
     pub newest_seq: Option<u64>,
-    /// Whether the conversation waits for a human.
-    pub paused: bool,
+    /// Who paused the conversation.
+    pub paused_by: Option<PausedBy>,
 }
 
 /// A message that its recipient has not acknowledged, and what is known of the recipient.
@@ -279,8 +289,8 @@ pub struct ConversationState {
     pub expires_at: Timestamp,
     /// When it was purged.
     pub purged_at: Option<Timestamp>,
-    /// Since when sends wait for a human.
-    pub paused_at: Option<Timestamp>,
+    /// Whether sends wait.
+    pub pause: Option<Pause>,
     /// Its key, wrapped.
     pub wrapped_key: Option<Vec<u8>>,
     /// Its topic, sealed.

@@ -14,6 +14,7 @@ pub mod lease;
 pub mod limit;
 pub mod loop_guard;
 pub mod merkle;
+pub mod moderation;
 pub mod note;
 pub mod policy;
 pub mod repeat;

@@ -75,8 +75,8 @@ impl Principal {
     /// Re-checks an authenticated agent against its row as it is now; called again inside every transaction.
     ///
     /// # Errors
-    /// `token_rotated`, `revoked`, `expired`, or `forbidden` when the permission changed in between.
-    pub fn still_holds(&self, member: &Member, now: Timestamp) -> Result<(), Denied> {
+    /// `token_rotated`, `revoked` or `expired`.
+    pub(crate) fn still_holds(&self, member: &Member, now: Timestamp) -> Result<(), Denied> {
         let Who::Agent(seat) = &self.0 else { return Ok(()) };
         if member.revoked {
             return Err(Denied::new(Code::Revoked, "the agent was removed from the conversation")
@@ -88,11 +88,6 @@ impl Principal {
         }
         if now >= member.expires_at || member.wrapped_key.is_none() {
             return Err(expired(member.expires_at));
-        }
-        if seat.permission != member.permission {
-            return Err(
-                Denied::new(Code::Forbidden, "the agent's permission has just changed").hint("call again")
-            );
         }
         Ok(())
     }
@@ -178,9 +173,22 @@ impl Stamp {
         self.permit.seat()
     }
 
-    /// What is re-checked inside the transaction.
+    /// Who does it.
     pub fn principal(&self) -> &Principal {
         &self.permit.principal
+    }
+
+    /// Decides again, about the agent's row as it is inside the transaction.
+    ///
+    /// # Errors
+    /// `token_rotated`, `revoked`, `expired`, or `forbidden` when the permission changed in between and no longer
+    /// allows it.
+    pub fn still_holds(&self, member: &Member, now: Timestamp) -> Result<(), Denied> {
+        self.principal().still_holds(member, now)?;
+        if self.seat().is_none() || self.action().is_of(member.permission) {
+            return Ok(());
+        }
+        Err(Denied::new(Code::Forbidden, "the agent's permission has just changed").hint("call again"))
     }
 
     /// What was permitted.

@@ -15,7 +15,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use mab_core::{Code, Denied, Failure, Fault, token::Token};
+use mab_core::{Code, ConversationId, Denied, Failure, Fault, SessionId, token::Token};
 use mab_service::{Credentials, Wallet};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,19 @@ impl Keystore {
         Ok(Self { file: Some(file), kept: Mutex::new(kept) })
     }
 
+    /// Carries a change that was made in memory to the file, and takes from there what other processes wrote.
+    fn write(
+        &self,
+        kept: &mut Vec<Credentials>,
+        change: impl FnOnce(&mut Vec<Credentials>),
+        doing: &'static str,
+    ) -> Result<(), Fault> {
+        let Some(file) = &self.file else { return Ok(()) };
+        // Its words only: the log shows sources as they are debugged.
+        *kept = file.merge(kept, change).map_err(|failure| Fault::from_source(doing, failure.to_string()))?;
+        Ok(())
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<Credentials>> {
         // The list is whole after every statement that changes it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,14 +71,14 @@ impl Wallet for Keystore {
     fn remember(&self, credentials: Credentials) -> Result<(), Fault> {
         let mut kept = self.kept();
         put(&mut kept, credentials.clone());
-        let Some(file) = &self.file else { return Ok(()) };
-        *kept = file
-            .merge(&kept, credentials)
-            // Its words only: the log shows sources as they are debugged.
-            .map_err(|failure| {
-                Fault::from_source("keeping credentials for the next process", failure.to_string())
-            })?;
-        Ok(())
+        self.write(&mut kept, |merged| put(merged, credentials), "keeping credentials for the next process")
+    }
+
+    fn forget(&self, conversation: ConversationId, session: &SessionId) -> Result<(), Fault> {
+        let others = |it: &Credentials| (it.conversation, &it.session) != (conversation, session);
+        let mut kept = self.kept();
+        kept.retain(others);
+        self.write(&mut kept, |merged| merged.retain(others), "forgetting credentials for the next process")
     }
 }
 
@@ -113,8 +126,12 @@ impl ProfileFile {
         parse().ok_or_else(|| corrupted(&self.path))
     }
 
-    /// Adds what another process wrote, and what we know, and the newest; writes it back and returns it.
-    fn merge(&self, ours: &[Credentials], newest: Credentials) -> Result<Vec<Credentials>, Failure> {
+    /// Adds what we know to what other processes wrote, and changes that; writes it back and returns it.
+    fn merge(
+        &self,
+        ours: &[Credentials],
+        change: impl FnOnce(&mut Vec<Credentials>),
+    ) -> Result<Vec<Credentials>, Failure> {
         folder::ensure_private_folder(&self.agents)?;
         let lock_path = self.agents.join(".lock");
         folder::ensure_private_file(&lock_path)?;
@@ -128,7 +145,7 @@ impl ProfileFile {
                 merged.push(credentials.clone());
             }
         }
-        put(&mut merged, newest);
+        change(&mut merged);
         let stored =
             Stored { format: FORMAT, credentials: merged.iter().map(StoredCredentials::of).collect() };
         let content =
@@ -285,6 +302,23 @@ mod tests {
         open().remember(credentials(1, "a", "rotated")).unwrap();
         one.remember(credentials(2, "a", "x")).unwrap();
         assert_eq!(shown(&one).iter().map(|it| it.2.as_str()).collect::<Vec<_>>(), ["rotated", "x"]);
+    }
+
+    #[test]
+    fn credentials_when_forgotten_are_gone_here_and_for_the_next_process() {
+        let (_place, folder) = folder();
+        let open = || Keystore::open(&folder, Some("alice")).unwrap();
+        let (one, unnamed) = (open(), Keystore::open(&folder, None).unwrap());
+        for keystore in [&one, &unnamed] {
+            for (conversation, session) in [(1, "a"), (1, "b"), (2, "a")] {
+                keystore.remember(credentials(conversation, session, "x")).unwrap();
+            }
+            keystore.forget(credentials(1, "a", "").conversation, &"a".parse().unwrap()).unwrap();
+            let left: Vec<_> = shown(keystore).into_iter().map(|it| (it.0, it.1)).collect();
+            let expected = [("conv_0000000000000001", "b"), ("conv_0000000000000002", "a")];
+            assert_eq!(left, expected.map(|(conversation, session)| (conversation.into(), session.into())));
+        }
+        assert_eq!(shown(&open()), shown(&one));
     }
 
     #[test]

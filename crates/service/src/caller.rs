@@ -40,6 +40,12 @@ pub trait Wallet: Send + Sync {
     /// # Errors
     /// A [`Fault`] when they cannot be kept beyond this process; they are still remembered within it.
     fn remember(&self, credentials: Credentials) -> Result<(), Fault>;
+
+    /// Forgets those of one agent of a conversation.
+    ///
+    /// # Errors
+    /// A [`Fault`] when they are still kept beyond this process; within it they are forgotten.
+    fn forget(&self, conversation: ConversationId, session: &SessionId) -> Result<(), Fault>;
 }
 
 /// A wallet that lasts as long as the process.
@@ -57,6 +63,11 @@ impl Wallet for MemoryWallet {
             (old.conversation, &old.session) != (credentials.conversation, &credentials.session)
         });
         kept.push(credentials);
+        Ok(())
+    }
+
+    fn forget(&self, conversation: ConversationId, session: &SessionId) -> Result<(), Fault> {
+        lock(&self.0).retain(|old| (old.conversation, &old.session) != (conversation, session));
         Ok(())
     }
 }
@@ -136,6 +147,13 @@ impl Connection {
     pub(crate) fn remember(&self, credentials: Credentials) {
         if let Err(fault) = self.wallet.remember(credentials) {
             tracing::warn!(%fault, source = ?std::error::Error::source(&fault), "credentials are kept in memory only");
+        }
+    }
+
+    /// Forgets an agent's credentials; they open nothing any more, wherever they are still kept.
+    pub(crate) fn forget(&self, conversation: ConversationId, session: &SessionId) {
+        if let Err(fault) = self.wallet.forget(conversation, session) {
+            tracing::warn!(%fault, source = ?std::error::Error::source(&fault), "void credentials are still kept");
         }
     }
 

@@ -4,10 +4,10 @@ use std::{error::Error, future::Future, pin::Pin};
 
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
-    audit::Actor,
+    audit::{Actor, Detail},
     entity::{Member, Refusal},
     limit::Kind,
-    policy::{self, Action, Permit, Principal},
+    policy::{self, Action, Permit, Principal, Stamp},
     token::Claim,
 };
 use schemars::JsonSchema;
@@ -74,6 +74,13 @@ impl<'a> Call<'a> {
     /// The agent's row, as it was when it was authenticated.
     pub(crate) fn member(&self) -> Result<&Member, Denied> {
         self.member.as_ref().ok_or_else(|| Denied::new(Code::CredentialsMissing, "credentials are needed"))
+    }
+
+    /// The stamp of a change that keeps order. An agent's is charged as a read, so that one that has used up its sends can
+    /// still stop others; the operator is not limited.
+    pub(crate) fn keeping_order(&self) -> Stamp {
+        let kind = if self.permit.seat().is_some() { Kind::Read } else { Kind::Operator };
+        self.bridge.stamp(self.permit.clone(), kind, Detail::default())
     }
 
     /// Opens and seals the texts of the agent's conversation.
@@ -155,7 +162,12 @@ async fn run<O: Op>(
         (Some(_), None) => (Principal::newcomer(), None),
         (Some(_), Some(connection)) => {
             let claim = identify(bridge, admit::claims(given, connection)?).await?;
-            let (principal, member) = authenticate(bridge, connection, &claim, action).await?;
+            let (mut principal, mut member) = authenticate(bridge, connection, &claim, action).await?;
+            if policy::decide(principal.clone(), action).is_err() {
+                // It may have been given another permission since it was last seen here.
+                bridge.forget(member.conversation, &member.session);
+                (principal, member) = authenticate(bridge, connection, &claim, action).await?;
+            }
             (principal, Some(member))
         }
     };

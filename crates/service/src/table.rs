@@ -199,6 +199,21 @@ static OPERATIONS: &[Operation] = &[
          all beneath: src/api, **/*.sql, {a,b}/x?.rs ([ ] literal). All or nothing; a conflict names the holder: message it, \
          or wait. Acquire again to renew. Listed paths are peers' words.",
     ),
+    tool::<ops::moderate::Moderate>(
+        "moderate",
+        "Keep order",
+        DESTROYS,
+        "leave: go for good (the last owner transfers first). remove an agent, pause all sending, resume what a moderator \
+         paused: owners and moderators; a moderator removes neither owners nor moderators. transfer: agent becomes the \
+         owner and you a member.",
+    ),
+    tool::<ops::read_audit::ReadAudit>(
+        "read_audit",
+        "Read the audit trail",
+        READS,
+        "Entries of this conversation's audit trail, oldest first (owners and auditors). Each hash covers all entries \
+         before it: compare it with what you were told in `audit`.",
+    ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(
         "show",
@@ -222,7 +237,25 @@ static OPERATIONS: &[Operation] = &[
         "tokens",
         "Show, rotate or revoke tokens",
         DESTROYS,
-        "Recomputes the tokens of a conversation; can rotate or revoke one agent's. Recorded in the audit trail.",
+        "Recomputes the tokens of a conversation; can rotate or revoke one or all. Recorded in the audit trail.",
+    ),
+    command::<ops::remove::Remove>(
+        "remove",
+        "Remove an agent",
+        DESTROYS,
+        "Voids an agent's token and ends its leases and waiting calls; what it wrote stays. Recorded in the audit trail.",
+    ),
+    command::<ops::transfer::Transfer>(
+        "transfer",
+        "Transfer a conversation",
+        DESTROYS,
+        "Makes an agent the only owner; the owners before it become members. Recorded in the audit trail.",
+    ),
+    command::<ops::pause::Pause>(
+        "pause",
+        "Pause a conversation",
+        SETS,
+        "Stops all sending until the operator resumes. Recorded in the audit trail.",
     ),
     command::<ops::audit::Audit>(
         "audit",
@@ -276,7 +309,7 @@ static OPERATIONS: &[Operation] = &[
         "resume",
         "Resume a paused conversation",
         SETS,
-        "Lets agents go on that talked among themselves for too long. Recorded in the audit trail.",
+        "Lets agents send again, whoever paused the conversation. Recorded in the audit trail.",
     ),
     command::<ops::store_info::Info>(
         "store_info",

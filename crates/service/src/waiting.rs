@@ -163,11 +163,12 @@ impl<'a> Wait<'a> {
                 () = std::future::ready(()) => {}
             }
             let unchanged = |now: &Member| {
-                (now.epoch, now.revoked, now.permission) == (member.epoch, member.revoked, member.permission)
+                (now.epoch, now.revoked) == (member.epoch, member.revoked)
+                    && now.permission.reads_messages()
                     && bridge.clock.now() < now.expires_at
             };
             let mail = |outlook: &Outlook| match self.interest {
-                Interest::Mail => outlook.due || outlook.paused,
+                Interest::Mail => outlook.due || outlook.paused_by.is_some(),
                 Interest::NewerThan(seq) => outlook.newest_seq > Some(seq),
             };
             if outlook.is_none_or(|outlook| mail(&outlook) || !unchanged(&outlook.member)) {

@@ -51,7 +51,11 @@ async fn agents_when_they_talk_alone_are_paused_until_the_operator_resumes() {
     }
     let read = a.ok(&house.bridge, "check_messages", json!({})).await;
     assert_eq!(kit::texts(&read).len(), 2, "reading goes on");
-    assert_eq!(read["paused"], true, "and says why nothing more comes");
+    assert_eq!(
+        (&read["paused"], &read["paused_by"]),
+        (&json!(true), &json!("loop_guard")),
+        "and says why nothing more comes"
+    );
     a.ok(&house.bridge, "update_my_status", json!({"status": "waiting"})).await;
     assert_eq!(a.code(&house.bridge, "send_to_partner", json!({"message": "x"})).await, Code::Paused);
     // The tokens of a paused conversation are as valid as before.
@@ -59,7 +63,7 @@ async fn agents_when_they_talk_alone_are_paused_until_the_operator_resumes() {
     assert!(tokens["state"] == "active" && tokens["tokens"][0]["token"].is_string());
 
     let resumed = house.operator("resume", json!({ "conversation_id": id })).await.unwrap();
-    assert_eq!(resumed, json!({"conversation_id": id, "was_paused": true}));
+    assert_eq!(resumed, json!({"conversation_id": id, "was_paused": true, "was_paused_by": "loop_guard"}));
     assert_eq!(states(&house).await, ["active", "active"]);
     talk(&house, [&a, &b], 3).await;
     let again = house.operator("resume", json!({ "conversation_id": id })).await.unwrap();
@@ -125,6 +129,24 @@ async fn agents_have_no_way_to_resume() {
     talk(&house, [&a, &b], 4).await;
     let arguments = json!({"conversation_id": id(&house).await});
     assert_eq!(a.code(&house.bridge, "resume", arguments).await, Code::UnknownOperation);
+    // The tool that lifts a moderator's pause lifts no other, and takes none over.
+    let invited =
+        a.ok(&house.bridge, "invite_agent", json!({"role": "referee", "permission": "moderator"})).await;
+    let referee = Agent::new(4);
+    let invitation = json!({
+        "conversation_id": id(&house).await, "session_id": invited["session_id"], "token": invited["token"],
+    });
+    referee.ok(&house.bridge, "join_conversation", invitation).await;
+    for agent in [&a, &referee] {
+        let resume = json!({"action": "resume"});
+        let denied = agent.call(&house.bridge, "moderate", resume.clone()).await.unwrap_err();
+        let hint = format!("tell your user, who can run `mab resume {}`", id(&house).await.as_str().unwrap());
+        assert_eq!((denied.code, denied.hint), (Code::Paused, Some(hint)));
+        let paused = agent.ok(&house.bridge, "moderate", json!({"action": "pause"})).await;
+        assert_eq!(paused, json!({"action": "pause", "changed": false, "paused_by": "loop_guard"}));
+        assert_eq!(agent.code(&house.bridge, "moderate", resume).await, Code::Paused);
+    }
+    assert_eq!(b.code(&house.bridge, "moderate", json!({"action": "resume"})).await, Code::Forbidden);
     // Nor by any other tool: whatever an owner calls, it stays paused.
     for (tool, arguments) in [
         ("update_my_status", json!({"status": "working"})),
@@ -134,6 +156,9 @@ async fn agents_have_no_way_to_resume() {
         ("check_partner_status", json!({})),
         ("search_messages", json!({})),
         ("list_conversations", json!({})),
+        ("read_audit", json!({})),
+        ("moderate", json!({"action": "remove", "agent": invited["session_id"]})),
+        ("moderate", json!({"action": "transfer", "agent": "b"})),
     ] {
         a.ok(&house.bridge, tool, arguments).await;
     }

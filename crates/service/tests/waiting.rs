@@ -226,15 +226,22 @@ async fn waiting_check_when_only_peeked_at_goes_on() {
 
 #[tokio::test]
 async fn waiting_check_when_the_agent_loses_its_place_ends_with_the_reason() {
-    for (change, code) in [("revoke", Code::Revoked), ("rotate", Code::TokenRotated)] {
+    for (operation, change, code) in [
+        ("tokens", json!({"revoke": "b"}), Code::Revoked),
+        ("tokens", json!({"revoke_all": true}), Code::Revoked),
+        ("tokens", json!({"rotate": "b"}), Code::TokenRotated),
+        ("tokens", json!({"rotate_all": true}), Code::TokenRotated),
+        ("remove", json!({"agent": "b"}), Code::Revoked),
+    ] {
         let house = House::new();
         let (a, b) = house.pair().await;
         let conversation = a.ok(&house.bridge, "list_conversations", json!({})).await;
         let id = conversation["conversations"][0]["conversation_id"].clone();
         let (other, patient) = (house.second_bridge(), Patient::new());
         let operator = mab_service::Caller::Operator;
-        let arguments = kit::object(json!({"conversation_id": id, change: "b"}));
-        let change = async { other.call(&operator, "tokens", arguments).await.map(drop) };
+        let mut arguments = kit::object(change);
+        arguments.insert("conversation_id".into(), id);
+        let change = async { other.call(&operator, operation, arguments).await.map(drop) };
         let (answer, changed) = check_and(&b, &house.bridge, &patient, change).await;
         changed.unwrap();
         assert_eq!(answer.unwrap_err().code, code);
@@ -244,6 +251,43 @@ async fn waiting_check_when_the_agent_loses_its_place_ends_with_the_reason() {
     let (answer, ()) =
         check_and(&b, &house.bridge, &Patient::new(), async { house.clock.advance_s(3 * 3_600) }).await;
     assert_eq!(answer.unwrap_err().code, Code::Expired);
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_agent_leaves_elsewhere_ends_with_the_reason() {
+    let house = House::new();
+    let (_, b) = house.pair().await;
+    let mut arguments = kit::object(kit::credentials(&b));
+    arguments.insert("action".into(), json!("leave"));
+    let (answer, _) = check_and(&b, &house.bridge, &Patient::new(), async {
+        Agent::new(3).ok(&house.second_bridge(), "moderate", Value::Object(arguments)).await
+    })
+    .await;
+    assert_eq!(answer.unwrap_err().code, Code::Revoked);
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_conversation_is_paused_ends_and_says_by_whom() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let (answer, _) = check_and(&b, &house.bridge, &Patient::new(), async {
+        a.ok(&house.second_bridge(), "moderate", json!({"action": "pause"})).await
+    })
+    .await;
+    let answer = answer.unwrap();
+    assert_eq!((&answer["paused_by"], &answer["messages"]), (&json!("moderator"), &json!([])));
+}
+
+#[tokio::test]
+async fn waiting_check_when_the_agent_becomes_the_owner_goes_on() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let (answer, _) = check_and(&b, &house.bridge, &Patient::new(), async {
+        a.ok(&house.second_bridge(), "moderate", json!({"action": "transfer", "agent": "b"})).await;
+        a.send(&house.second_bridge(), "it is yours").await
+    })
+    .await;
+    assert_eq!(texts(&answer.unwrap()), ["it is yours"]);
 }
 
 #[tokio::test]

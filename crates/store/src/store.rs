@@ -7,11 +7,12 @@ use mab_core::{
     anchor::{Leaf, Pending},
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
-        StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused, Purged, Receipt,
+        Refusal, StoreInfo,
     },
     lease::{LeaseChange, Leases},
     limit::{Charge, Peer},
+    moderation::PausedBy,
     policy::Stamp,
     seal::Sealed,
 };
@@ -142,7 +143,7 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ConversationState>, Failure>;
 
-    /// Records that the operator looked at a conversation's tokens, and replaces or voids one agent's when asked.
+    /// Records that the operator looked at a conversation's tokens, and replaces or voids some when asked.
     /// `not_found` when there is no such conversation or agent.
     async fn manage_tokens(
         &self,
@@ -151,13 +152,50 @@ pub trait Store: Send + Sync {
         change: Option<TokenChange>,
     ) -> Result<(), Failure>;
 
-    /// Lets a conversation's agents go on: lifts its pause and lets their talk begin anew. Returns whether it was paused.
-    /// `not_found` when there is no such conversation, `expired` when its time is over.
-    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<bool, Failure>;
+    /// Ends the agent's own place: its token, its leases and its waiting calls; its rows stay. `conflict` when it is the
+    /// last owner and others remain.
+    async fn leave(&self, stamp: Stamp) -> Result<(), Failure>;
+
+    /// Ends another agent's place in the same way. An agent does it in its own conversation, the operator in any.
+    ///
+    /// Refuses with `forbidden` when the agent's rank forbids it, `conflict` when the target was removed,
+    /// `invalid_arguments` when it is the caller, `unknown_recipient` (an agent) or `not_found` (the operator) when there is
+    /// no such agent, and, for the operator, `expired`.
+    async fn remove(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        session: SessionId,
+    ) -> Result<(), Failure>;
+
+    /// Makes an agent the owner, and a member of the owner that asks, or of every other owner when the operator asks.
+    /// Refuses as [`Self::remove`] does.
+    async fn transfer(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        session: SessionId,
+    ) -> Result<(), Failure>;
+
+    /// Stops all sending and wakes everybody who waits. A pause that is not the caller's to lift stays as it is.
+    /// `not_found` and `expired` for the operator.
+    async fn pause(&self, stamp: Stamp, conversation: ConversationId) -> Result<Paused, Failure>;
+
+    /// Lets a conversation's agents go on. Returns who had paused it; the operator also lets their talk begin anew.
+    /// `not_found` and `expired` for the operator, `paused` for an agent when the pause is not an agent's.
+    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<Option<PausedBy>, Failure>;
 
     /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
     async fn audit(&self, conversation: Option<ConversationId>, limit: u32)
     -> Result<Vec<AuditRow>, Failure>;
+
+    /// Audit entries of one conversation, oldest first, at most `limit`: those after entry `after_n`, or the newest.
+    async fn audit_after(
+        &self,
+        conversation_pk: i64,
+        after_n: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Failure>;
 
     /// Walks the audit chain of one conversation, or every chain.
     async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure>;
@@ -197,13 +235,17 @@ pub trait Doorbell: Send {
     async fn rung(&mut self);
 }
 
-/// What the operator does to one agent's token.
+/// What the operator does to tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenChange {
     /// Void the token; the next epoch's is valid.
     Rotate(SessionId),
     /// Void the token and remove the agent.
     Revoke(SessionId),
+    /// Rotate the token of everybody who was not removed.
+    RotateAll,
+    /// Revoke the token of everybody who was not removed.
+    RevokeAll,
 }
 
 /// What became of a change of leases.

@@ -112,6 +112,13 @@ actions! {
     RotateKeys = "rotate_keys", NO_AGENT, Operator;
 }
 
+impl Permission {
+    /// Whether messages come to an agent with this permission.
+    pub fn reads_messages(self) -> bool {
+        Action::Check.is_of(self)
+    }
+}
+
 impl Action {
     /// Whether an agent with this permission may do it.
     pub fn is_of(self, permission: Permission) -> bool {

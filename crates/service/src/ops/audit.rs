@@ -1,6 +1,6 @@
 //! `audit`: the newest audit entries, for the operator.
 
-use mab_core::{Code, Denied, Failure, policy::Action};
+use mab_core::{Code, Denied, Failure, entity::AuditRow, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub(crate) struct Answer {
 /// One entry.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
-struct Recorded {
+pub(crate) struct Recorded {
     /// Absent: the bridge's own chain
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<String>,
@@ -74,8 +74,20 @@ impl Op for Audit {
         let mut rows = store.audit(id, limit + 1).await?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
-        let entries = rows.into_iter().map(|row| Recorded {
-            conversation_id: row.conversation.map(|id| id.to_string()),
+        Ok(Answer { entries: rows.into_iter().map(Recorded::new).collect(), more })
+    }
+}
+
+impl Recorded {
+    fn new(row: AuditRow) -> Self {
+        let conversation_id = row.conversation.map(|id| id.to_string());
+        Self { conversation_id, ..Self::in_its_conversation(row) }
+    }
+
+    /// Without the conversation, which is known.
+    pub(crate) fn in_its_conversation(row: AuditRow) -> Self {
+        Self {
+            conversation_id: None,
             n: row.entry.n,
             at: row.entry.at.to_string(),
             actor: row.entry.actor,
@@ -84,7 +96,6 @@ impl Op for Audit {
             // What was stored is shown even when somebody made it something else than JSON.
             detail: serde_json::from_str(&row.entry.detail).unwrap_or(Value::String(row.entry.detail)),
             hash: hex::encode(row.hash),
-        });
-        Ok(Answer { entries: entries.collect(), more })
+        }
     }
 }

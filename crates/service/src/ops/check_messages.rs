@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mab_core::{
     BatchId, Code, Denied, Failure, audit::Detail, delivery::LEASE_S, entity::OfferRequest, limit::Kind,
-    policy::Action, source::draw,
+    moderation::PausedBy, policy::Action, source::draw,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,9 +58,12 @@ pub(crate) struct Answer {
     /// seq of messages that were damaged in the store
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<u64>,
-    /// Nobody can send until a human runs `mab resume`
+    /// Nobody can send: tell your user
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     paused: bool,
+    /// `mab resume` lifts it; what a moderator paused, also a moderator
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<PausedBy>,
     /// Nothing came; call again
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     timed_out: bool,
@@ -169,7 +172,8 @@ async fn collect(call: &Call<'_>, ask: Ask, said: Said) -> Result<Answer, Failur
         batch: offered.batch.map(|batch| batch.to_string()),
         more: offered.more,
         damaged,
-        paused: offered.paused,
+        paused: offered.paused_by.is_some(),
+        paused_by: offered.paused_by,
         timed_out: false,
         waited_seconds: None,
         undelivered: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mab_core::{Failure, audit::Detail, limit::Kind, policy::Action};
+use mab_core::{Failure, audit::Detail, limit::Kind, moderation::PausedBy, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {}
 pub(crate) struct Answer {
     /// role and note are their words
     partners: Vec<ReadAgent>,
+    /// Nobody can send
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<PausedBy>,
     /// What you sent and somebody has not got
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undelivered: Vec<Undelivered>,
@@ -58,8 +61,10 @@ impl Op for CheckPartnerStatus {
         bridge.store.charge(bridge.stamp(call.permit, Kind::Read, Detail::default())).await?;
         let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX);
         let undelivered = watch::undelivered(bridge, &member);
-        let (states, receipts, undelivered) =
-            tokio::try_join!(bridge.store.agents(pk), receipts, undelivered)?;
+        let outlook = bridge.store.outlook(member.agent_pk, 0, false);
+        let (states, receipts, undelivered, outlook) =
+            tokio::try_join!(bridge.store.agents(pk), receipts, undelivered, outlook)?;
+        let paused_by = outlook.and_then(|outlook| outlook.paused_by);
         let now = bridge.clock.now();
         let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
             message_id: receipt.id.to_string(),
@@ -69,6 +74,6 @@ impl Op for CheckPartnerStatus {
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
         let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
         let receipts = receipts.iter().map(receipt).collect();
-        Ok(Answer { partners, undelivered, receipts })
+        Ok(Answer { partners, paused_by, undelivered, receipts })
     }
 }

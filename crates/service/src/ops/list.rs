@@ -1,6 +1,6 @@
 //! `list`: conversations, for the operator.
 
-use mab_core::{Failure, Timestamp, entity::ConversationState, policy::Action};
+use mab_core::{Failure, Timestamp, entity::ConversationState, moderation::PausedBy, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub(crate) struct Summary {
     pub(crate) expires_at: String,
     /// active, paused, expired or purged
     pub(crate) state: &'static str,
+    /// Absent unless paused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused_by: Option<PausedBy>,
     pub(crate) members: usize,
     pub(crate) messages: u64,
     pub(crate) size_bytes: u64,
@@ -92,9 +95,10 @@ pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: T
         created_at: state.created_at.to_string(),
         expires_at: state.expires_at.to_string(),
         state: match phase(state, now) {
-            ACTIVE if state.paused_at.is_some() => PAUSED,
+            ACTIVE if state.pause.is_some() => PAUSED,
             phase => phase,
         },
+        paused_by: state.pause.map(|pause| pause.by),
         members: state.agents.len(),
         messages: state.messages,
         size_bytes: state.size_bytes,

@@ -1,6 +1,6 @@
 //! `list_conversations`: who this connection is.
 
-use mab_core::{Code, Failure, policy::Action, token::Claim};
+use mab_core::{Code, Failure, moderation::PausedBy, policy::Action, token::Claim};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,9 @@ struct Held {
     unread: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// Nobody can send
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<PausedBy>,
 }
 
 impl Op for ListConversations {
@@ -72,10 +75,12 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Held, Failure
         role: None,
         unread: None,
         expires_at,
+        paused_by: None,
     };
     match (bridge.tokens.authenticate(&claim, member.as_ref(), bridge.clock.now()), member) {
         (Ok(_), Some(member)) => {
             let states = bridge.store.agents(member.conversation_pk).await?;
+            let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
             let own = states.iter().find(|state| state.ordinal == member.ordinal);
             let wrapped = member.wrapped_key.unwrap_or_default();
             let opener = Opener { conversation, key: bridge.wrapper.unwrap(conversation, &wrapped)? };
@@ -84,6 +89,7 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Held, Failure
                 state: "active",
                 role: read.as_ref().and_then(|read| read.role.clone()),
                 unread: read.map(|read| read.unread),
+                paused_by: outlook.and_then(|outlook| outlook.paused_by),
                 ..closed(Code::Expired, Some(member.expires_at.to_string()))
             })
         }

@@ -1,6 +1,6 @@
-//! `resume`: lets agents go on that the loop guard paused, for the operator.
+//! `resume`: lets agents send again, for the operator; agents reach it through `moderate`.
 
-use mab_core::{Failure, audit::Detail, limit::Kind, policy::Action};
+use mab_core::{ConversationId, Failure, moderation::PausedBy, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub(crate) struct Answer {
     conversation_id: String,
     /// Whether it was paused; its messages are counted anew in any case
     was_paused: bool,
+    /// By whom
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was_paused_by: Option<PausedBy>,
 }
 
 impl Op for Resume {
@@ -34,8 +37,13 @@ impl Op for Resume {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let id = arguments.conversation_id.0;
-        let stamp = call.bridge.stamp(call.permit, Kind::Operator, Detail::default());
-        let was_paused = call.bridge.store.resume(stamp, id).await?;
-        Ok(Answer { conversation_id: id.to_string(), was_paused })
+        let was_paused_by = resume(&call, id).await?;
+        let was_paused = was_paused_by.is_some();
+        Ok(Answer { conversation_id: id.to_string(), was_paused, was_paused_by })
     }
+}
+
+/// Lets agents send again; says who had paused.
+pub(crate) async fn resume(call: &Call<'_>, id: ConversationId) -> Result<Option<PausedBy>, Failure> {
+    call.bridge.store.resume(call.keeping_order(), id).await
 }

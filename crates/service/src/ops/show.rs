@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mab_core::{Code, Denied, Failure, policy::Action};
+use mab_core::{Code, Denied, Failure, moderation::PausedBy, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,8 @@ pub(crate) struct Answer {
     created_at: String,
     expires_at: String,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<PausedBy>,
     messages: u64,
     size_bytes: u64,
     audit_entries: u64,
@@ -111,6 +113,7 @@ impl Op for Show {
             created_at,
             expires_at,
             state: phase,
+            paused_by,
             messages,
             size_bytes,
             audit_entries,
@@ -122,6 +125,7 @@ impl Op for Show {
             created_at,
             expires_at,
             state: phase,
+            paused_by,
             messages,
             size_bytes,
             audit_entries,

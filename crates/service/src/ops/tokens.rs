@@ -25,6 +25,12 @@ pub(crate) struct Arguments {
     /// Void this agent's token and remove it
     #[serde(default)]
     revoke: Option<SessionArgument>,
+    /// Void every token and show the next
+    #[serde(default)]
+    rotate_all: bool,
+    /// Void every token and remove everybody
+    #[serde(default)]
+    revoke_all: bool,
 }
 
 /// Its answer.
@@ -58,16 +64,7 @@ impl Op for ManageTokens {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, id) = (call.bridge, arguments.conversation_id.0);
-        let change = match (arguments.rotate, arguments.revoke) {
-            (Some(_), Some(_)) => {
-                return Err(
-                    Denied::new(Code::InvalidArguments, "rotate and revoke exclude each other").into()
-                );
-            }
-            (Some(session), None) => Some(TokenChange::Rotate(session.0)),
-            (None, Some(session)) => Some(TokenChange::Revoke(session.0)),
-            (None, None) => None,
-        };
+        let change = change(arguments)?;
         // The operator is not limited: whoever can run this can read the key itself.
         let stamp = bridge.stamp(call.permit, Kind::Operator, Detail::default());
         bridge.store.manage_tokens(stamp, id, change).await?;
@@ -95,4 +92,21 @@ impl Op for ManageTokens {
             tokens,
         })
     }
+}
+
+fn change(arguments: Arguments) -> Result<Option<TokenChange>, Denied> {
+    let Arguments { rotate, revoke, rotate_all, revoke_all, .. } = arguments;
+    let wanted = [
+        rotate.map(|session| TokenChange::Rotate(session.0)),
+        revoke.map(|session| TokenChange::Revoke(session.0)),
+        rotate_all.then_some(TokenChange::RotateAll),
+        revoke_all.then_some(TokenChange::RevokeAll),
+    ];
+    let mut wanted = wanted.into_iter().flatten();
+    let change = wanted.next();
+    if wanted.next().is_some() {
+        let message = "rotate, revoke, rotate_all and revoke_all exclude each other";
+        return Err(Denied::new(Code::InvalidArguments, message));
+    }
+    Ok(change)
 }

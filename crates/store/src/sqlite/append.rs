@@ -2,7 +2,7 @@
 
 use mab_core::{
     Code, Denied, Failure, MessageId, SessionId,
-    agent::Audience,
+    agent::{Audience, Permission},
     entity::{Appended, NewMessage},
     policy::Stamp,
     seal::Sealed,
@@ -22,6 +22,7 @@ struct Recipient {
     session: SessionId,
     unread: u64,
     left: bool,
+    permission: Permission,
 }
 
 impl Tx<'_> {
@@ -93,7 +94,8 @@ impl Tx<'_> {
     }
 
     fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {
-        const OTHERS: &str = "SELECT pk, ordinal, session, unread, revoked_at IS NOT NULL FROM agent
+        const OTHERS: &str =
+            "SELECT pk, ordinal, session, unread, revoked_at IS NOT NULL, permission FROM agent
              WHERE conversation = ?1 AND pk <> ?2 ORDER BY ordinal";
         let others = self.rows(OTHERS, params![entered.conversation_pk, entered.agent_pk], |row| {
             Ok(Recipient {
@@ -102,15 +104,20 @@ impl Tx<'_> {
                 session: rows::session(row, 2)?,
                 unread: rows::count(row.get(3)?),
                 left: row.get(4)?,
+                permission: rows::named(row, 5)?,
             })
         })?;
-        let (gone, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.left);
+        let (mut others, unreached): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|other| !other.left && other.permission.reads_messages());
         if let Some(wanted) = &new.to {
             if let Some(stranger) =
                 wanted.iter().find(|name| !others.iter().any(|other| other.session == **name))
             {
-                let left = gone.iter().any(|other| other.session == *stranger);
-                let what = if left { "was removed from the conversation" } else { "is not another member" };
+                let what = match unreached.iter().find(|other| other.session == *stranger) {
+                    Some(gone) if gone.left => "was removed from the conversation",
+                    Some(_) => "reads the audit trail only and receives no messages",
+                    None => "is not another member",
+                };
                 return Err(Denied::new(Code::UnknownRecipient, format!("{stranger} {what}"))
                     .hint("check_partner_status lists the members; leave `to` out to reach all of them")
                     .into());
@@ -118,7 +125,8 @@ impl Tx<'_> {
             others.retain(|other| wanted.contains(&other.session));
         }
         if others.is_empty() {
-            let what = if gone.is_empty() { "" } else { ": everybody else was removed" };
+            let left = unreached.iter().any(|other| other.left);
+            let what = if left { ": everybody else was removed" } else { "" };
             return Err(Denied::new(Code::UnknownRecipient, format!("there is nobody to send to{what}"))
                 .hint("invite an agent with invite_agent")
                 .into());

@@ -22,17 +22,43 @@ pub(super) fn newest(
     conversation: Option<ConversationId>,
     limit: u32,
 ) -> rusqlite::Result<Vec<AuditRow>> {
-    let read = |row: &Row<'_>| {
-        let id = ConversationId::from_bytes(row.get(7)?);
-        let named = tx::conversation_pk(row.get(0)?) != tx::BRIDGE;
-        Ok(AuditRow { conversation: named.then_some(id), entry: entry(row)?, hash: row.get(6)? })
-    };
     match conversation {
-        None => connection.prepare_cached(COLUMNS_OF_ALL)?.query_map([limit], read)?.collect(),
-        Some(id) => {
-            connection.prepare_cached(COLUMNS_OF_ONE)?.query_map(params![limit, id.bytes()], read)?.collect()
-        }
+        None => connection.prepare_cached(COLUMNS_OF_ALL)?.query_map([limit], listed)?.collect(),
+        Some(id) => connection
+            .prepare_cached(COLUMNS_OF_ONE)?
+            .query_map(params![limit, id.bytes()], listed)?
+            .collect(),
     }
+}
+
+/// The entries of one chain after entry `after_n`, or its newest, oldest first.
+pub(super) fn after(
+    connection: &Connection,
+    conversation_pk: i64,
+    after_n: Option<u64>,
+    limit: u32,
+) -> rusqlite::Result<Vec<AuditRow>> {
+    const AFTER: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash, c.id
+         FROM conversation c JOIN audit a ON a.key > (c.pk << 32) + ?2 AND a.key <= (c.pk << 32) + 4294967295
+         WHERE c.pk = ?1 ORDER BY a.key LIMIT ?3";
+    const NEWEST: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash, c.id
+         FROM conversation c JOIN audit a ON a.key > (c.pk << 32) + ?2 AND a.key <= (c.pk << 32) + 4294967295
+         WHERE c.pk = ?1 ORDER BY a.key DESC LIMIT ?3";
+    let after = rows::stored(after_n.unwrap_or(0)).min(u32::MAX.into());
+    let mut statement = connection.prepare_cached(if after_n.is_some() { AFTER } else { NEWEST })?;
+    let found = statement.query_map(params![conversation_pk, after, limit], listed)?;
+    let mut entries = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    if after_n.is_none() {
+        entries.reverse();
+    }
+    Ok(entries)
+}
+
+/// Reads an entry with its chain.
+fn listed(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    let id = ConversationId::from_bytes(row.get(7)?);
+    let named = tx::conversation_pk(row.get(0)?) != tx::BRIDGE;
+    Ok(AuditRow { conversation: named.then_some(id), entry: entry(row)?, hash: row.get(6)? })
 }
 
 /// Reads an entry. Bytes that are no text are shown as such: the entry then does not match its hash, and the others

@@ -4,8 +4,9 @@
 //! A transaction reads them once, changes them in memory, and writes them back once, with the audit entry.
 
 use mab_core::{
-    Failure, Fault, Timestamp,
+    Failure, Fault,
     audit::{Actor, Detail, Entry, Hash, Head, Outcome},
+    moderation::Pause,
     policy::{Action, Stamp},
 };
 use rusqlite::{Row, params};
@@ -24,8 +25,8 @@ pub(super) struct Ledger {
     pub(super) size_bytes: u64,
     /// Its newest message when a human or a change of status last broke the agents' talk.
     pub(super) calm_seq: u64,
-    /// Since when sends wait for a human.
-    pub(super) paused_at: Option<Timestamp>,
+    /// Whether sends wait.
+    pub(super) pause: Option<Pause>,
     unrecorded: u64,
     audit_n: u64,
     audit_head: Hash,
@@ -46,7 +47,8 @@ pub(super) struct Deed {
 /// The columns that [`Ledger::read`] reads, of `conversation c`.
 macro_rules! ledger_columns {
     () => {
-        "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head, c.calm_seq, c.paused_at"
+        "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head, c.calm_seq, c.paused_at,
+         c.paused_by"
     };
 }
 pub(super) use ledger_columns;
@@ -63,7 +65,7 @@ impl Ledger {
             audit_n: count(4)?,
             audit_head: row.get(first + 5)?,
             calm_seq: count(6)?,
-            paused_at: rows::optional_time(row, first + 7)?,
+            pause: rows::pause(row, first + 7)?,
         })
     }
 }
@@ -91,7 +93,7 @@ impl Tx<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         const UPDATE: &str =
             "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
-             calm_seq = ?6, paused_at = ?7, unrecorded = 0 WHERE pk = ?1";
+             calm_seq = ?6, paused_at = ?7, paused_by = ?8, unrecorded = 0 WHERE pk = ?1";
         let detail = match ledger.unrecorded {
             0 => deed.detail,
             refusals => deed.detail.number("unrecorded_refusals", refusals),
@@ -113,9 +115,12 @@ impl Tx<'_> {
         )?;
         let [last_seq, size_bytes, audit_n, calm_seq] =
             [ledger.last_seq, ledger.size_bytes, entry.n, ledger.calm_seq].map(rows::stored);
-        let paused_at = ledger.paused_at.map(Timestamp::millis);
+        let (paused_at, paused_by) = ledger.pause.map(|pause| (pause.at.millis(), pause.by.as_str())).unzip();
         let pk = ledger.conversation_pk;
-        self.execute_one(UPDATE, params![pk, last_seq, size_bytes, audit_n, hash, calm_seq, paused_at])?;
+        self.execute_one(
+            UPDATE,
+            params![pk, last_seq, size_bytes, audit_n, hash, calm_seq, paused_at, paused_by],
+        )?;
         Ok(Head { n: entry.n, hash })
     }
 }

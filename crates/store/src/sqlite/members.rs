@@ -10,7 +10,7 @@ use mab_core::{
 };
 use rusqlite::params;
 
-use super::{rows, tx::Tx};
+use super::{moderation::with_leases, rows, tx::Tx};
 use crate::TokenChange;
 
 impl Tx<'_> {
@@ -75,7 +75,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Records the operator's look at a conversation's tokens, and changes one when asked.
+    /// Records the operator's look at a conversation's tokens, and changes them when asked.
     pub(super) fn manage_tokens(
         &self,
         stamp: &Stamp,
@@ -83,9 +83,6 @@ impl Tx<'_> {
         change: Option<&TokenChange>,
     ) -> Result<(), Failure> {
         const FIND: &str = "SELECT pk FROM conversation WHERE id = ?1 AND pk <> 0";
-        const ROTATE: &str = "UPDATE agent SET epoch = epoch + 1 WHERE pk = ?1";
-        const REVOKE: &str =
-            "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2) WHERE pk = ?1";
         self.guarded(stamp, || {
             self.enter(stamp)?;
             let pk: i64 = self.row(FIND, [id.bytes()], |row| row.get(0))?.ok_or_else(no_conversation)?;
@@ -101,37 +98,60 @@ impl Tx<'_> {
                         .hint("invite another agent in its place")
                         .into());
                     }
-                    if self.now() >= member.expires_at {
-                        let message = format!("the conversation expired at {}", member.expires_at);
-                        return Err(Denied::new(Code::Expired, message)
-                            .hint("no token opens it any more; create a new conversation")
-                            .into());
-                    }
-                    self.execute_one(ROTATE, [member.agent_pk])?;
-                    self.wake(member.agent_pk);
-                    Detail::default().name("change", "rotated").sessions("session", [session])
+                    self.rotate(&[member])?
                 }
-                Some(TokenChange::Revoke(session)) => {
-                    let agent_pk = self.member_named(id, session)?.agent_pk;
-                    self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
-                    self.wake(agent_pk);
-                    let leases = self.execute("DELETE FROM lease WHERE agent = ?1", [agent_pk])? as u64;
-                    let detail = Detail::default().name("change", "revoked").sessions("session", [session]);
-                    if leases > 0 { detail.number("leases", leases) } else { detail }
-                }
+                Some(TokenChange::RotateAll) => self.rotate(&self.members(id)?)?,
+                Some(TokenChange::Revoke(session)) => self.revoke(&[self.member_named(id, session)?])?,
+                Some(TokenChange::RevokeAll) => self.revoke(&self.members(id)?)?,
             };
             self.done(&self.ledger(pk)?, stamp, detail)
         })
     }
 
+    /// Voids tokens; those of the next epoch are valid.
+    fn rotate(&self, members: &[Member]) -> Result<Detail, Failure> {
+        const ROTATE: &str = "UPDATE agent SET epoch = epoch + 1 WHERE pk = ?1";
+        for member in members {
+            if self.now() >= member.expires_at {
+                let message = format!("the conversation expired at {}", member.expires_at);
+                return Err(Denied::new(Code::Expired, message)
+                    .hint("no token opens it any more; create a new conversation")
+                    .into());
+            }
+            self.execute_one(ROTATE, [member.agent_pk])?;
+            self.wake(member.agent_pk);
+        }
+        Ok(changed("rotated", members))
+    }
+
+    /// Voids tokens and removes their agents.
+    fn revoke(&self, members: &[Member]) -> Result<Detail, Failure> {
+        let mut leases = 0;
+        for member in members {
+            leases += self.end_place(member.agent_pk)?;
+        }
+        Ok(with_leases(changed("revoked", members), leases))
+    }
+
+    /// Everybody who was not removed, in join order.
+    fn members(&self, id: ConversationId) -> Result<Vec<Member>, Failure> {
+        self.rows(rows::MEMBERS_BY_CONVERSATION, [id.bytes()], rows::member)
+    }
+
     fn member_named(&self, id: ConversationId, session: &SessionId) -> Result<Member, Failure> {
         let member = self.row(rows::MEMBER_BY_NAME, params![id.bytes(), session.as_str()], rows::member)?;
-        member.ok_or_else(|| {
-            Denied::new(Code::NotFound, "no such agent")
-                .hint(format!("`mab show {id}` lists its agents"))
-                .into()
-        })
+        member.ok_or_else(|| no_agent(id).into())
     }
+}
+
+fn changed(change: &'static str, members: &[Member]) -> Detail {
+    let sessions = members.iter().map(|member| &member.session);
+    Detail::default().name("change", change).sessions("session", sessions)
+}
+
+/// The refusal when an operator names no agent.
+pub(super) fn no_agent(id: ConversationId) -> Denied {
+    Denied::new(Code::NotFound, "no such agent").hint(format!("`mab show {id}` lists its agents"))
 }
 
 /// The refusal when an operator names no conversation.

@@ -15,6 +15,7 @@ mod guard;
 mod leases;
 mod ledger;
 mod members;
+mod moderation;
 mod offer;
 mod options;
 mod purge;

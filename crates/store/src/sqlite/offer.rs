@@ -128,8 +128,9 @@ impl Tx<'_> {
     }
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Page, Failure> {
-        let paused = entered.ledger.paused_at.is_some();
-        let offered = Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused };
+        let paused_by = entered.ledger.pause.map(|pause| pause.by);
+        let offered =
+            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused_by };
         let mut page = Page { offered, due: Vec::new() };
         let mut bytes = 0;
         for (seq, due) in self.due(entered, request)? {

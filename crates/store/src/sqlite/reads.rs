@@ -78,7 +78,7 @@ fn visible(row: &Row<'_>, viewer: Option<u8>) -> rusqlite::Result<bool> {
 
 const CONVERSATION: &str =
     "pk, id, created_at, expires_at, purged_at, wrapped_key, topic, last_seq, size_bytes, audit_n,
-     paused_at";
+     paused_at, paused_by";
 
 fn conversation(row: &Row<'_>) -> rusqlite::Result<ConversationState> {
     Ok(ConversationState {
@@ -92,7 +92,7 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<ConversationState> {
         messages: rows::count(row.get(7)?),
         size_bytes: rows::count(row.get(8)?),
         audit_entries: rows::count(row.get(9)?),
-        paused_at: rows::optional_time(row, 10)?,
+        pause: rows::pause(row, 10)?,
         agents: Vec::new(),
     })
 }

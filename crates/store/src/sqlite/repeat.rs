@@ -52,7 +52,7 @@ impl Tx<'_> {
             .into_iter()
             .filter_map(|(ordinal, session)| original.audience.contains(ordinal).then_some(session))
             .collect();
-        let paused = entered.ledger.paused_at.is_some();
+        let paused = entered.ledger.pause.is_some();
         Ok(Some(Appended { id: original.id, recipients, at: original.at, repeated: true, paused }))
     }
 

@@ -6,6 +6,7 @@ use mab_core::{
     ConversationId, MessageId, SessionId, Timestamp,
     delivery::{Delivery, Offer},
     entity::{AgentState, Member, StoredMessage},
+    moderation::{Pause, PausedBy},
 };
 use rusqlite::{Row, types::Type};
 
@@ -36,6 +37,14 @@ pub(super) const MEMBER_BY_NAME: &str = concat!(
     "SELECT ",
     member_columns!(),
     " FROM conversation c JOIN agent a ON a.conversation = c.pk WHERE c.id = ?1 AND a.session = ?2 AND c.pk <> 0"
+);
+
+/// Everybody in a conversation who was not removed, in join order.
+pub(super) const MEMBERS_BY_CONVERSATION: &str = concat!(
+    "SELECT ",
+    member_columns!(),
+    " FROM conversation c JOIN agent a ON a.conversation = c.pk
+      WHERE c.id = ?1 AND c.pk <> 0 AND a.revoked_at IS NULL ORDER BY a.ordinal"
 );
 
 /// Reads what authentication needs.
@@ -127,6 +136,14 @@ pub(super) fn agent(row: &Row<'_>, bells: &Bells) -> rusqlite::Result<AgentState
     })
 }
 
+/// Reads a pause: when, and by whom. Before schema 3 only the loop guard paused.
+pub(super) fn pause(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Pause>> {
+    let Some(at) = optional_time(row, first)? else { return Ok(None) };
+    let by: Option<String> = row.get(first + 1)?;
+    let by = by.map(|text| parsed(text.parse(), first + 1)).transpose()?;
+    Ok(Some(Pause { at, by: by.unwrap_or(PausedBy::LoopGuard) }))
+}
+
 /// Reads a time.
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
@@ -142,7 +159,7 @@ pub(super) fn session(row: &Row<'_>, column: usize) -> rusqlite::Result<SessionI
     named(row, column)
 }
 
-fn named<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+pub(super) fn named<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<T> {

@@ -9,11 +9,12 @@ use mab_core::{
     anchor::Pending,
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Purged, Receipt, Refusal,
-        StoreInfo,
+        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused, Purged, Receipt,
+        Refusal, StoreInfo,
     },
     lease::{LeaseChange, Leases},
     limit::{Charge, Peer},
+    moderation::PausedBy,
     policy::Stamp,
     seal::Sealed,
 };
@@ -265,7 +266,33 @@ impl Store for SqliteStore {
         self.durable(move |tx| tx.manage_tokens(&stamp, conversation, change.as_ref())).await
     }
 
-    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<bool, Failure> {
+    async fn leave(&self, stamp: Stamp) -> Result<(), Failure> {
+        self.durable(move |tx| tx.leave(&stamp)).await
+    }
+
+    async fn remove(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        session: SessionId,
+    ) -> Result<(), Failure> {
+        self.durable(move |tx| tx.remove_member(&stamp, conversation, &session)).await
+    }
+
+    async fn transfer(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        session: SessionId,
+    ) -> Result<(), Failure> {
+        self.durable(move |tx| tx.transfer(&stamp, conversation, &session)).await
+    }
+
+    async fn pause(&self, stamp: Stamp, conversation: ConversationId) -> Result<Paused, Failure> {
+        self.durable(move |tx| tx.pause(&stamp, conversation)).await
+    }
+
+    async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<Option<PausedBy>, Failure> {
         self.durable(move |tx| tx.resume(&stamp, conversation)).await
     }
 
@@ -276,6 +303,16 @@ impl Store for SqliteStore {
     ) -> Result<Vec<AuditRow>, Failure> {
         self.read("reading the audit trail", move |connection| audit::newest(connection, conversation, limit))
             .await
+    }
+
+    async fn audit_after(
+        &self,
+        conversation_pk: i64,
+        after_n: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Failure> {
+        let read = move |connection: &Connection| audit::after(connection, conversation_pk, after_n, limit);
+        self.read("reading a conversation's audit trail", read).await
     }
 
     async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure> {

@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use mab_core::{
     Code, Failure, Fault, Timestamp,
+    agent::Permission,
     audit::{Detail, Marker, Outcome},
     entity::Refusal,
     limit::Kind,
@@ -196,6 +197,7 @@ impl<'a> Tx<'a> {
                 conversation_pk: BRIDGE,
                 agent_pk: BRIDGE,
                 ordinal: 0,
+                permission: None,
                 ledger: self.ledger(BRIDGE)?,
             });
         };
@@ -203,11 +205,12 @@ impl<'a> Tx<'a> {
             Ok((rows::member(row)?, Ledger::read(row, rows::MEMBER_COLUMNS)?))
         })?;
         let (member, ledger) = found.ok_or(Fault::new("an authenticated agent has no row"))?;
-        stamp.principal().still_holds(&member, self.now)?;
+        stamp.still_holds(&member, self.now)?;
         Ok(Entered {
             conversation_pk: member.conversation_pk,
             agent_pk: member.agent_pk,
             ordinal: member.ordinal,
+            permission: Some(member.permission),
             ledger,
         })
     }
@@ -238,6 +241,8 @@ pub(super) struct Entered {
     pub(super) agent_pk: i64,
     /// The agent's join ordinal.
     pub(super) ordinal: u8,
+    /// What the agent may do, as its row says now; `None` for newcomers and the operator.
+    pub(super) permission: Option<Permission>,
     /// What the conversation's row counts.
     pub(super) ledger: Ledger,
 }

@@ -37,7 +37,7 @@ pub(super) fn outlook(
             .prepare_cached(NEWEST)?
             .query_row([agent_pk], |row| row.get::<_, Option<i64>>(0))?
             .map(rows::count),
-        paused: ledger.paused_at.is_some(),
+        paused_by: ledger.pause.map(|pause| pause.by),
     }))
 }
 

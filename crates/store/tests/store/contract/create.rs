@@ -40,7 +40,7 @@ pub(crate) async fn conversation_when_opened_is_found_whole(kit: &Kit) {
         created_at: now,
         expires_at: now.plus_seconds(LIFE_S),
         purged_at: None,
-        paused_at: None,
+        pause: None,
         wrapped_key: Some(room.wrapped.clone()),
         topic: Some(topic),
         messages: 0,

@@ -7,6 +7,7 @@ use mab_core::{
     agent::{Permission, Status},
     entity::{Appended, ConversationState, NewMessage},
     loop_guard::LoopGuard,
+    moderation::{Pause, PausedBy},
     policy::Action,
 };
 use mab_store::Store;
@@ -35,12 +36,13 @@ async fn set_status(kit: &Kit, room: &Room, session: &str, status: Status) {
     kit.store.set_status(kit.stamp(room, session, Action::UpdateStatus).await, status, None).await.unwrap();
 }
 
+/// As the operator; says whether it was paused.
 async fn resume(kit: &Kit, room: &Room) -> Result<bool, Failure> {
-    kit.store.resume(operator(Action::Resume), room.id).await
+    Ok(kit.store.resume(operator(Action::Resume), room.id).await?.is_some())
 }
 
 async fn is_paused(kit: &Kit, room: &Room) -> bool {
-    kit.state(room).await.paused_at.is_some()
+    kit.state(room).await.pause.is_some()
 }
 
 /// A conversation that has just been paused.
@@ -63,7 +65,10 @@ pub(crate) async fn message_that_makes_a_talk_too_long_is_stored_and_pauses(kit:
     kit.clock.pass_s(1);
     assert_eq!(say(kit, &room, "a").await.unwrap().id.seq, 3);
     let before = kit.state(&room).await;
-    assert_eq!((before.messages, before.paused_at), (3, Some(kit.clock.now())));
+    assert_eq!(
+        (before.messages, before.pause),
+        (3, Some(Pause { at: kit.clock.now(), by: PausedBy::LoopGuard }))
+    );
     let entry = kit.newest_entry(&room).await.entry;
     assert!(entry.action == "send" && entry.detail.contains(r#""then":"paused""#), "{}", entry.detail);
 
@@ -175,11 +180,11 @@ pub(crate) async fn resume_lifts_the_pause_and_the_talk_begins_anew(kit: &Kit) {
     let room = paused(kit).await;
     let before = kit.state(&room).await;
     assert!(resume(kit, &room).await.unwrap());
-    let expected = ConversationState { paused_at: None, audit_entries: before.audit_entries + 1, ..before };
+    let expected = ConversationState { pause: None, audit_entries: before.audit_entries + 1, ..before };
     assert_eq!(kit.state(&room).await, expected);
     let entry = kit.newest_entry(&room).await.entry;
     let said = (entry.actor.as_str(), entry.action.as_str(), entry.outcome.as_str(), entry.detail.as_str());
-    assert_eq!(said, ("operator", "resume", "ok", r#"{"was":"paused"}"#));
+    assert_eq!(said, ("operator", "resume", "ok", r#"{"by":"loop_guard","was":"paused"}"#));
     for (session, pauses) in [("a", false), ("b", false), ("a", true)] {
         say(kit, &room, session).await.unwrap();
         assert_eq!(is_paused(kit, &room).await, pauses);
@@ -229,7 +234,7 @@ pub(crate) async fn talk_and_pause_hold_across_reopening_and_two_stores(kit: &Ki
     for store in [Arc::clone(&kit.store), Arc::clone(&second), kit.open_again()] {
         assert_eq!(code(say_in(kit, store.as_ref(), (&room, "a"), THREE).await), Code::Paused);
     }
-    assert!(second.resume(operator(Action::Resume), room.id).await.unwrap());
+    assert!(second.resume(operator(Action::Resume), room.id).await.unwrap().is_some());
     say(kit, &room, "a").await.unwrap();
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod model;
+pub(crate) mod moderation;
 pub(crate) mod offer;
 pub(crate) mod purge;
 pub(crate) mod receipts;
@@ -40,6 +41,26 @@ macro_rules! contract {
                 invite_when_the_handle_is_taken_is_a_conflict
                 invite_of_the_33rd_member_is_refused
                 status_replaces_status_and_note
+            }
+            moderation {
+                agent_that_leaves_is_out_and_its_rows_stay
+                last_owner_leaves_only_when_nobody_remains
+                two_owners_when_they_leave_at_once_are_not_both_let_go
+                removed_agent_is_refused_and_gets_nothing
+                removal_that_may_not_be_is_refused_and_changes_nothing
+                rank_that_changed_in_between_counts_as_it_is_now
+                reaching_into_another_conversation_is_a_fault
+                ownership_when_transferred_changes_hands_at_once
+                transfer_that_may_not_be_is_refused_and_changes_nothing
+                pause_of_a_moderator_stops_sends_until_one_resumes
+                pause_of_the_operator_takes_over_and_no_agent_lifts_it
+                pause_of_the_loop_guard_is_no_agents_to_lift_or_to_take_over
+                pause_of_before_schema_3_is_the_loop_guards
+                pause_of_nothing_or_of_what_is_over_is_refused
+                auditor_gets_no_message_however_it_is_sent
+                tokens_when_all_are_rotated_or_revoked_spare_nobody
+                tokens_when_all_are_rotated_after_the_end_is_refused
+                audit_of_one_conversation_is_paged_oldest_first
             }
             append {
                 message_without_to_reaches_everyone_else_in_join_order

@@ -77,7 +77,7 @@ impl Model {
         let OfferRequest { holder, takes_over, lease_s, .. } = *request;
         let check = Check { holder, takes_over, at, lease_s };
         let mut offered =
-            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused: false };
+            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused_by: None };
         let (mut bytes, mut taken) = (0, Vec::new());
         for (seq, delivery) in &inbox.messages {
             let Ok(due) = delivery.clone().due(check) else { continue };

@@ -88,7 +88,7 @@ fn talk_of_two_processes_is_paused_exactly_and_for_whoever_comes_later() {
             let mut late = [Running::start(&Task::Talk { session: 'a', messages: MESSAGES }, &path)];
             Running::go(&mut late);
             assert!(late.into_iter().all(|agent| agent.finish().is_empty()));
-            assert!(kit.store.resume(operator(Action::Resume), room.id).await.unwrap());
+            assert!(kit.store.resume(operator(Action::Resume), room.id).await.unwrap().is_some());
         }
     });
 }

@@ -1,0 +1,14 @@
+//! Leaving: the agent's place ends, and its connection forgets it. Reached through `moderate`.
+
+use mab_core::Failure;
+
+use crate::door::Call;
+
+/// Ends the agent's own place.
+pub(crate) async fn leave(call: &Call<'_>) -> Result<(), Failure> {
+    let (connection, member) = (call.connection()?, call.member()?);
+    call.bridge.store.leave(call.keeping_order()).await?;
+    connection.forget(member.conversation, &member.session);
+    call.bridge.forget(member.conversation, &member.session);
+    Ok(())
+}
