@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
-use crate::cli::{audit, completions, keys, lease, list, man, redact, resume, show, tokens};
+use crate::cli::{
+    audit, completions, keys, lease, list, man, pause, redact, remove, resume, show, tokens, transfer,
+};
 
 /// The exit codes in short.
 macro_rules! exit_codes {
@@ -96,7 +98,13 @@ pub(crate) enum Command {
     Lease(lease::Lease),
     /// Print, rotate or revoke the tokens of one conversation.
     Tokens(tokens::Tokens),
-    /// Let agents go on that talked among themselves for too long.
+    /// Remove an agent from a conversation.
+    Remove(remove::Remove),
+    /// Make an agent the owner of a conversation.
+    Transfer(transfer::Transfer),
+    /// Stop all sending in a conversation.
+    Pause(pause::Pause),
+    /// Let the agents of a paused conversation send again.
     Resume(resume::Resume),
     /// Print or verify the audit trail.
     Audit(audit::Audit),

@@ -25,13 +25,16 @@ mod list;
 mod man;
 mod operator;
 pub(crate) mod output;
+mod pause;
 mod redact;
 mod redact_lines;
+mod remove;
 mod resume;
 mod run;
 mod show;
 mod table;
 mod tokens;
+mod transfer;
 mod trouble;
 mod visible;
 

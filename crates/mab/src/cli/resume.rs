@@ -1,4 +1,4 @@
-//! `mab resume`: lets agents go on that talked among themselves for too long.
+//! `mab resume`: lets the agents of a paused conversation send again.
 
 use clap::Args;
 use mab_core::ConversationId;
@@ -13,8 +13,9 @@ use crate::cli::{Exit, Trouble, Visible, arguments, operator::Operator, table::P
     mab show conv_0123456789abcdef --messages 20   what they talked about\n  \
     mab resume conv_0123456789abcdef\n\n\
     A conversation pauses when its agents have sent many messages without a human\n\
-    or a change of status (loop_guard.messages). Resuming lets them send again and\n\
-    counts their messages anew; on one that is not paused it only does the latter.\n\
+    or a change of status (loop_guard.messages), when a moderator pauses it, or by\n\
+    `mab pause`. Resuming lifts any of these and counts their messages anew; on one\n\
+    that is not paused it only does the latter.\n\
     Without a terminal each line is a field's name and value, tab-separated.")]
 pub(crate) struct Resume {
     /// The conversation, conv_ and 16 hexadecimal digits.
@@ -34,11 +35,15 @@ impl Resume {
 struct Resumed {
     conversation_id: String,
     was_paused: bool,
+    was_paused_by: Option<String>,
 }
 
 fn render(resumed: &Resumed, page: &mut Page) {
     page.field("conversation", &Visible::line(&resumed.conversation_id));
     page.field("was paused", &Visible::line(if resumed.was_paused { "yes" } else { "no" }));
+    if let Some(by) = &resumed.was_paused_by {
+        page.field("paused by", &Visible::line(by));
+    }
     page.aside(if resumed.was_paused {
         "its agents can send again; tell them so, nothing else does"
     } else {
@@ -53,11 +58,16 @@ mod tests {
     #[test]
     fn render_says_whether_it_was_paused() -> Result<(), serde_json::Error> {
         for (was_paused, said, told) in [(true, "yes", "can send again"), (false, "no", "was not paused")] {
-            let answer = json!({"conversation_id": "conv_0123456789abcdef", "was_paused": was_paused});
+            let by = was_paused.then_some("operator");
+            let answer = json!({
+                "conversation_id": "conv_0123456789abcdef", "was_paused": was_paused, "was_paused_by": by,
+            });
             let resumed = serde_json::from_value(answer)?;
             let mut page = Page::new(None);
             render(&resumed, &mut page);
-            assert_eq!(page.as_str(), format!("conversation\tconv_0123456789abcdef\nwas_paused\t{said}\n"));
+            let by = if was_paused { "paused_by\toperator\n" } else { "" };
+            let expected = format!("conversation\tconv_0123456789abcdef\nwas_paused\t{said}\n{by}");
+            assert_eq!(page.as_str(), expected);
             let mut person = Page::new(Some(80));
             render(&resumed, &mut person);
             assert!(person.as_str().contains(told), "{}", person.as_str());

@@ -55,6 +55,7 @@ struct Shown {
     created_at: String,
     expires_at: String,
     state: String,
+    paused_by: Option<String>,
     size_bytes: u64,
     messages: u64,
     audit_entries: u64,
@@ -97,6 +98,9 @@ struct Said {
 fn render(shown: &Shown, page: &mut Page) {
     page.field("conversation", &Visible::line(&shown.conversation_id));
     page.field("state", &Visible::line(&shown.state));
+    if let Some(by) = &shown.paused_by {
+        page.field("paused by", &Visible::line(by));
+    }
     page.field("topic", &optional(shown.topic.as_deref()));
     page.field("created", &page.moment(Some(&shown.created_at)));
     page.field("expires", &page.moment(Some(&shown.expires_at)));
@@ -105,7 +109,7 @@ fn render(shown: &Shown, page: &mut Page) {
     page.field("audit", &shown.audit_entries.into());
     if shown.state == "paused" {
         page.aside(&format!(
-            "{CAREFUL}its agents wait for you{CAREFUL:#}; `mab resume {}` lets them go on",
+            "{CAREFUL}nobody in it can send{CAREFUL:#}; `mab resume {}` lets them go on",
             Visible::line(&shown.conversation_id)
         ));
     }
@@ -287,11 +291,15 @@ damaged	1
 
     #[test]
     fn render_when_paused_tells_a_person_how_to_go_on() -> Result<(), serde_json::Error> {
-        let paused = Shown { state: "paused".to_owned(), ..shown()? };
+        let paused =
+            Shown { state: "paused".to_owned(), paused_by: Some("moderator".to_owned()), ..shown()? };
         let (mut page, mut person) = (Page::new(None), Page::new(Some(120)));
         render(&paused, &mut page);
         render(&paused, &mut person);
-        assert!(page.as_str().contains("\nstate\tpaused\n") && !page.as_str().contains("mab resume"));
+        assert!(
+            page.as_str().contains("\nstate\tpaused\npaused_by\tmoderator\n")
+                && !page.as_str().contains("mab resume")
+        );
         assert!(person.as_str().contains("`mab resume conv_0123456789abcdef`"), "{}", person.as_str());
         Ok(())
     }

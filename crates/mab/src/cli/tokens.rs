@@ -16,7 +16,9 @@ use crate::cli::{
 #[command(after_help = "Examples:\n  \
     mab tokens conv_0123456789abcdef\n  \
     mab tokens conv_0123456789abcdef --rotate b   the old token of b stops working\n  \
-    mab tokens conv_0123456789abcdef --revoke c   c is shut out\n\n\
+    mab tokens conv_0123456789abcdef --revoke c   c is shut out\n  \
+    mab tokens conv_0123456789abcdef --rotate-all   every agent needs its new token\n  \
+    mab tokens conv_0123456789abcdef --revoke-all   the end of it; nothing is purged\n\n\
     Whoever reads this output can speak as any of these agents. After the\n\
     conversation's time its tokens open nothing and are not shown.\n\n\
     Without a terminal each agent is one line of tab-separated cells: agent, role,\n\
@@ -31,6 +33,12 @@ pub(crate) struct Tokens {
     /// Shut this agent out.
     #[arg(long, value_name = "AGENT", value_parser = arguments::session, conflicts_with = "rotate")]
     revoke: Option<SessionId>,
+    /// Replace the token of every agent.
+    #[arg(long, conflicts_with_all = ["rotate", "revoke"])]
+    rotate_all: bool,
+    /// Shut every agent out.
+    #[arg(long, conflicts_with_all = ["rotate", "revoke", "rotate_all"])]
+    revoke_all: bool,
 }
 
 impl Tokens {
@@ -41,8 +49,11 @@ impl Tokens {
         operator.output.answer(answer, render)?;
         if self.revoke.as_ref().is_some_and(|revoked| listing.has_lost_its_owners(revoked)) {
             Output::talk(
-                "warning: no owner is left; nobody can invite agents into this conversation any more",
+                "warning: no owner is left to invite agents; `mab transfer CONVERSATION AGENT` makes one",
             );
+        }
+        if self.revoke_all {
+            Output::talk("nobody is left in it; what was written stays until `mab cleanup` after its time");
         }
         Ok(Exit::OK)
     }
@@ -55,6 +66,8 @@ impl Tokens {
                 "conversation_id": self.conversation.to_string(),
                 "rotate": handle(&self.rotate),
                 "revoke": handle(&self.revoke),
+                "rotate_all": self.rotate_all,
+                "revoke_all": self.revoke_all,
             }),
         )
     }

@@ -3,6 +3,7 @@
 mod evidence;
 mod home;
 mod lease;
+mod members;
 mod pages;
 mod read;
 mod redact;

@@ -2,11 +2,14 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "mcp",
     "list",
     "show",
     "tokens",
+    "remove",
+    "transfer",
+    "pause",
     "resume",
     "audit",
     "cleanup",
@@ -32,7 +35,10 @@ Commands:
   show         Show one conversation: members, state, latest messages
   lease        Check or list the files that agents have reserved
   tokens       Print, rotate or revoke the tokens of one conversation
-  resume       Let agents go on that talked among themselves for too long
+  remove       Remove an agent from a conversation
+  transfer     Make an agent the owner of a conversation
+  pause        Stop all sending in a conversation
+  resume       Let the agents of a paused conversation send again
   audit        Print or verify the audit trail
   keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members

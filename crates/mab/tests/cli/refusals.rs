@@ -39,6 +39,15 @@ fn words_when_they_make_no_command_exit_with_2() -> Anything {
         &["list", "extra"],
         &["resume"],
         &["resume", "conv_1"],
+        &["pause"],
+        &["pause", "conv_1"],
+        &["remove", NOBODYS],
+        &["remove", NOBODYS, "No!"],
+        &["transfer", NOBODYS],
+        &["transfer", "conv_1", "a"],
+        &["tokens", NOBODYS, "--rotate-all", "--revoke-all"],
+        &["tokens", NOBODYS, "--rotate-all", "--rotate", "a"],
+        &["tokens", NOBODYS, "--revoke-all", "--revoke", "a"],
         &["tokens", NOBODYS, "--rotate", "System!"],
         &["tokens", NOBODYS, "--rotate", "a", "--revoke", "a"],
         &["audit", "verify", "conv_1"],
@@ -73,7 +82,11 @@ fn conversation_when_unknown_exits_with_3() -> Anything {
         ["show", NOBODYS].as_slice(),
         &["tokens", NOBODYS],
         &["tokens", NOBODYS, "--rotate", "a"],
+        &["tokens", NOBODYS, "--revoke-all"],
         &["resume", NOBODYS],
+        &["pause", NOBODYS],
+        &["remove", NOBODYS, "a"],
+        &["transfer", NOBODYS, "a"],
         &["audit", NOBODYS],
         &["audit", "verify", NOBODYS],
         &["lease", "list", NOBODYS],
@@ -95,7 +108,16 @@ fn agent_when_unknown_exits_with_3() -> Anything {
     let run = home.mab(&["tokens", conversation, "--rotate", "nobody"])?;
     assert!(run.stderr.contains(&format!("`mab show {conversation}`")), "{}", run.stderr);
     assert_refused(&home, &["tokens", conversation, "--rotate", "nobody"], 3, "not_found")?;
-    assert_refused(&home, &["tokens", conversation, "--revoke", "nobody"], 3, "not_found")
+    for words in [
+        ["remove", conversation, "nobody"].as_slice(),
+        &["transfer", conversation, "nobody"],
+        &["tokens", conversation, "--revoke", "nobody"],
+    ] {
+        assert_refused(&home, words, 3, "not_found")?;
+    }
+    assert_eq!(home.mab(&["remove", conversation, "b"])?.exit, Some(0));
+    assert_refused(&home, &["remove", conversation, "b"], 7, "conflict")?;
+    assert_refused(&home, &["transfer", conversation, "b"], 7, "conflict")
 }
 
 #[test]
@@ -169,6 +191,9 @@ fn data_folder_when_mistyped_is_refused_and_not_created() -> Anything {
         &["show", NOBODYS],
         &["tokens", NOBODYS],
         &["resume", NOBODYS],
+        &["pause", NOBODYS],
+        &["remove", NOBODYS, "a"],
+        &["transfer", NOBODYS, "a"],
         &["audit"],
         &["audit", "verify"],
         &["cleanup"],
