@@ -53,6 +53,16 @@ const PRIVATE: [&str; 5] = [
 ];
 
 #[test]
+fn operator_is_made_by_the_checked_data_folder_only() -> io::Result<()> {
+    let sources = files("crates/mab/src", ".rs")?.into_iter().map(|path| Ok((read(&path)?, path)));
+    let sources = sources.collect::<io::Result<Vec<_>>>()?;
+    let makers: Vec<_> =
+        sources.iter().filter(|(text, _)| text.contains("Caller::Operator")).map(|(_, path)| path).collect();
+    assert_eq!(makers, [Path::new("crates/mab/src/folder.rs")]);
+    Ok(())
+}
+
+#[test]
 fn crates_import_only_what_their_row_allows() -> io::Result<()> {
     let mut complaints = Vec::new();
     for entry in fs::read_dir(root().join("crates"))? {

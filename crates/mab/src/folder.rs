@@ -9,7 +9,8 @@
 //!   agents/         0700   remembered credentials, see `keystore`
 //! ```
 //!
-//! Whoever can write the folder can replace the key or the database, so one that others may write is not used.
+//! Whoever can write the folder can replace the key or the database, so one that others may write is not used. Whose it is
+//! is the operator; nobody else is, not even root, who acts as that user instead (`sudo -u`).
 
 use std::{
     fs::{DirBuilder, File, Metadata, OpenOptions, Permissions},
@@ -19,6 +20,7 @@ use std::{
 };
 
 use mab_core::{Code, Denied, Failure, Fault, Random, secret::MasterKey, source::draw};
+use mab_service::Caller;
 use rustix::{fs::OFlags, io::Errno};
 
 /// A data folder that passed the checks.
@@ -55,6 +57,12 @@ impl DataFolder {
         check(&folder.agents(), OTHERS_WRITE)?;
         check(&folder.key_file(), OTHERS_ANYTHING)?;
         Ok(Some(folder))
+    }
+
+    /// Its operator: this process runs as the user whose folder it is, and nobody else can write it. The only place that
+    /// makes one.
+    pub fn operator(&self) -> Caller {
+        Caller::Operator
     }
 
     /// Where it is.
@@ -277,12 +285,20 @@ fn owned(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     }
     let message =
         format!("{} belongs to user {}, and mab runs as user {own}", path.display(), metadata.uid());
-    Err(Denied::new(Code::ReadOnly, message)
-        .hint(format!(
+    let hint = if own == 0 {
+        // What root would take over may be somebody's.
+        let user = metadata.uid();
+        format!(
+            "run mab as that user (sudo -u '#{user}' mab …), or, when it is yours, chown 0 {}",
+            quoted(path)
+        )
+    } else {
+        format!(
             "sudo chown {own} {}, or run mab as that user, or choose another folder with MAB_DATA_DIR",
             quoted(path)
-        ))
-        .into())
+        )
+    };
+    Err(Denied::new(Code::ReadOnly, message).hint(hint).into())
 }
 
 /// A path as a word of a shell (POSIX, 2.2.2 Single-Quotes).

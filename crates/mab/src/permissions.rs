@@ -50,13 +50,19 @@ struct Need {
     /// Mode bits of the owner.
     bits: u32,
     folder: bool,
+    is_data_folder: bool,
 }
 
 /// The key and a profile are never written in place, so reading them is enough.
 fn needs(config: &Config) -> Vec<Need> {
     let agents = config.data_dir.join("agents");
-    let folder = |path: &Path| Need { path: path.to_owned(), bits: 0o700, folder: true };
-    let file = |path: PathBuf, bits| Need { path, bits, folder: false };
+    let folder = |path: &Path| Need {
+        path: path.to_owned(),
+        bits: 0o700,
+        folder: true,
+        is_data_folder: path == config.data_dir,
+    };
+    let file = |path: PathBuf, bits| Need { path, bits, folder: false, is_data_folder: false };
     let mut needs = vec![folder(&config.data_dir), file(config.data_dir.join("master.key"), 0o400)];
     for suffix in ["", "-wal", "-shm", "-turn", "-next"] {
         let mut path = config.database.clone().into_os_string();
@@ -100,7 +106,12 @@ impl Need {
                 self.path.display(),
                 metadata.uid()
             ),
-            command: format!("sudo chown {own} {}", folder::quoted(&self.path)),
+            // What root would take over as a whole is somebody's; a single file in its own folder went astray.
+            command: if own == 0 && self.is_data_folder {
+                format!("sudo -u '#{}' mab …", metadata.uid())
+            } else {
+                format!("sudo chown {own} {}", folder::quoted(&self.path))
+            },
         })
     }
 }
@@ -162,6 +173,10 @@ mod tests {
         let own = rustix::process::geteuid().as_raw();
         let command = format!("sudo chown {own} '{}'", config.database.display());
         assert_eq!(found.iter().map(|it| it.command.as_str()).collect::<Vec<_>>(), [command]);
+        // Root does not take a folder over that is another user's bridge.
+        std::os::unix::fs::chown(&config.data_dir, Some(4_242), None).unwrap();
+        let command = problems(&config).into_iter().next().map(|problem| problem.command);
+        assert_eq!(command.as_deref(), Some("sudo -u '#4242' mab …"));
     }
 
     #[test]

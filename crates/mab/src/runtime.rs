@@ -5,8 +5,9 @@ mod log;
 use std::{future::Future, path::Path, sync::Arc};
 
 use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
-use mab_service::{Bridge, Parts};
+use mab_service::{Bridge, Caller, Parts, table};
 use mab_store::sqlite::{Options, SqliteStore};
+use serde_json::{Map, Value};
 
 pub use log::start_log;
 
@@ -40,14 +41,35 @@ pub fn open(config: &Config) -> Result<Bridge, Failure> {
 ///
 /// # Errors
 /// `not_found` when there is no data folder or no database; else as [`open`].
-pub fn open_existing(config: &Config) -> Result<Bridge, Failure> {
+pub fn open_existing(config: &Config) -> Result<Opened, Failure> {
     let open = || {
         let folder = find(config)?;
         let master = folder.existing_master_key()?;
         folder::ensure_private_file(&config.database)?;
-        open_store(config, master)
+        Ok(Opened { bridge: open_store(config, master)?, caller: folder.operator() })
     };
     open().map_err(|failure| permissions::explained(config, failure))
+}
+
+/// The bridge as its operator has it before him.
+pub struct Opened {
+    bridge: Bridge,
+    caller: Caller,
+}
+
+impl Opened {
+    /// Calls one operation as the operator, and signs what it changed.
+    ///
+    /// # Errors
+    /// As [`Bridge::call`].
+    pub async fn call(&self, operation: &str, arguments: Map<String, Value>) -> Result<Value, Denied> {
+        let answer = self.bridge.call(&self.caller, operation, arguments).await;
+        let reads = table::operation(operation).is_some_and(|found| found.hints.read_only);
+        if answer.is_ok() && !reads {
+            self.bridge.anchor_now().await;
+        }
+        answer
+    }
 }
 
 /// The data folder of a database that exists.

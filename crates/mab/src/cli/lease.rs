@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use mab_core::{Code, ConversationId, Failure, SessionId};
-use mab_service::{Caller, Credentials, Wallet as _};
+use mab_service::{Credentials, Wallet as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ impl Check {
             None => seats_of_profile(&config)?,
         };
         let arguments = object(json!({"paths": paths, "seats": seats, "only_exclusive": self.shared}))?;
-        let answer = runtime::block_on(bridge.call(&Caller::Operator, "lease_check", arguments))?;
+        let answer = runtime::block_on(bridge.call("lease_check", arguments))?;
         Ok(answer.map_err(|denied| permissions::explain(&config, denied))?)
     }
 }

@@ -1,7 +1,6 @@
 //! What every command is given: the options, the environment, the output, and the bridge as the operator sees it.
 
 use mab_core::{Denied, Fault};
-use mab_service::Caller;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -34,15 +33,7 @@ impl Operator<'_> {
         let config = self.config()?;
         runtime::start_log(config.log);
         let bridge = runtime::open_existing(&config)?;
-        let arguments = object(arguments)?;
-        let answer = runtime::block_on(async {
-            let answer = bridge.call(&Caller::Operator, operation, arguments).await;
-            let reads = mab_service::table::operation(operation).is_some_and(|found| found.hints.read_only);
-            if answer.is_ok() && !reads {
-                bridge.anchor_now().await;
-            }
-            answer
-        })?;
+        let answer = runtime::block_on(bridge.call(operation, object(arguments)?))?;
         Ok(answer.map_err(|denied| permissions::explain(&config, denied))?)
     }
 }

@@ -1,6 +1,6 @@
 //! Precedence, refusals, and the table.
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use mab_core::{Code, Denied, loop_guard::LoopGuard};
 use mab_service::Settings;
@@ -163,4 +163,43 @@ fn variables_are_unique() {
     let variables: std::collections::BTreeSet<_> = keys().iter().map(Key::variable).collect();
     assert_eq!(variables.len(), keys().len());
     assert!(variables.contains("MAB_DATABASE_URL"));
+}
+
+/// A file in a folder of its own, with this mode.
+fn file_with_mode(mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my config.toml");
+    std::fs::write(&path, "[limits]\nsend_per_minute = 20\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    (folder, path)
+}
+
+fn load_file(path: &Path) -> Result<Config, Denied> {
+    load(&[], &Flags { config: Some(path.to_owned()), ..Flags::default() })
+}
+
+#[test]
+fn file_when_others_may_write_it_is_refused_with_the_chmod() {
+    for (mode, refused) in [(0o600, false), (0o644, false), (0o664, true), (0o646, true), (0o666, true)] {
+        let (_folder, path) = file_with_mode(mode);
+        let loaded = load_file(&path);
+        assert_eq!(loaded.is_err(), refused, "{mode:o}");
+        if let Err(denied) = loaded {
+            let hint = format!("chmod go-w '{}'", path.display());
+            assert_eq!((denied.code, denied.hint), (Code::Misconfigured, Some(hint)));
+        }
+    }
+    assert!(load_file(Path::new("/dev/null")).is_ok(), "it is nobody's and holds nothing");
+}
+
+#[test]
+fn file_of_another_user_is_refused() {
+    let (_folder, path) = file_with_mode(0o600);
+    if std::os::unix::fs::chown(&path, Some(4_242), None).is_err() {
+        // Only root may give files away; then there is nothing to test here.
+        return;
+    }
+    let denied = load_file(&path).unwrap_err();
+    assert_eq!(denied.code, Code::Misconfigured);
+    assert!(denied.message.contains("belongs to user 4242"), "{}", denied.message);
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use mab_service::{Bridge, Caller};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         unexpected::{Stop, ensure},
     },
     environment::Environment,
-    runtime,
+    runtime::{self, Opened},
 };
 
 /// How many of the latest audit entries are shown.
@@ -29,7 +28,7 @@ pub(super) async fn all(
     stage.title("What the operator sees")?;
     let flags = Flags { data_dir: Some(home.join("data")), db: None, config: None };
     let nothing_set = Environment::from([("HOME", home.to_string_lossy().as_ref())]);
-    let bridge = runtime::open(&Config::load(&flags, &nothing_set)?)?;
+    let bridge = runtime::open_existing(&Config::load(&flags, &nothing_set)?)?;
     trail(&bridge, conversation, stage).await?;
     verify(&bridge, stage).await?;
     // While the bridge is open its write-ahead log is still there to be searched.
@@ -41,7 +40,7 @@ pub(super) async fn all(
     Ok(())
 }
 
-async fn trail(bridge: &Bridge, conversation: &str, stage: &mut Stage) -> Result<(), Stop> {
+async fn trail(bridge: &Opened, conversation: &str, stage: &mut Stage) -> Result<(), Stop> {
     let answer = call(bridge, "audit", json!({"conversation_id": conversation, "limit": 100})).await?;
     let entries = answer.get("entries").and_then(Value::as_array).cloned().unwrap_or_default();
     let recorded = |action: &str, outcome: &str| {
@@ -63,7 +62,7 @@ async fn trail(bridge: &Bridge, conversation: &str, stage: &mut Stage) -> Result
     Ok(())
 }
 
-async fn verify(bridge: &Bridge, stage: &mut Stage) -> Result<(), Stop> {
+async fn verify(bridge: &Opened, stage: &mut Stage) -> Result<(), Stop> {
     let verdict = call(bridge, "audit_verify", json!({})).await?;
     let whole = verdict.get("ok").and_then(Value::as_bool) == Some(true);
     ensure(whole, format!("the audit chain is broken: {verdict}"))?;
@@ -77,10 +76,10 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
     entry.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 
-async fn call(bridge: &Bridge, operation: &str, arguments: Value) -> Result<Value, Stop> {
+async fn call(bridge: &Opened, operation: &str, arguments: Value) -> Result<Value, Stop> {
     let arguments: Map<String, Value> =
         serde_json::from_value(arguments).map_err(|_| Stop::from("arguments are an object"))?;
-    Ok(bridge.call(&Caller::Operator, operation, arguments).await?)
+    Ok(bridge.call(operation, arguments).await?)
 }
 
 fn operator(does: &'static str, result: String) -> Step<'static> {
