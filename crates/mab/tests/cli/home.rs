@@ -83,9 +83,16 @@ impl Home {
     pub(crate) fn agent_with(&self, environment: &[(&str, &str)]) -> Anything<Agent> {
         let mut command = self.command(&["mcp"]);
         command.envs(environment.iter().copied());
+        Agent::start(command)
+    }
+}
+
+impl Agent {
+    /// Starts the server with this command and greets it.
+    pub(crate) fn start(mut command: Command) -> Anything<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let answers = BufReader::new(process.stdout.take().ok_or("no stdout")?);
-        let mut agent = Agent { process, answers, sent: 0 };
+        let mut agent = Self { process, answers, sent: 0 };
         agent.ask(
             "initialize",
             &json!({
@@ -124,6 +131,18 @@ impl Agent {
             Some(content) if answer.pointer("/result/isError") != Some(&json!(true)) => Ok(content.clone()),
             _ => Err(answer.to_string().into()),
         }
+    }
+
+    /// Begins a check that waits for messages; returns when it does.
+    pub(crate) fn begin_waiting(&mut self) -> Anything {
+        self.sent += 1;
+        let params = json!({
+            "name": "check_messages", "arguments": {"wait_seconds": 600}, "_meta": {"progressToken": "x"},
+        });
+        self.write(&json!({"jsonrpc": "2.0", "id": self.sent, "method": "tools/call", "params": params}))?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        if line.contains("notifications/progress") { Ok(()) } else { Err(line.into()) }
     }
 
     /// Leaves; what it wrote is in the store.

@@ -3,7 +3,7 @@
 //! ```text
 //! <database>-bells/          0700
 //!   <agent's row>/           0700
-//!     <16 hex digits>        a Unix datagram socket, bound by one listener
+//!     <16 hex digits>        0600   a Unix datagram socket, bound by one listener
 //! ```
 //!
 //! Ringing sends one byte to each socket of an agent, after the commit, without waiting. It carries nothing and proves
@@ -12,13 +12,13 @@
 //! `-wal` sees a message only when the next one is written).
 
 use std::{
-    fs::{self, DirBuilder, DirEntry, File},
+    fs::{self, DirBuilder, DirEntry, File, Permissions},
     io::{self, ErrorKind},
     os::{
         fd::AsRawFd,
         unix::{
             ffi::OsStrExt,
-            fs::{DirBuilderExt, FileTypeExt, MetadataExt},
+            fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
             net::UnixDatagram,
         },
     },
@@ -102,6 +102,8 @@ impl Bells {
             }
         }
         let socket = socket?;
+        // Whatever the umask: its folder is private, and so is it.
+        fs::set_permissions(&place, Permissions::from_mode(PRIVATE_SOCKET))?;
         socket.set_nonblocking(true)?;
         Ok((tokio::net::UnixDatagram::from_std(socket)?, place))
     }
@@ -207,6 +209,7 @@ impl Address {
 /// Marks the name of a bell whose listener is a program that keeps an inbox, not an agent that waits.
 const ASLEEP: u64 = 1 << 63;
 const PRIVATE: u32 = 0o700;
+const PRIVATE_SOCKET: u32 = 0o600;
 /// Mode bits that let others do anything.
 const OTHERS: u32 = 0o077;
 /// How many hex digits a bell's name has.
