@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 pub enum Caller {
     /// An agent, or somebody who says so, on one connection.
     Agent(Arc<Connection>),
-    /// The person at the machine: whoever may read the data folder.
+    /// The person at the machine, whose data folder it is. Only what has checked that may say so.
     Operator,
 }
 

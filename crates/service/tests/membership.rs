@@ -219,10 +219,7 @@ async fn pause_is_told_to_everybody_with_who_paused() {
         (denied.code, denied.message.as_str()),
         (Code::Paused, "a moderator has paused the conversation")
     );
-    assert_eq!(
-        denied.hint.as_deref(),
-        Some("wait until a moderator resumes; tell your user when it takes long")
-    );
+    assert_eq!(denied.hint.as_deref(), Some("stop until a moderator resumes, and tell your user"));
 
     let operator = json!({"conversation_id": id(&a)});
     let taken = house.operator("pause", operator.clone()).await.unwrap();

@@ -23,7 +23,7 @@ pub(super) fn refuse_when_paused(stamp: &Stamp, ledger: &Ledger) -> Result<(), D
 pub(super) fn paused(by: PausedBy, id: ConversationId) -> Denied {
     let hint = match by {
         PausedBy::LoopGuard | PausedBy::Operator => format!("tell your user, who can run `mab resume {id}`"),
-        PausedBy::Moderator => "wait until a moderator resumes; tell your user when it takes long".to_owned(),
+        PausedBy::Moderator => "stop until a moderator resumes, and tell your user".to_owned(),
     };
     Denied::new(Code::Paused, by.reason()).hint(hint)
 }
