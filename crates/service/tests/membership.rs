@@ -320,8 +320,15 @@ async fn operator_when_it_removes_the_last_owner_is_told() {
 #[tokio::test]
 async fn auditor_reads_the_trail_of_its_conversation_and_nothing_else() {
     let house = House::new();
-    let (a, _) = house.pair().await;
+    let a = Agent::new(1);
+    let about = json!({"my_role": "backend", "partner_role": "frontend", "topic": "the api"});
+    a.ok(&house.bridge, "create_conversation", about).await;
     let x = joined(&house, &a, "x", "auditor").await;
+    let again = x.ok(&house.bridge, "join_conversation", json!({})).await;
+    let member = |session: &str, permission: &str| json!({"session_id": session, "permission": permission});
+    let mut expected = [member("a", "owner"), member("b", "member"), member("x", "auditor")];
+    expected[2]["role"] = json!("some role");
+    assert_eq!((&again["members"], &again["topic"]), (&json!(expected), &Value::Null), "no role but its own");
     let (other, _) = house.pair().await;
     other.send(&house.bridge, "elsewhere").await;
     let sent = a.send(&house.bridge, "to all").await;

@@ -60,7 +60,9 @@ impl Op for JoinConversation {
         connection.remember(Credentials { conversation, session: session.clone(), token: token.clone() });
         bridge.know(&Member { epoch, ..member.clone() });
         let state = bridge.store.conversation(conversation).await?;
-        let sealed_topic = state.as_ref().and_then(|state| state.topic.as_deref());
+        // An auditor sees who did what, and nothing that anybody wrote.
+        let reads = member.permission.reads_messages();
+        let sealed_topic = state.as_ref().filter(|_| reads).and_then(|state| state.topic.as_deref());
         let topic =
             sealed_topic.and_then(|sealed| opener.key.open(&topic_place(conversation), sealed).ok()?.pop());
         let agents = state.map(|state| state.agents).unwrap_or_default();
@@ -72,7 +74,7 @@ impl Op for JoinConversation {
             }
             members.push(Seated {
                 session_id: read.session_id,
-                role: read.role,
+                role: read.role.filter(|_| reads || state.session == session),
                 permission: read.permission,
             });
         }
