@@ -107,3 +107,26 @@ fn tokens_when_all_are_changed_open_nothing_any_more() -> Anything {
     assert!(run.stderr.starts_with("nobody is left in it"), "{}", run.stderr);
     agent.leave()
 }
+
+#[test]
+fn agent_when_it_has_left_is_not_remembered_by_its_next_process() -> Anything {
+    let home = Home::new()?;
+    let alice = || home.agent_with(&[("MAB_AGENT", "alice")]);
+    let mut agent = alice()?;
+    let roles = json!({"my_role": "backend", "partner_role": "frontend"});
+    for _ in 0..2 {
+        agent.call("create_conversation", &roles)?;
+    }
+    let listed = agent.call("list_conversations", &json!({}))?;
+    let id =
+        |n: usize| listed.pointer(&format!("/conversations/{n}/conversation_id")).cloned().ok_or("no id");
+    let (left, kept) = (id(0)?, id(1)?);
+    printed(&home, &["remove", left.as_str().ok_or("no text")?, "b"])?;
+    agent.call("moderate", &json!({"action": "leave", "conversation_id": left}))?;
+    agent.leave()?;
+    let mut next = alice()?;
+    let listed = next.call("list_conversations", &json!({}))?;
+    assert_eq!(listed["conversations"].as_array().map(Vec::len), Some(1));
+    assert_eq!(listed["conversations"][0]["conversation_id"], kept);
+    next.leave()
+}
