@@ -13,7 +13,7 @@ mod verify;
 mod write;
 
 pub(crate) use verify::{Flaw, Report, verify};
-pub(crate) use write::Bundle;
+pub(crate) use write::{Bundle, abandon};
 
 use mab_core::{
     ConversationId, Denied, Timestamp,

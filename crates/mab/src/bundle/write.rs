@@ -57,12 +57,6 @@ impl Bundle {
         })
     }
 
-    /// Removes what was begun.
-    pub(crate) fn abandon(self) {
-        // What is left is an empty folder that its reader can remove.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-
     /// Adds an entry.
     pub(crate) fn add(&mut self, line: &Line) -> Result<(), Failure> {
         let value = serde_json::to_value(line)
@@ -109,6 +103,12 @@ impl Bundle {
         }
         sync_folder(&self.folder).map_err(|error| refused(&error, &self.folder, "writing"))
     }
+}
+
+/// Removes what was begun here and not finished.
+pub(crate) fn abandon(folder: &Path) {
+    // What cannot be removed has no signature and verifies as nothing.
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 impl Digested {

@@ -62,16 +62,13 @@ struct Entries {
 impl Export {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         // Nothing is recorded as taken out that cannot be written.
-        let mut bundle = Bundle::begin(&self.to)?;
+        let bundle = Bundle::begin(&self.to)?;
+        self.fill(bundle, operator).inspect_err(|_| bundle::abandon(&self.to))
+    }
+
+    fn fill(&self, mut bundle: Bundle, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let id = self.conversation.map(|id| id.to_string());
-        let recorded = operator.call("audit_export", json!({"conversation_id": id}));
-        let evidence: Evidence = match recorded {
-            Ok(answer) => typed(answer)?,
-            Err(trouble) => {
-                bundle.abandon();
-                return Err(trouble);
-            }
-        };
+        let evidence: Evidence = typed(operator.call("audit_export", json!({"conversation_id": id}))?)?;
         let (mut after, mut entries) = (None, 0_u64);
         loop {
             let page = operator.call("audit_entries", json!({"conversation_id": id, "after": after}))?;

@@ -183,6 +183,9 @@ fn key_when_gone_is_not_replaced_and_agents_go_on() -> Anything {
     let run = home.mab(&["audit", "checkpoint", "--json"])?;
     assert_eq!(run.refusal()?.get("code"), Some(&json!("misconfigured")));
     assert_eq!(home.mab(&["keys", "rotate"])?.exit, run.exit);
+    let folder = home.path().join("bundle");
+    assert_eq!(home.mab(&["audit", "export", "--to", &folder.display().to_string()])?.exit, run.exit);
+    assert!(!folder.exists(), "evidence that nobody signed");
     assert_eq!(home.mab(&["audit", "checkpoint", "--begin-anew"])?.exit, Some(0));
     assert_eq!(anchor(&home, &valid_key(&home)?)?.checkpoints().len(), 1);
     Ok(())

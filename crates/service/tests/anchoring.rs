@@ -1,0 +1,173 @@
+//! When checkpoints are written, and what keeps them from being written keeps nobody else.
+#![cfg(test)]
+
+mod kit;
+
+use std::sync::{Arc, Mutex};
+
+use kit::House;
+use mab_core::{
+    Code, Denied, Failure, Random, Timestamp,
+    anchor::{Anchor, Pending},
+    note::SigningKey,
+};
+use mab_service::{Bridge, Kept, OpenVault, Vault};
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// Files in memory.
+#[derive(Clone, Default)]
+struct Memory {
+    anchor: Arc<Mutex<String>>,
+    told: Arc<Notify>,
+    broken: bool,
+}
+
+struct Ones;
+
+impl Random for Ones {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), mab_core::Fault> {
+        buffer.fill(1);
+        Ok(())
+    }
+}
+
+fn key() -> SigningKey {
+    SigningKey::draw("mab.audit/0123456789abcdef", &Ones).unwrap()
+}
+
+impl Vault for Memory {
+    fn lock(&self) -> Result<Box<dyn OpenVault>, Failure> {
+        if self.broken {
+            self.told.notify_one();
+            return Err(Denied::new(Code::Conflict, "the file was cut").into());
+        }
+        Ok(Box::new(self.clone()))
+    }
+
+    fn read(&self, _: Option<&Pending>) -> Result<Kept, Failure> {
+        let anchor = self.anchor.lock().unwrap().clone();
+        Ok(Kept { anchor, key: Some(key().verifier()), fits: Ok(()), copy_fits: Ok(()) })
+    }
+
+    fn announce(&self, _: &str) {
+        self.told.notify_one();
+    }
+}
+
+impl OpenVault for Memory {
+    fn settle(&mut self, newest: Option<&Pending>) -> Result<SigningKey, Failure> {
+        let mut anchor = self.anchor.lock().unwrap();
+        if let Some(newest) = newest {
+            anchor.truncate(usize::try_from(newest.offset).unwrap());
+            anchor.push_str(&newest.text);
+        }
+        Ok(key())
+    }
+
+    fn stage(&mut self, _: &SigningKey) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn set_aside(&mut self, _: Timestamp) -> Result<(), Failure> {
+        self.anchor.lock().unwrap().clear();
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn checkpoints(&self) -> usize {
+        let anchor = self.anchor.lock().unwrap();
+        if anchor.is_empty() {
+            return 0;
+        }
+        Anchor::parse_and_verify(&anchor, &[key().verifier()]).unwrap().checkpoints().len()
+    }
+}
+
+/// A house whose bridge keeps its checkpoints in memory.
+fn house(vault: &Memory, checkpoint_s: u32, checkpoint_entries: u32) -> House {
+    let mut house = House::with(|settings| {
+        settings.checkpoint_s = checkpoint_s;
+        settings.checkpoint_entries = checkpoint_entries;
+    });
+    house.bridge = house.bridge.with_vault(Arc::new(vault.clone()));
+    house
+}
+
+/// Does this while the bridge keeps its checkpoints.
+async fn meanwhile(bridge: &Bridge, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = bridge.keep_anchored() => panic!("it never ends"),
+        () = work => {}
+    }
+}
+
+#[tokio::test]
+async fn checkpoint_when_its_time_has_come_covers_what_was_recorded() {
+    let vault = Memory::default();
+    let house = house(&vault, 0, u32::MAX);
+    meanwhile(&house.bridge, async {
+        house.pair().await;
+        vault.told.notified().await;
+    })
+    .await;
+    assert!(vault.checkpoints() > 0);
+    house.bridge.anchor_now().await;
+    let covered = vault.checkpoints();
+    house.bridge.anchor_now().await;
+    assert_eq!(vault.checkpoints(), covered, "nothing is signed twice");
+}
+
+#[tokio::test]
+async fn checkpoint_when_there_were_many_calls_does_not_wait_for_its_time() {
+    let vault = Memory::default();
+    let house = house(&vault, 3_600, 4);
+    meanwhile(&house.bridge, async {
+        let (a, _) = house.pair().await;
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+        assert_eq!(vault.checkpoints(), 0, "three calls");
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+        vault.told.notified().await;
+    })
+    .await;
+    assert_eq!(vault.checkpoints(), 1);
+}
+
+#[tokio::test]
+async fn checkpoint_when_only_reading_was_done_is_not_written() {
+    let vault = Memory::default();
+    let house = house(&vault, 3_600, u32::MAX);
+    let (a, _) = house.pair().await;
+    house.bridge.anchor_now().await;
+    a.ok(&house.bridge, "search_messages", json!({})).await;
+    house.bridge.anchor_now().await;
+    assert_eq!(vault.checkpoints(), 1);
+}
+
+#[tokio::test]
+async fn calls_when_checkpoints_cannot_be_written_go_on() {
+    let vault = Memory { broken: true, ..Memory::default() };
+    let house = house(&vault, 0, u32::MAX);
+    meanwhile(&house.bridge, async {
+        let (a, _) = house.pair().await;
+        vault.told.notified().await;
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+    })
+    .await;
+    let refused = house.operator("audit_checkpoint", json!({})).await.unwrap_err();
+    assert_eq!(refused.code, Code::Conflict);
+    let exported = house.operator("audit_export", json!({})).await.unwrap();
+    assert_eq!(exported["problem"], "the file was cut", "what is wrong is a reason more to take it out");
+}
+
+#[tokio::test]
+async fn bridge_without_files_refuses_checkpoints_and_nothing_else() {
+    let house = House::new();
+    house.pair().await;
+    house.bridge.anchor_now().await;
+    for operation in ["audit_checkpoint", "keys", "keys_rotate"] {
+        let refused = house.operator(operation, json!({})).await.unwrap_err();
+        assert_eq!(refused.code, Code::Misconfigured, "{operation}");
+    }
+}
