@@ -12,6 +12,12 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Block<'a> {
     pub(super) leaves: Vec<Leaf>,
+    pub(super) end: End<'a>,
+}
+
+/// What follows the leaves of a checkpoint.
+#[derive(Debug)]
+pub(super) struct End<'a> {
     pub(super) peaks: Vec<Hash>,
     pub(super) note: Note<'a>,
     pub(super) signatures: Vec<&'a str>,
@@ -36,7 +42,7 @@ pub(super) struct Rotation {
     pub(super) new: VerifierKey,
 }
 
-impl Block<'_> {
+impl End<'_> {
     /// The tree of this checkpoint, when the peaks fold to the root.
     pub(super) fn frontier(&self) -> Result<Frontier, Problem> {
         let frontier = Frontier::from_peaks(self.note.size, self.peaks.clone());
@@ -75,7 +81,13 @@ pub(super) fn header(text: &str) -> Option<(VerifierKey, &str)> {
 pub(super) fn block(text: &str) -> Option<(Block<'_>, &str)> {
     let (leaves, rest) = lines_after(text, "+ ");
     let leaves = leaves.iter().map(|leaf| leaf.parse().ok()).collect::<Option<Vec<Leaf>>>()?;
-    let (peaks, rest) = line(rest)?;
+    let (end, rest) = end(rest)?;
+    (!leaves.is_empty()).then_some((Block { leaves, end }, rest))
+}
+
+/// Takes what follows the leaves of a checkpoint; returns the rest.
+pub(super) fn end(text: &str) -> Option<(End<'_>, &str)> {
+    let (peaks, rest) = line(text)?;
     let peaks = peaks.strip_prefix('=')?.split(' ').skip(1).take(PEAKS_MAX + 1).map(hash);
     let peaks = peaks.collect::<Option<Vec<Hash>>>()?;
     // The text of the note ends before the first blank line.
@@ -83,8 +95,7 @@ pub(super) fn block(text: &str) -> Option<(Block<'_>, &str)> {
     let note = note(rest.get(..end)?)?;
     let (signatures, rest) = lines_after(rest.get(end + 1..)?, SIGNATURE_MARK);
     let rest = rest.strip_prefix('\n')?;
-    let whole = !leaves.is_empty() && !signatures.is_empty();
-    whole.then_some((Block { leaves, peaks, note, signatures }, rest))
+    (!signatures.is_empty()).then_some((End { peaks, note, signatures }, rest))
 }
 
 fn note(text: &str) -> Option<Note<'_>> {

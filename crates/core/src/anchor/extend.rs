@@ -2,10 +2,7 @@
 
 use crate::{
     Timestamp,
-    anchor::{
-        FORMAT, Leaf, Problem,
-        block::{block, header},
-    },
+    anchor::{FORMAT, Leaf, Problem, block::end},
     merkle::Frontier,
     note::{SigningKey, VerifierKey, base64_of},
 };
@@ -31,6 +28,9 @@ pub fn next_checkpoint(
     now: Timestamp,
     signers: &Signers,
 ) -> Result<String, Problem> {
+    if leaves.is_empty() {
+        return Err(Problem::Malformed);
+    }
     let key = signers.key.verifier();
     let (mut text, mut frontier, mut at) = (format!("{FORMAT}key {key}\n\n"), Frontier::default(), now);
     if let Some(previous) = previous {
@@ -57,19 +57,20 @@ pub fn next_checkpoint(
     Ok(text)
 }
 
-/// The tree and the time at the end of a checkpoint's text, when `key` is valid after it.
+/// The tree and the time at the end of a checkpoint's text, when `key` is valid after it. There may be many leaves: they
+/// are not looked at, for the tree is in the peaks.
 fn end_of(text: &str, key: &VerifierKey) -> Result<(Frontier, Timestamp), Problem> {
-    let (first, body) = header(text).map_or((None, text), |(first, body)| (Some(first), body));
-    let (block, rest) = block(body).ok_or(Problem::Malformed)?;
-    if !rest.is_empty() || block.note.origin != key.name() {
+    let peaks = text.rfind("\n=").and_then(|start| text.get(start + 1..)).ok_or(Problem::Malformed)?;
+    let (end, rest) = end(peaks).ok_or(Problem::Malformed)?;
+    if !rest.is_empty() || end.note.origin != key.name() {
         return Err(Problem::Malformed);
     }
-    // Who changed the key is known from the note, else it is the one that stays.
-    let signer = block.note.rotation.as_ref().map(|rotation| rotation.old.clone()).or(first);
-    if block.signer(signer.as_ref().unwrap_or(key))? != *key {
+    // A note that changes the key names who signed it.
+    let signer = end.note.rotation.as_ref().map_or(key, |rotation| &rotation.old);
+    if end.signer(signer)? != *key {
         return Err(Problem::UnknownKey);
     }
-    Ok((block.frontier()?, block.note.at))
+    Ok((end.frontier()?, end.note.at))
 }
 
 /// The signed note of a checkpoint's text.

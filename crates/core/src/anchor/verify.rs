@@ -120,31 +120,32 @@ struct Walk {
 
 impl Walk {
     fn take(&mut self, block: Block<'_>, before: Option<&Checkpoint>) -> Result<Checkpoint, Problem> {
-        if block.note.origin != self.key.name() {
+        let Block { leaves, end } = block;
+        if end.note.origin != self.key.name() {
             return Err(Problem::Malformed);
         }
-        let signer = block.signer(&self.key)?;
+        let signer = end.signer(&self.key)?;
         if signer != self.key {
             self.keys.push(signer.clone());
             self.key = signer;
         }
-        for leaf in &block.leaves {
+        for leaf in &leaves {
             let length = self.lengths.insert(leaf.conversation, leaf.n);
             if length.is_some_and(|length| length >= leaf.n) {
                 return Err(Problem::NotExtending);
             }
             self.frontier.append(&leaf.bytes());
         }
-        if block.note.size != self.frontier.size() {
+        if end.note.size != self.frontier.size() {
             return Err(Problem::NotExtending);
         }
-        if block.frontier()? != self.frontier {
+        if end.frontier()? != self.frontier {
             return Err(Problem::WrongRoot);
         }
-        if before.is_some_and(|before| block.note.at < before.at) {
+        if before.is_some_and(|before| end.note.at < before.at) {
             return Err(Problem::TimeBack);
         }
-        let (at, size, root) = (block.note.at, block.note.size, block.note.root);
-        Ok(Checkpoint { at, size, root, leaves: block.leaves })
+        let (at, size, root) = (end.note.at, end.note.size, end.note.root);
+        Ok(Checkpoint { at, size, root, leaves })
     }
 }
