@@ -26,8 +26,8 @@ use std::{
 
 use mab_core::{
     Code, Denied, Failure, Random, Timestamp,
-    anchor::{Mismatch, Pending, origin},
-    note::SigningKey,
+    anchor::{Anchor, Mismatch, Pending, origin},
+    note::{SigningKey, VerifierKey},
     secret::MasterKey,
 };
 use mab_service::{Kept, OpenVault, Vault, mismatch};
@@ -122,16 +122,20 @@ struct Locked {
 
 impl OpenVault for Locked {
     fn settle(&mut self, newest: Option<&Pending>) -> Result<SigningKey, Failure> {
-        let AuditFiles { anchor, copy, key, random, .. } = &self.files;
-        complete(anchor, newest)?;
-        if let Some(copy) = copy
-            && let Err(failure) = copy::follow(copy, anchor)
-            && !self.files.complained.swap(true, Ordering::AcqRel)
-        {
-            tracing::error!(%failure, "audit.anchor_file is not kept up");
-        }
-        key.settle(newest)?;
-        if newest.is_none() { key.read_or_create(random.as_ref()) } else { self.files.key() }
+        let AuditFiles { anchor, key, random, .. } = &self.files;
+        let Some(newest) = newest else {
+            not_begun(&whole(anchor)?).map_err(|wrong| misfit(anchor, wrong))?;
+            key.settle(None)?;
+            return key.read_or_create(random.as_ref());
+        };
+        complete(anchor, newest, |missing| self.is_signed(newest, missing))?;
+        self.follow(newest)?;
+        self.files.key()
+    }
+
+    fn append(&mut self, written: &Pending) -> Result<(), Failure> {
+        complete(&self.files.anchor, written, |_| Ok(()))?;
+        self.follow(written)
     }
 
     fn stage(&mut self, key: &SigningKey) -> Result<(), Failure> {
@@ -151,19 +155,52 @@ impl OpenVault for Locked {
     }
 }
 
-/// Appends what the newest checkpoint lacks, durably.
-fn complete(path: &Path, newest: Option<&Pending>) -> Result<(), Failure> {
-    let misfit = |wrong| Failure::from(mismatch(&path.display().to_string(), wrong));
-    let Some(newest) = newest else {
-        return not_begun(&whole(path)?).map(drop).map_err(misfit);
-    };
+impl Locked {
+    /// What follows once the anchor is whole: its copy, and the change of the key that its end tells of.
+    fn follow(&self, newest: &Pending) -> Result<(), Failure> {
+        let AuditFiles { anchor, copy, key, complained, .. } = &self.files;
+        if let Some(copy) = copy
+            && let Err(failure) = copy::follow(copy, anchor)
+            && !complained.swap(true, Ordering::AcqRel)
+        {
+            tracing::error!(%failure, "audit.anchor_file is not kept up");
+        }
+        key.settle(Some(newest))
+    }
+
+    /// Whether the anchor holds with `missing` at its end: the store alone does not make it grow.
+    fn is_signed(&self, newest: &Pending, missing: &[u8]) -> Result<(), Failure> {
+        let AuditFiles { anchor, key, .. } = &self.files;
+        let own = [Some(self.files.key()?), key.successor(Some(newest))?];
+        let own: Vec<VerifierKey> = own.iter().flatten().map(SigningKey::verifier).collect();
+        let text = String::from_utf8([whole(anchor)?, missing.to_vec()].concat()).unwrap_or_default();
+        Anchor::parse_and_verify(&text, &own).map(drop).map_err(|error| {
+            let message =
+                format!("{} would not hold with what the store recorded: {error}", anchor.display());
+            Denied::new(Code::Conflict, message)
+                .hint("somebody changed one of them: run `mab audit verify`")
+                .into()
+        })
+    }
+}
+
+fn misfit(path: &Path, wrong: Mismatch) -> Failure {
+    mismatch(&path.display().to_string(), wrong).into()
+}
+
+/// Appends what the newest checkpoint lacks, durably, if `check` lets it.
+fn complete(
+    path: &Path,
+    newest: &Pending,
+    check: impl FnOnce(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     let mut file = match open(options.read(true).append(true), path) {
         Ok(file) => file,
         Err(_) if newest.offset == 0 && !path.exists() => {
             open(OpenOptions::new().read(true).append(true).create_new(true), path)?
         }
-        Err(_) if !path.exists() => return Err(misfit(Mismatch::Shorter)),
+        Err(_) if !path.exists() => return Err(misfit(path, Mismatch::Shorter)),
         Err(failure) => return Err(failure),
     };
     let failed = |error| refused(&error, path, "writing");
@@ -172,10 +209,11 @@ fn complete(path: &Path, newest: Option<&Pending>) -> Result<(), Failure> {
     file.seek(SeekFrom::Start(newest.offset)).map_err(failed)?;
     let most = newest.text.len() as u64 + 1;
     (&file).take(most).read_to_end(&mut tail).map_err(failed)?;
-    let missing = newest.missing(length, &tail).map_err(misfit)?;
+    let missing = newest.missing(length, &tail).map_err(|wrong| misfit(path, wrong))?;
     if missing.is_empty() {
         return Ok(());
     }
+    check(missing)?;
     file.write_all(missing).and_then(|()| file.sync_all()).map_err(failed)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     if newest.offset == 0 { sync_folder(folder).map_err(failed) } else { Ok(()) }

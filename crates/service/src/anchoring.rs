@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock the files → settle them to what the store recorded → one transaction: which chains have grown, their leaves,
-//!   the signed note, its bytes recorded → settle the files again: that appends it
+//!   the signed note, its bytes recorded → append them
 //! ```
 //!
 //! What a crash leaves undone, the next checkpoint of any process finds recorded in the store and does first.
@@ -59,13 +59,19 @@ pub struct Kept {
 
 /// The files, while no other process works on them.
 pub trait OpenVault: Send {
-    /// Brings the files to what the store recorded: appends what a crash kept from them, completes or drops a change of
-    /// the key. Returns the key that is valid.
+    /// Brings the files to what the store recorded: appends what a crash kept from them, if it is signed, and completes or
+    /// drops a change of the key. Returns the key that is valid.
     ///
     /// # Errors
     /// `conflict` when no crash explains how the files differ from what the store recorded; `misconfigured` when the key is
     /// gone; else as the files are.
     fn settle(&mut self, newest: Option<&Pending>) -> Result<SigningKey, Failure>;
+
+    /// Appends the checkpoint that was just signed and recorded.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    fn append(&mut self, written: &Pending) -> Result<(), Failure>;
 
     /// Keeps the key that a checkpoint yet to be written names as the next.
     ///
@@ -224,7 +230,7 @@ impl Bridge {
         };
         let pending = written.clone();
         blocking(move || {
-            open.settle(Some(&pending))?;
+            open.append(&pending)?;
             drop(open);
             if let Some(note) = note_of(&pending.text) {
                 vault.announce(note);

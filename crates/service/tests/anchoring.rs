@@ -57,12 +57,13 @@ impl Vault for Memory {
 
 impl OpenVault for Memory {
     fn settle(&mut self, newest: Option<&Pending>) -> Result<SigningKey, Failure> {
-        let mut anchor = self.anchor.lock().unwrap();
-        if let Some(newest) = newest {
-            anchor.truncate(usize::try_from(newest.offset).unwrap());
-            anchor.push_str(&newest.text);
-        }
+        assert_eq!(newest.map_or(0, Pending::end), self.anchor.lock().unwrap().len() as u64);
         Ok(key())
+    }
+
+    fn append(&mut self, written: &Pending) -> Result<(), Failure> {
+        self.anchor.lock().unwrap().push_str(&written.text);
+        Ok(())
     }
 
     fn stage(&mut self, _: &SigningKey) -> Result<(), Failure> {

@@ -96,6 +96,31 @@ fn crash_between_commit_and_any_byte_of_the_append_is_mended_by_the_next() {
 }
 
 #[test]
+fn text_that_the_store_recorded_and_nobody_signed_is_never_appended() {
+    let mut place = Place::new();
+    place.commit(false);
+    place.settle().unwrap();
+    let whole = place.anchor();
+    let first = place.recorded.clone();
+    place.commit(false);
+    let signed = place.recorded.clone().unwrap();
+    let (leaf, time) = (("bridge 2 ", "bridge 3 "), ("time 2026", "time 2027"));
+    for text in
+        ["garbage".to_owned(), signed.text.replace(leaf.0, leaf.1), signed.text.replace(time.0, time.1)]
+    {
+        assert_ne!(text, signed.text);
+        place.recorded = Some(Pending { text, ..signed.clone() });
+        assert_eq!(place.code(), Code::Conflict);
+        assert_eq!(place.anchor(), whole);
+    }
+    place.recorded = first;
+    place.settle().unwrap();
+    place.recorded = Some(signed);
+    place.settle().unwrap();
+    assert_eq!(place.verified(), 2);
+}
+
+#[test]
 fn anchor_when_cut_lengthened_changed_or_gone_is_a_conflict_and_left_as_it_is() {
     let mut place = Place::new();
     for _ in 0..2 {
