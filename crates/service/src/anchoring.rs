@@ -22,7 +22,7 @@ use mab_core::{
     policy::Stamp,
 };
 use mab_store::NewCheckpoint;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::Bridge;
 
@@ -102,6 +102,8 @@ pub(crate) struct Anchoring {
     calls: AtomicU32,
     first: Notify,
     many: Notify,
+    /// Held while a checkpoint is under way: who ends the process waits for it.
+    under_way: Mutex<()>,
     complained: AtomicBool,
 }
 
@@ -112,6 +114,7 @@ impl Anchoring {
             calls: AtomicU32::new(0),
             first: Notify::new(),
             many: Notify::new(),
+            under_way: Mutex::new(()),
             complained: AtomicBool::new(false),
         }
     }
@@ -153,10 +156,11 @@ impl Bridge {
     /// Writes a checkpoint if a call to this process may have changed something since the newest. What keeps it from being
     /// written is logged, once until it is mended.
     pub async fn anchor_now(&self) {
-        let Some(anchoring) = self.anchoring.as_ref().filter(|it| it.calls.swap(0, Ordering::AcqRel) > 0)
-        else {
+        let Some(anchoring) = &self.anchoring else { return };
+        let _turn = anchoring.under_way.lock().await;
+        if anchoring.calls.swap(0, Ordering::AcqRel) == 0 {
             return;
-        };
+        }
         match self.checkpoint_if_grown().await {
             Ok(()) => anchoring.complained.store(false, Ordering::Release),
             Err(failure) => {
