@@ -1,10 +1,10 @@
 //! What travels between the service and a store. Text arrives [`Sealed`] and leaves as stored bytes.
 
 use crate::{
-    BatchId, Code, ConversationId, MessageId, SessionId, Timestamp,
+    BatchId, Code, ConversationId, Denied, MessageId, SessionId, Timestamp,
     agent::{ActionType, DeliveryState, Permission, Status},
     audit::{Actor, Break, Entry},
-    limit::Charge,
+    limit::{Charge, Kind, Overrides, Refusals, Usage},
     loop_guard::LoopGuard,
     moderation::{Pause, PausedBy},
     policy::Action,
@@ -68,6 +68,8 @@ pub struct NewAgent {
 pub struct Quotas {
     /// Most unread messages of one inbox.
     pub unread_per_inbox: u64,
+    /// Most messages ever sent in one conversation.
+    pub messages_per_conversation: u64,
     /// Most bytes of sealed messages in one conversation.
     pub bytes_per_conversation: u64,
 }
@@ -305,6 +307,39 @@ pub struct ConversationState {
     pub agents: Vec<AgentState>,
 }
 
+/// Of what a conversation's usage is wanted.
+#[derive(Debug, Clone)]
+pub struct UsageRequest {
+    /// The conversation's row.
+    pub conversation_pk: i64,
+    /// Agents, each with what it may be charged when the conversation has no limits of its own.
+    pub agents: Vec<(SessionId, Vec<Charge>)>,
+}
+
+/// How much of its limits a conversation uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationUsage {
+    /// The limits that it has of its own, or why they cannot be read.
+    pub overrides: Result<Overrides, Denied>,
+    /// Messages ever sent.
+    pub messages: u64,
+    /// Bytes of sealed messages held.
+    pub size_bytes: u64,
+    /// The agents that were asked for and are there.
+    pub agents: Vec<AgentUsage>,
+}
+
+/// How much of its limits an agent uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentUsage {
+    /// Its handle.
+    pub session: SessionId,
+    /// Messages it has not acknowledged.
+    pub unread: u64,
+    /// Its windows as they are in this conversation.
+    pub windows: Vec<(Kind, Usage)>,
+}
+
 /// A refusal to be recorded.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -318,8 +353,8 @@ pub struct Refusal {
     pub action: Action,
     /// Why not.
     pub code: Code,
-    /// How many refusals are written one by one; the rest is counted.
-    pub charge: Charge,
+    /// What it costs.
+    pub charges: Refusals,
 }
 
 /// A stored audit entry with its chain.

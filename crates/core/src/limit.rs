@@ -7,6 +7,10 @@
 
 use crate::{Code, Denied, Timestamp};
 
+mod named;
+
+pub use named::{Limit, Overrides};
+
 /// At most `limit` accepts in any span of `length_s` seconds; a `limit` of 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -31,6 +35,8 @@ pub enum Kind {
     Operator,
     /// Wrong credentials (per peer).
     Guess,
+    /// Calls that were refused for another reason than a limit of this sort.
+    Refused,
 }
 
 /// Where calls come from before anybody is authenticated: a user of the machine.
@@ -63,7 +69,7 @@ impl Kind {
     pub const fn kept_s(self) -> u64 {
         match self {
             Self::Change | Self::Create => 86_400,
-            Self::Read | Self::Refusal | Self::Operator | Self::Guess => 60,
+            Self::Read | Self::Refusal | Self::Operator | Self::Guess | Self::Refused => 60,
         }
     }
 
@@ -76,10 +82,12 @@ impl Kind {
             Self::Create => 3,
             Self::Operator => 4,
             Self::Guess => 5,
+            Self::Refused => 6,
         }
     }
 
-    const fn noun(self) -> &'static str {
+    /// What is counted, in a word or two; also the name in the audit trail.
+    pub const fn noun(self) -> &'static str {
         match self {
             Self::Change => "changes",
             Self::Read => "reads",
@@ -87,6 +95,7 @@ impl Kind {
             Self::Create => "new conversations",
             Self::Operator => "commands",
             Self::Guess => "wrong credentials",
+            Self::Refused => "refused calls",
         }
     }
 
@@ -96,6 +105,7 @@ impl Kind {
             Self::Change => "combine several short messages into one",
             Self::Read | Self::Refusal | Self::Operator => "check_messages can wait for messages itself",
             Self::Create => "one conversation serves for more than one question",
+            Self::Refused => "heed what the refusals said",
             Self::Guess => "stop guessing; the operator can run `mab tokens <conversation>`",
         }
     }
@@ -110,7 +120,63 @@ pub struct Charge {
     pub windows: Vec<Window>,
 }
 
+/// What the refusal of a call costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusals {
+    /// What an agent may have refused; beyond it, it is told `rate_limited` instead.
+    pub calls: Charge,
+    /// What is recorded one by one; beyond it, refusals are counted.
+    pub recorded: Charge,
+}
+
+/// How full a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// The window.
+    pub window: Window,
+    /// Accepts that lie within it now.
+    pub used: u32,
+    /// When one more fits; `None` when one fits now.
+    pub free_at: Option<Timestamp>,
+}
+
 impl Charge {
+    /// How full each window is at `now`; `latest` and `nth_newest` as for [`Self::decide`]. The number of look-ups
+    /// grows with the logarithm of what was accepted.
+    ///
+    /// # Errors
+    /// Whatever `nth_newest` fails with.
+    pub fn usage<E>(
+        &self,
+        now: Timestamp,
+        latest: Option<Timestamp>,
+        mut nth_newest: impl FnMut(u32) -> Result<Option<Timestamp>, E>,
+    ) -> Result<Vec<Usage>, E> {
+        let at = latest.map_or(now, |latest| latest.max(now));
+        let mut usages = Vec::new();
+        for window in &self.windows {
+            let length_s = u64::from(window.length_s);
+            let mut frees = |nth| -> Result<Option<Timestamp>, E> {
+                let free_at = nth_newest(nth)?.map(|accepted| accepted.plus_seconds(length_s));
+                Ok(free_at.filter(|free_at| *free_at > at))
+            };
+            // The newest ones lie within: all up to some number, which is found by halving.
+            let (mut within, mut beyond) = (0, 1);
+            while frees(beyond)?.is_some() && beyond < u32::MAX {
+                within = beyond;
+                beyond = beyond.saturating_mul(2);
+            }
+            while beyond - within > 1 {
+                let middle = within + (beyond - within) / 2;
+                if frees(middle)?.is_some() { within = middle } else { beyond = middle }
+            }
+            let full = window.limit > 0 && within >= window.limit;
+            let free_at = if full { frees(window.limit)? } else { None };
+            usages.push(Usage { window: *window, used: within, free_at });
+        }
+        Ok(usages)
+    }
+
     /// How long this accept's time is kept, in seconds.
     pub fn kept_s(&self) -> u64 {
         let longest = self.windows.iter().map(|window| u64::from(window.length_s)).max().unwrap_or(0);
@@ -226,6 +292,16 @@ mod tests {
                     prop_assert!(accept(&charge, &mut copy, now + wait_ms - 1_000).is_err());
                 }
             }
+            let (at, latest) = (Timestamp::from_millis(now), accepted.last().copied());
+            let nth = |nth: u32| Ok::<_, Denied>(accepted.len().checked_sub(nth as usize).map(|i| accepted[i]));
+            let usage = charge.usage(at, latest, nth).unwrap();
+            for (used, (limit, length_s)) in usage.iter().zip(&limits) {
+                let within = accepted.iter().filter(|at| at.plus_seconds(u64::from(*length_s)).millis() > now);
+                prop_assert_eq!(used.used as usize, within.count());
+                prop_assert_eq!(used.free_at.is_some(), used.used >= *limit);
+            }
+            let free_at = usage.iter().filter_map(|usage| usage.free_at).max();
+            prop_assert_eq!(charge.decide(at, latest, nth).map_err(|denied| denied.retry_at).err(), free_at.map(Some));
             for (limit, length_s) in limits {
                 for pair in accepted.windows(limit as usize + 1) {
                     prop_assert!(pair[limit as usize].millis_since(pair[0]) >= u64::from(length_s) * 1_000);

@@ -11,7 +11,7 @@ use crate::{
     agent::Permission,
     audit::{Actor, Detail, Head},
     entity::Member,
-    limit::Charge,
+    limit::{Charge, Refusals},
 };
 
 mod action;
@@ -147,8 +147,8 @@ impl Permit {
     }
 
     /// Turns the permission into the stamp of one change. The only constructor of a [`Stamp`].
-    /// `charge` is what the change costs, `refusals` how many of its refusals are recorded one by one.
-    pub fn stamp(self, charge: Charge, refusals: Charge, detail: Detail) -> Stamp {
+    /// `charge` is what the change costs, `refusals` what its refusal does.
+    pub fn stamp(self, charge: Charge, refusals: Refusals, detail: Detail) -> Stamp {
         Stamp { permit: self, charge, refusals, detail }
     }
 
@@ -163,7 +163,7 @@ impl Permit {
 pub struct Stamp {
     permit: Permit,
     charge: Charge,
-    refusals: Charge,
+    refusals: Refusals,
     detail: Detail,
 }
 
@@ -202,7 +202,7 @@ impl Stamp {
     }
 
     /// What its refusal is charged to.
-    pub fn refusals(&self) -> &Charge {
+    pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 

@@ -8,8 +8,8 @@ use std::{
 use mab_core::{
     Clock, ConversationId, Denied, Fault, Random, SessionId,
     audit::Detail,
-    entity::{Member, Quotas},
-    limit::{Charge, Kind, Window},
+    entity::Member,
+    limit::Kind,
     policy::{Permit, Stamp},
     seal::Wrapper,
     secret::MasterKey,
@@ -21,10 +21,6 @@ use mab_store::Store;
 use serde_json::{Map, Value};
 
 use crate::{Caller, Impatient, Settings, Waiter, anchoring::Anchoring, door};
-
-const MINUTE_S: u32 = 60;
-const HOUR_S: u32 = 3_600;
-const DAY_S: u32 = 86_400;
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
 const KNOWN_MEMBERS: usize = 1_024;
@@ -125,39 +121,8 @@ impl Bridge {
 
     /// Stamps a permitted change.
     pub(crate) fn stamp(&self, permit: Permit, kind: Kind, detail: Detail) -> Stamp {
-        permit.stamp(self.charge(kind), self.charge(Kind::Refusal), detail)
-    }
-
-    /// What one accept of this kind costs.
-    pub(crate) fn charge(&self, kind: Kind) -> Charge {
-        let limits = &self.settings.limits;
-        let minute = |limit| vec![Window { limit, length_s: MINUTE_S }];
-        let windows = match kind {
-            Kind::Change => vec![
-                Window { limit: limits.send_per_minute, length_s: MINUTE_S },
-                Window { limit: limits.send_per_hour, length_s: HOUR_S },
-                Window { limit: limits.send_per_day, length_s: DAY_S },
-            ],
-            Kind::Read => minute(limits.read_per_minute),
-            Kind::Create => vec![
-                Window { limit: limits.create_per_minute, length_s: MINUTE_S },
-                Window { limit: limits.create_per_hour, length_s: HOUR_S },
-                Window { limit: limits.create_per_day, length_s: DAY_S },
-            ],
-            Kind::Guess => minute(limits.guesses_per_minute),
-            Kind::Refusal => minute(limits.refusals_per_minute),
-            Kind::Operator => Vec::new(),
-        };
-        Charge { kind, windows }
-    }
-
-    /// What one conversation may hold.
-    pub(crate) fn quotas(&self) -> Quotas {
-        let limits = &self.settings.limits;
-        Quotas {
-            unread_per_inbox: limits.unread_per_inbox,
-            bytes_per_conversation: limits.bytes_per_conversation,
-        }
+        let (limits, permission) = (&self.settings.limits, permit.seat().map(|seat| seat.permission));
+        permit.stamp(limits.charge(kind, permission), limits.refusals(permission), detail)
     }
 
     /// Redacts a text on its way into the store and counts what was found.

@@ -223,7 +223,7 @@ pub(crate) async fn authenticate(
     {
         return Ok((principal, member));
     }
-    let (peer, guesses) = (connection.peer(), bridge.charge(Kind::Guess));
+    let (peer, guesses) = (connection.peer(), bridge.settings.limits.charge(Kind::Guess, None));
     bridge.store.may_guess(peer, guesses.clone()).await?;
     let member = bridge.store.member(claim.conversation, &claim.session).await?;
     match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
@@ -260,7 +260,8 @@ async fn authorise(
             let refusal = refusal(bridge, principal.actor(), action, denied.code);
             let conversation_pk = member.map(|member| member.conversation_pk);
             let agent_pk = member.map(|member| member.agent_pk);
-            bridge.store.refuse(Refusal { conversation_pk, agent_pk, ..refusal }).await?;
+            let charges = bridge.settings.limits.refusals(member.map(|member| member.permission));
+            bridge.store.refuse(Refusal { conversation_pk, agent_pk, charges, ..refusal }).await?;
             Err(denied.into())
         }
     }
@@ -299,7 +300,7 @@ fn refusal(bridge: &Bridge, actor: Actor, action: Action, code: Code) -> Refusal
         actor,
         action,
         code,
-        charge: bridge.charge(Kind::Refusal),
+        charges: bridge.settings.limits.refusals(None),
     }
 }
 

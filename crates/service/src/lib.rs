@@ -10,6 +10,7 @@ mod bridge;
 mod caller;
 mod door;
 mod leasing;
+mod limits;
 mod ops;
 mod reading;
 mod settings;

@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod lease_check;
 pub(crate) mod leases;
 pub(crate) mod leave;
+pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod list_conversations;
 pub(crate) mod moderate;

@@ -1,6 +1,8 @@
 //! What an operator may set.
 
-use mab_core::loop_guard::LoopGuard;
+use std::collections::BTreeMap;
+
+use mab_core::{agent::Permission, limit::Overrides, loop_guard::LoopGuard};
 
 /// What the bridge allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +42,22 @@ pub struct Limits {
     pub create_per_day: u32,
     /// Wrong credentials per peer (a user of the machine) in any minute; beyond it the peer is refused unheard.
     pub guesses_per_minute: u32,
+    /// Calls per agent of a conversation that are refused in any minute; beyond it their refusal is `rate_limited`.
+    pub refused_calls_per_minute: u32,
     /// Refusals per agent (or conversation) in any minute that are recorded one by one; the rest is counted.
     pub refusals_per_minute: u32,
     /// Most unread messages of one inbox.
     pub unread_per_inbox: u64,
+    /// Most messages ever sent in one conversation.
+    pub messages_per_conversation: u64,
     /// Most bytes of sealed messages in one conversation.
     pub bytes_per_conversation: u64,
+    /// Most checks of one agent that wait at once.
+    pub waits_per_agent: u64,
+    /// Most checks in one conversation that wait at once.
+    pub waits_per_conversation: u64,
+    /// What differs for agents with a permission.
+    pub permissions: BTreeMap<Permission, Overrides>,
 }
 
 impl Default for Settings {
@@ -73,9 +85,14 @@ impl Default for Limits {
             create_per_hour: 200,
             create_per_day: 1_000,
             guesses_per_minute: 60,
+            refused_calls_per_minute: 600,
             refusals_per_minute: 30,
             unread_per_inbox: 1_000_000,
+            messages_per_conversation: 1_000_000,
             bytes_per_conversation: 4 << 30,
+            waits_per_agent: 8,
+            waits_per_conversation: 64,
+            permissions: BTreeMap::new(),
         }
     }
 }

@@ -311,6 +311,12 @@ static OPERATIONS: &[Operation] = &[
         SETS,
         "Lets agents send again, whoever paused the conversation. Recorded in the audit trail.",
     ),
+    command::<ops::limits::SetLimits>(
+        "limits",
+        "Show or set the limits of a conversation",
+        SETS,
+        "Shows the limits of one conversation and how much of them is used; can set or reset them. Changes are recorded.",
+    ),
     command::<ops::store_info::Info>(
         "store_info",
         "Describe the store",

@@ -173,7 +173,7 @@ async fn same_files_when_acquired_again_are_prolonged_under_their_number() {
     let third = renewed["leases"][1]["fence"].clone();
     assert_eq!(
         entry["detail"],
-        json!({"acquired": [third], "renewed": [2], "mode": "exclusive", "patterns": 2, "ttl_s": 900})
+        json!({"acquired": [third], "renewed": [2], "mode": "exclusive", "patterns": 2, "ttl_s": 900, "charged": {"changes": 2}})
     );
     house.clock.advance_s(300);
     assert_eq!(listed(&a, &house).await.len(), 2, "src was not prolonged");
@@ -215,7 +215,7 @@ async fn release_of_what_is_not_held_says_why_and_releases_nothing() {
         reserve(&a, &house.bridge, json!({"action": "release"})).await.unwrap()["leases"][0]["path"],
         "kept"
     );
-    assert_eq!(newest_entry(&house).await["detail"], json!({"released": [2]}));
+    assert_eq!(newest_entry(&house).await["detail"], json!({"released": [2], "charged": {"reads": 2}}));
 }
 
 #[tokio::test]

@@ -4,7 +4,11 @@
 mod kit;
 
 use kit::{Agent, House, credentials};
-use mab_core::{Code, limit::Peer};
+use mab_core::{
+    Code,
+    agent::Permission,
+    limit::{Limit, Peer},
+};
 use serde_json::{Value, json};
 
 /// Credentials of the agent on this connection with a token that is wrong.
@@ -76,4 +80,123 @@ async fn conversations_when_too_many_in_an_hour_or_a_day_are_refused_with_the_ex
     house.clock.advance_s(3_540);
     agent.ok(&house.bridge, "create_conversation", roles()).await;
     assert_eq!(refused().await, (Code::RateLimited, Some(86_400 - 3_600)));
+}
+
+#[cfg(test)]
+async fn conversation(house: &House) -> Value {
+    house.operator("list", json!({})).await.unwrap()["conversations"][0]["conversation_id"].clone()
+}
+
+#[tokio::test]
+async fn permission_with_limits_of_its_own_has_them_and_the_conversation_wins_over_it() {
+    let house = House::with(|settings| {
+        let own = settings.limits.permissions.entry(Permission::Member).or_default();
+        own.set(Limit::SendPerMinute, 2).unwrap();
+    });
+    let (a, b) = house.pair().await;
+    for agent in [&a, &b] {
+        agent.send(&house.bridge, "1").await;
+        agent.send(&house.bridge, "2").await;
+    }
+    let full = b.call(&house.bridge, "send_to_partner", json!({"message": "3"})).await.unwrap_err();
+    assert_eq!((full.code, full.retry_after_s), (Code::RateLimited, Some(60)));
+    a.send(&house.bridge, "owners have the general ones").await;
+    let id = conversation(&house).await;
+    let set = json!({"conversation_id": id, "set": {"send_per_minute": 3}});
+    let answer = house.operator("limits", set).await.unwrap();
+    assert_eq!(answer["own"], json!({"send_per_minute": 3}));
+    assert_eq!(answer["effective"]["b"]["send_per_minute"], 3);
+    assert_eq!(answer["effective"]["b"]["send_per_hour"], 100);
+    let full = json!({"used": 3, "limit": 3, "free_in_s": 60});
+    assert_eq!(answer["agents"]["a"]["send_per_minute"], full);
+    // More than a second ago nothing is remembered of.
+    house.clock.advance_s(1);
+    b.send(&house.second_bridge(), "3").await;
+    let shown = house.operator("show", json!({"conversation_id": id})).await.unwrap();
+    assert_eq!(
+        shown["usage"]["agents"]["b"]["send_per_minute"],
+        json!({"used": 3, "limit": 3, "free_in_s": 59})
+    );
+    assert_eq!(
+        shown["usage"]["conversation"]["messages_per_conversation"],
+        json!({"used": 6, "limit": 1_000_000})
+    );
+    let reset = house.operator("limits", json!({"conversation_id": id, "reset": true})).await.unwrap();
+    assert_eq!((&reset["own"], &reset["effective"]["b"]["send_per_minute"]), (&json!({}), &json!(2)));
+}
+
+#[tokio::test]
+async fn limits_when_only_looked_at_leave_no_entry_and_when_wrong_are_refused() {
+    let house = House::new();
+    let (_a, _b) = house.pair().await;
+    let id = conversation(&house).await;
+    let entries = async || {
+        house.operator("show", json!({"conversation_id": id})).await.unwrap()["audit_entries"].clone()
+    };
+    let before = entries().await;
+    house.operator("limits", json!({"conversation_id": id})).await.unwrap();
+    for (wrong, code) in [
+        (json!({"conversation_id": id, "set": {"waits_per_agent": 0}}), Code::InvalidArguments),
+        (json!({"conversation_id": id, "set": {"sends": 5}}), Code::InvalidArguments),
+        (json!({"conversation_id": "conv_00000000deadbeef"}), Code::NotFound),
+        (json!({"conversation_id": "conv_00000000deadbeef", "reset": true}), Code::NotFound),
+    ] {
+        assert_eq!(house.operator("limits", wrong).await.unwrap_err().code, code);
+    }
+    assert_eq!(entries().await, before);
+}
+
+#[tokio::test]
+async fn agent_sees_its_own_usage_and_no_other_ones() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 2);
+    let (a, b) = house.pair().await;
+    a.send(&house.bridge, "1").await;
+    house.clock.advance_s(10);
+    a.send(&house.bridge, "2").await;
+    let you =
+        async |agent: &Agent| agent.ok(&house.bridge, "check_partner_status", json!({})).await["you"].clone();
+    let size = house.operator("list", json!({})).await.unwrap()["conversations"][0]["size_bytes"].clone();
+    let expected = json!({
+        "session_id": "a", "permission": "owner",
+        "limits": {
+            "send_per_minute": {"used": 2, "limit": 2, "free_in_s": 50},
+            "send_per_hour": {"used": 2, "limit": 100},
+            "send_per_day": {"used": 2, "limit": 500},
+            "read_per_minute": {"used": 1, "limit": 600},
+            "refused_calls_per_minute": {"used": 0, "limit": 600},
+            "messages_per_conversation": {"used": 2, "limit": 1_000_000},
+            "bytes_per_conversation": {"used": size, "limit": 4_294_967_296_u64},
+        },
+    });
+    assert_eq!(you(&a).await, expected);
+    assert_eq!(you(&b).await["limits"]["send_per_minute"], json!({"used": 0, "limit": 2}));
+}
+
+#[tokio::test]
+async fn listing_ones_conversations_is_a_read_of_the_newest_one_that_opens() {
+    let house = House::with(|settings| settings.limits.read_per_minute = 3);
+    let (a, b) = house.pair().await;
+    for _ in 0..3 {
+        a.ok(&house.bridge, "list_conversations", json!({})).await;
+    }
+    assert_eq!(a.code(&house.bridge, "list_conversations", json!({})).await, Code::RateLimited);
+    assert_eq!(a.code(&house.bridge, "check_messages", json!({})).await, Code::RateLimited);
+    b.ok(&house.bridge, "list_conversations", json!({})).await;
+    Agent::new(9).ok(&house.bridge, "list_conversations", json!({})).await;
+}
+
+#[tokio::test]
+async fn conversation_whose_limits_cannot_be_read_is_closed_to_agents_and_says_who_can_help() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    let file = rusqlite::Connection::open(house.database()).unwrap();
+    file.execute("UPDATE conversation SET limits = 'none' WHERE pk <> 0", []).unwrap();
+    let denied = a.call(&house.bridge, "send_to_partner", json!({"message": "x"})).await.unwrap_err();
+    assert_eq!(denied.code, Code::Misconfigured);
+    assert!(denied.hint.unwrap().contains("mab limits"));
+    let id = conversation(&house).await;
+    let shown = house.operator("limits", json!({"conversation_id": id})).await.unwrap();
+    assert!(shown["unreadable"].is_string(), "{shown}");
+    house.operator("limits", json!({"conversation_id": id, "reset": true})).await.unwrap();
+    a.send(&house.bridge, "open again").await;
 }

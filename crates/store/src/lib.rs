@@ -6,4 +6,4 @@
 pub mod sqlite;
 mod store;
 
-pub use store::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange, WriteCheckpoint};
+pub use store::{Doorbell, LeaseOutcome, LimitsChange, NewCheckpoint, Store, TokenChange, WriteCheckpoint};

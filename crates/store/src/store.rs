@@ -6,12 +6,12 @@ use mab_core::{
     agent::Status,
     anchor::{Leaf, Pending},
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused, Purged, Receipt,
-        Refusal, StoreInfo,
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
+        Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
+        Purged, Receipt, Refusal, StoreInfo, UsageRequest,
     },
     lease::{LeaseChange, Leases},
-    limit::{Charge, Peer},
+    limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
     policy::Stamp,
     seal::Sealed,
@@ -123,8 +123,9 @@ pub trait Store: Send + Sync {
     /// any more, or is over its limit, is told that and learns nothing else.
     async fn deny(&self, stamp: Stamp, denied: Denied) -> Failure;
 
-    /// Records a refusal that no transaction of its own recorded.
-    async fn refuse(&self, refusal: Refusal) -> Result<(), Failure>;
+    /// Records a refusal that no transaction of its own recorded; says whether by an entry, or only by counting it.
+    /// Refuses with `rate_limited` when the agent has had too many calls refused.
+    async fn refuse(&self, refusal: Refusal) -> Result<bool, Failure>;
 
     /// Refuses with `rate_limited` when this peer has presented too many wrong credentials. Costs no write.
     async fn may_guess(&self, peer: Peer, charge: Charge) -> Result<(), Failure>;
@@ -184,6 +185,20 @@ pub trait Store: Send + Sync {
     /// Lets a conversation's agents go on. Returns who had paused it; the operator also lets their talk begin anew.
     /// `not_found` and `expired` for the operator, `paused` for an agent when the pause is not an agent's.
     async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<Option<PausedBy>, Failure>;
+
+    /// Changes the limits that a conversation has of its own; they hold at once, in every process. Returns what they are
+    /// then. `not_found` when there is no such conversation, `expired` when its time is over, `misconfigured` when those
+    /// it has cannot be read and are to be kept.
+    async fn set_limits(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: LimitsChange,
+    ) -> Result<Overrides, Failure>;
+
+    /// How much of their limits a conversation and its agents use; `None` when there is no such conversation. Limits that
+    /// the conversation has of its own are taken into account; when they cannot be read, it is as if it had none.
+    async fn usage(&self, request: UsageRequest) -> Result<Option<ConversationUsage>, Failure>;
 
     /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
     async fn audit(&self, conversation: Option<ConversationId>, limit: u32)
@@ -246,6 +261,15 @@ pub enum TokenChange {
     RotateAll,
     /// Revoke the token of everybody who was not removed.
     RevokeAll,
+}
+
+/// What the operator does to the limits that a conversation has of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LimitsChange {
+    /// Whether all that were set before are taken back.
+    pub reset: bool,
+    /// What is set.
+    pub set: Overrides,
 }
 
 /// What became of a change of leases.

@@ -1,8 +1,8 @@
 //! The command line as people and scripts meet it: the built program, in folders of its own.
 
-mod evidence;
 #[cfg(target_os = "linux")]
 mod another_user;
+mod evidence;
 mod home;
 mod lease;
 mod members;

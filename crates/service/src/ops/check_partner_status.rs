@@ -2,12 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use mab_core::{Failure, audit::Detail, limit::Kind, moderation::PausedBy, policy::Action};
+use mab_core::{
+    Failure, Fault,
+    audit::Detail,
+    entity::{Member, UsageRequest},
+    limit::Kind,
+    moderation::PausedBy,
+    policy::Action,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Bridge,
     door::{Call, Op},
+    limits::{self, Level, Levels},
     reading::{self, Delivery, ReadAgent},
     watch::{self, Undelivered},
 };
@@ -36,6 +45,18 @@ pub(crate) struct Answer {
     undelivered: Vec<Undelivered>,
     /// Your newest messages, newest first
     receipts: Vec<Receipt>,
+    you: You,
+}
+
+/// The caller.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct You {
+    session_id: String,
+    permission: &'static str,
+    /// What you and the conversation have used, by limit
+    #[schemars(with = "BTreeMap<String, Level>")]
+    limits: Levels,
 }
 
 /// How far a message got.
@@ -62,8 +83,8 @@ impl Op for CheckPartnerStatus {
         let receipts = bridge.store.receipts(pk, Some(own), None, RECEIPTS_MAX);
         let undelivered = watch::undelivered(bridge, &member);
         let outlook = bridge.store.outlook(member.agent_pk, 0, false);
-        let (states, receipts, undelivered, outlook) =
-            tokio::try_join!(bridge.store.agents(pk), receipts, undelivered, outlook)?;
+        let (states, receipts, undelivered, outlook, you) =
+            tokio::try_join!(bridge.store.agents(pk), receipts, undelivered, outlook, you(bridge, &member))?;
         let paused_by = outlook.and_then(|outlook| outlook.paused_by);
         let now = bridge.clock.now();
         let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
@@ -74,6 +95,17 @@ impl Op for CheckPartnerStatus {
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
         let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
         let receipts = receipts.iter().map(receipt).collect();
-        Ok(Answer { partners, paused_by, undelivered, receipts })
+        Ok(Answer { partners, paused_by, undelivered, receipts, you })
     }
+}
+
+/// The caller and what it has used.
+async fn you(bridge: &Bridge, member: &Member) -> Result<You, Failure> {
+    let agents = vec![(member.session.clone(), bridge.charges(member.permission))];
+    let request = UsageRequest { conversation_pk: member.conversation_pk, agents };
+    let usage = bridge.store.usage(request).await?.ok_or(Fault::new("adding up the usage of nothing"))?;
+    let mut limits = limits::of_conversation(bridge, &usage);
+    let now = bridge.clock.now();
+    limits.extend(usage.agents.iter().flat_map(|agent| limits::of_agent(agent, now)));
+    Ok(You { session_id: member.session.to_string(), permission: member.permission.as_str(), limits })
 }

@@ -1,6 +1,13 @@
 //! `list_conversations`: who this connection is.
 
-use mab_core::{Code, Failure, moderation::PausedBy, policy::Action, token::Claim};
+use mab_core::{
+    Code, Failure,
+    audit::Detail,
+    limit::Kind,
+    moderation::PausedBy,
+    policy::{self, Action, Principal},
+    token::Claim,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,16 +61,36 @@ impl Op for ListConversations {
     type Answer = Answer;
 
     async fn run(call: Call<'_>, _: Arguments) -> Result<Answer, Failure> {
-        let mut conversations = Vec::new();
+        let bridge = call.bridge;
+        let (mut conversations, mut charged) = (Vec::new(), false);
         for credentials in call.connection()?.wallet().all().into_iter().rev().take(LIST_MAX) {
-            conversations.push(held(call.bridge, credentials).await?);
+            let Looked { held, opens } = held(bridge, credentials).await?;
+            // Charged as a read of the newest conversation that opens: whoever lists too often hurts nobody else.
+            if let Some(principal) = opens.filter(|_| !charged) {
+                let permit = policy::decide(principal, Action::ListOwn)?;
+                match bridge.store.charge(bridge.stamp(permit, Kind::Read, Detail::default())).await {
+                    // It was closed at this very moment: the next one pays.
+                    Err(Failure::Denied(denied)) if denied.code != Code::RateLimited => {}
+                    done => {
+                        done?;
+                        charged = true;
+                    }
+                }
+            }
+            conversations.push(held);
         }
         Ok(Answer { conversations })
     }
 }
 
+/// What was found of one conversation, and as whom its credentials open it.
+struct Looked {
+    held: Held,
+    opens: Option<Principal>,
+}
+
 /// What remembered credentials open now.
-async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Held, Failure> {
+async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Looked, Failure> {
     let Credentials { conversation, session, token } = credentials;
     let (conversation_id, session_id) = (conversation.to_string(), session.to_string());
     let member = bridge.store.member(conversation, &session).await?;
@@ -78,26 +105,28 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Held, Failure
         paused_by: None,
     };
     match (bridge.tokens.authenticate(&claim, member.as_ref(), bridge.clock.now()), member) {
-        (Ok(_), Some(member)) => {
+        (Ok(principal), Some(member)) => {
             let states = bridge.store.agents(member.conversation_pk).await?;
             let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
             let own = states.iter().find(|state| state.ordinal == member.ordinal);
             let wrapped = member.wrapped_key.unwrap_or_default();
             let opener = Opener { conversation, key: bridge.wrapper.unwrap(conversation, &wrapped)? };
             let read = own.map(|state| reading::agent(state, Some(&opener), bridge.clock.now()));
-            Ok(Held {
+            let held = Held {
                 state: "active",
                 role: read.as_ref().and_then(|read| read.role.clone()),
                 unread: read.map(|read| read.unread),
                 paused_by: outlook.and_then(|outlook| outlook.paused_by),
                 ..closed(Code::Expired, Some(member.expires_at.to_string()))
-            })
+            };
+            Ok(Looked { held, opens: Some(principal) })
         }
-        (Err(Failure::Denied(denied)), member) => Ok(closed(
-            denied.code,
-            member.filter(|_| denied.code == Code::Expired).map(|member| member.expires_at.to_string()),
-        )),
-        (Ok(_), None) => Ok(closed(Code::InvalidToken, None)),
+        (Err(Failure::Denied(denied)), member) => {
+            let over = member.filter(|_| denied.code == Code::Expired);
+            let held = closed(denied.code, over.map(|member| member.expires_at.to_string()));
+            Ok(Looked { held, opens: None })
+        }
+        (Ok(_), None) => Ok(Looked { held: closed(Code::InvalidToken, None), opens: None }),
         (Err(fault), _) => Err(fault),
     }
 }

@@ -103,7 +103,7 @@ impl Op for SendToPartner {
                 reply_to,
             };
             let digests = Digests::of(&opener.key, &key.0, &request)?;
-            Ok(Repeatable { digests, charge: bridge.charge(Kind::Read) })
+            Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat(member) })
         };
         let repeatable = arguments.idempotency_key.map(digest).transpose()?;
         let tag = draw(bridge.random.as_ref())?;

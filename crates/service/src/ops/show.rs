@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     leases::Reserved,
+    limits::{Usage, usage},
     list::{Summary, opener, summary},
 };
 use crate::{
@@ -49,6 +50,8 @@ pub(crate) struct Answer {
     size_bytes: u64,
     audit_entries: u64,
     members: Vec<Shown>,
+    /// How much of the limits is used
+    usage: Usage,
     /// Files that are reserved
     #[serde(skip_serializing_if = "Vec::is_empty")]
     leases: Vec<Reserved>,
@@ -105,6 +108,7 @@ impl Op for Show {
             joined_at: agent.joined_at.map(|at| at.to_string()),
         });
         let members = members.collect();
+        let (_, usage) = usage(bridge, &state).await?;
         let leases = current(bridge, &state).await?;
         let leases = leases.iter().map(|lease| Reserved::new(state.id, lease)).collect();
         let Summary {
@@ -130,6 +134,7 @@ impl Op for Show {
             size_bytes,
             audit_entries,
             members,
+            usage,
             leases,
             recent,
             damaged,

@@ -3,7 +3,7 @@
 use mab_core::{
     Code, Denied, Failure, MessageId, SessionId,
     agent::{Audience, Permission},
-    entity::{Appended, NewMessage},
+    entity::{Appended, NewMessage, Quotas},
     policy::Stamp,
     seal::Sealed,
 };
@@ -37,12 +37,13 @@ impl Tx<'_> {
                 return Ok(original);
             }
             refuse_when_paused(stamp, &entered.ledger)?;
-            self.charge(entered.agent_pk, stamp.charge())?;
-            let recipients = self.recipients(&entered, new)?;
+            self.charge(entered.agent_pk, &entered.charge(stamp.charge()))?;
+            let quotas = entered.overrides.quotas(new.quotas);
+            let recipients = self.recipients(&entered, new, quotas.unread_per_inbox)?;
             if let Some(reply_to) = &new.reply_to {
                 self.check_visible(&entered, reply_to)?;
             }
-            let id = MessageId { seq: next_seq(&mut entered.ledger, new)?, tag: new.tag };
+            let id = MessageId { seq: next_seq(&mut entered.ledger, new, quotas)?, tag: new.tag };
             self.insert_message(&entered, new, &recipients)?;
             if let Some(repeatable) = &new.repeatable {
                 self.remember(&entered, repeatable, id.seq)?;
@@ -93,7 +94,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {
+    fn recipients(
+        &self,
+        entered: &Entered,
+        new: &NewMessage,
+        unread_max: u64,
+    ) -> Result<Vec<Recipient>, Failure> {
         const OTHERS: &str =
             "SELECT pk, ordinal, session, unread, revoked_at IS NOT NULL, permission FROM agent
              WHERE conversation = ?1 AND pk <> ?2 ORDER BY ordinal";
@@ -131,7 +137,7 @@ impl Tx<'_> {
                 .hint("invite an agent with invite_agent")
                 .into());
         }
-        if let Some(full) = others.iter().find(|other| other.unread >= new.quotas.unread_per_inbox) {
+        if let Some(full) = others.iter().find(|other| other.unread >= unread_max) {
             let message = format!("the inbox of {} is full ({} unread messages)", full.session, full.unread);
             return Err(Denied::new(Code::QuotaExceeded, message)
                 .hint("wait until it has read some, or send to the others with `to`")
@@ -174,12 +180,18 @@ impl Tx<'_> {
 }
 
 /// Takes the next number and the room for the message.
-fn next_seq(ledger: &mut Ledger, new: &NewMessage) -> Result<u64, Denied> {
+fn next_seq(ledger: &mut Ledger, new: &NewMessage, quotas: Quotas) -> Result<u64, Denied> {
+    let full = |what: String| {
+        Denied::new(Code::QuotaExceeded, format!("the conversation holds its {what}"))
+            .hint("open another conversation, or ask the operator for more (`mab limits`)")
+    };
     let files = new.files.as_ref().map_or(0, |files| files.as_bytes().len());
-    let (bytes, most) = ((new.body.as_bytes().len() + files) as u64, new.quotas.bytes_per_conversation);
-    if ledger.size_bytes.saturating_add(bytes) > most {
-        let message = format!("the conversation holds its {most} bytes of messages");
-        return Err(Denied::new(Code::QuotaExceeded, message).hint("open another conversation"));
+    let bytes = (new.body.as_bytes().len() + files) as u64;
+    if ledger.last_seq >= quotas.messages_per_conversation {
+        return Err(full(format!("{} messages", quotas.messages_per_conversation)));
+    }
+    if ledger.size_bytes.saturating_add(bytes) > quotas.bytes_per_conversation {
+        return Err(full(format!("{} bytes of messages", quotas.bytes_per_conversation)));
     }
     ledger.size_bytes += bytes;
     ledger.last_seq += 1;

@@ -3,9 +3,12 @@
 //!
 //! A transaction reads them once, changes them in memory, and writes them back once, with the audit entry.
 
+use std::collections::BTreeMap;
+
 use mab_core::{
-    Failure, Fault,
+    Denied, Failure, Fault,
     audit::{Actor, Detail, Entry, Hash, Head, Outcome},
+    limit::Overrides,
     moderation::Pause,
     policy::{Action, Stamp},
 };
@@ -30,6 +33,7 @@ pub(super) struct Ledger {
     unrecorded: u64,
     audit_n: u64,
     audit_head: Hash,
+    limits: Option<String>,
 }
 
 /// What an audit entry says, before its place in the chain is known.
@@ -48,7 +52,7 @@ pub(super) struct Deed {
 macro_rules! ledger_columns {
     () => {
         "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head, c.calm_seq, c.paused_at,
-         c.paused_by"
+         c.paused_by, c.limits"
     };
 }
 pub(super) use ledger_columns;
@@ -66,7 +70,16 @@ impl Ledger {
             audit_head: row.get(first + 5)?,
             calm_seq: count(6)?,
             pause: rows::pause(row, first + 7)?,
+            limits: row.get(first + 9)?,
         })
+    }
+
+    /// The limits that this conversation has of its own.
+    ///
+    /// # Errors
+    /// `misconfigured` when they cannot be read.
+    pub(super) fn overrides(&self) -> Result<Overrides, Denied> {
+        self.limits.as_deref().map_or_else(|| Ok(Overrides::default()), Overrides::parse)
     }
 }
 
@@ -94,10 +107,13 @@ impl Tx<'_> {
         const UPDATE: &str =
             "UPDATE conversation SET last_seq = ?2, size_bytes = ?3, audit_n = ?4, audit_head = ?5,
              calm_seq = ?6, paused_at = ?7, paused_by = ?8, unrecorded = 0 WHERE pk = ?1";
-        let detail = match ledger.unrecorded {
-            0 => deed.detail,
-            refusals => deed.detail.number("unrecorded_refusals", refusals),
-        };
+        let mut detail = deed.detail;
+        if ledger.unrecorded > 0 {
+            detail = detail.number("unrecorded_refusals", ledger.unrecorded);
+        }
+        if let Some((kind, n)) = self.take_charged() {
+            detail = detail.counts("charged", &BTreeMap::from([(kind.noun(), n)]));
+        }
         let entry = Entry {
             n: ledger.audit_n + 1,
             at: self.now(),

@@ -14,6 +14,7 @@ mod export;
 mod guard;
 mod leases;
 mod ledger;
+mod limits;
 mod members;
 mod moderation;
 mod offer;

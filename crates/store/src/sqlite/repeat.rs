@@ -39,7 +39,7 @@ impl Tx<'_> {
                 .hint("draw a new key for each new message; repeat a send with all its arguments unchanged")
                 .into());
         }
-        self.charge(entered.agent_pk, &repeatable.charge)?;
+        self.charge(entered.agent_pk, &entered.charge(&repeatable.charge))?;
         let original = self.sound_row(MESSAGE, [key(entered.conversation_pk, seq)?], |row| {
             let id = MessageId { seq, tag: row.get(0)? };
             Ok(Original { id, audience: Audience::from_bits(row.get(1)?), at: rows::time(row, 2)? })

@@ -8,12 +8,12 @@ use mab_core::{
     agent::Status,
     anchor::Pending,
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, HistoryPage, Member, NewAgent,
-        NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused, Purged, Receipt,
-        Refusal, StoreInfo,
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
+        Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
+        Purged, Receipt, Refusal, StoreInfo, UsageRequest,
     },
     lease::{LeaseChange, Leases},
-    limit::{Charge, Peer},
+    limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
     policy::Stamp,
     seal::Sealed,
@@ -23,7 +23,7 @@ use rusqlite::Connection;
 use super::{
     audit,
     bells::Bells,
-    checkpoint, connection, export, leases,
+    checkpoint, connection, export, leases, limits,
     offer::has_mail,
     options::Options,
     purge,
@@ -36,7 +36,7 @@ use super::{
     wait, windows,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Doorbell, LeaseOutcome, NewCheckpoint, Store, TokenChange};
+use crate::{Doorbell, LeaseOutcome, LimitsChange, NewCheckpoint, Store, TokenChange};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
@@ -228,7 +228,7 @@ impl Store for SqliteStore {
         refused.err().unwrap_or_else(|| Fault::new("refusing what was decided against").into())
     }
 
-    async fn refuse(&self, refusal: Refusal) -> Result<(), Failure> {
+    async fn refuse(&self, refusal: Refusal) -> Result<bool, Failure> {
         self.light(move |tx| tx.record_refusal(&refusal)).await
     }
 
@@ -294,6 +294,20 @@ impl Store for SqliteStore {
 
     async fn resume(&self, stamp: Stamp, conversation: ConversationId) -> Result<Option<PausedBy>, Failure> {
         self.durable(move |tx| tx.resume(&stamp, conversation)).await
+    }
+
+    async fn set_limits(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: LimitsChange,
+    ) -> Result<Overrides, Failure> {
+        self.durable(move |tx| tx.set_limits(&stamp, conversation, &change)).await
+    }
+
+    async fn usage(&self, request: UsageRequest) -> Result<Option<ConversationUsage>, Failure> {
+        let now = self.clock.now();
+        self.read("adding up usage", move |connection| limits::usage(connection, now, &request)).await
     }
 
     async fn audit(

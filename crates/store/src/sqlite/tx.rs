@@ -1,13 +1,16 @@
 //! Inside one transaction: the re-check, the windows and the audit entry that every use case shares.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use mab_core::{
     Code, Failure, Fault, Timestamp,
     agent::Permission,
     audit::{Detail, Marker, Outcome},
     entity::Refusal,
-    limit::Kind,
+    limit::{Charge, Kind, Overrides},
     policy::Stamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
@@ -31,6 +34,8 @@ pub(super) struct Tx<'a> {
     marker: &'a Marker,
     /// Agents that something came for.
     woken: RefCell<BTreeSet<i64>>,
+    /// What the job at hand was charged last, and as which one of its kind.
+    charged: Cell<Option<(Kind, u64)>>,
 }
 
 /// The key of row `number` of a conversation, in `message` and `audit`.
@@ -55,7 +60,7 @@ pub(super) fn conversation_pk(key: i64) -> i64 {
 
 impl<'a> Tx<'a> {
     pub(super) fn new(connection: &'a Connection, now: Timestamp, marker: &'a Marker) -> Self {
-        Self { connection, now, marker, woken: RefCell::default() }
+        Self { connection, now, marker, woken: RefCell::default(), charged: Cell::default() }
     }
 
     /// Marks audit entries.
@@ -76,6 +81,16 @@ impl<'a> Tx<'a> {
     /// Wakes an agent after the commit; when the change is undone after all, it wakes for nothing.
     pub(super) fn wake(&self, agent_pk: i64) {
         self.woken.borrow_mut().insert(agent_pk);
+    }
+
+    /// Remembers a charge for the entry that is recorded next.
+    pub(super) fn set_charged(&self, charged: Option<(Kind, u64)>) {
+        self.charged.set(charged);
+    }
+
+    /// What was charged since the last entry of the job at hand.
+    pub(super) fn take_charged(&self) -> Option<(Kind, u64)> {
+        self.charged.take()
     }
 
     /// Whom to wake.
@@ -159,7 +174,8 @@ impl<'a> Tx<'a> {
         work: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.execute("SAVEPOINT job", [])?;
-        let result = work();
+        self.set_charged(None);
+        let mut result = work();
         if result.is_err() {
             if self.connection.is_autocommit() {
                 return result;
@@ -170,14 +186,19 @@ impl<'a> Tx<'a> {
             && !matches!(denied.code, Code::Busy | Code::StorageFull | Code::ReadOnly)
         {
             let seat = stamp.seat();
-            self.record_refusal(&Refusal {
+            let recorded = self.record_refusal(&Refusal {
                 conversation_pk: seat.map(|seat| seat.conversation_pk),
                 agent_pk: seat.map(|seat| seat.agent_pk),
                 actor: stamp.principal().actor(),
                 action: stamp.action(),
                 code: denied.code,
-                charge: stamp.refusals().clone(),
-            })?;
+                charges: stamp.refusals().clone(),
+            });
+            match recorded {
+                Ok(_) => {}
+                Err(Failure::Denied(too_many)) => result = Err(too_many.into()),
+                Err(fault) => return Err(fault),
+            }
         }
         self.execute("RELEASE job", [])?;
         result
@@ -186,7 +207,7 @@ impl<'a> Tx<'a> {
     /// Re-checks the principal and charges its windows.
     pub(super) fn enter(&self, stamp: &Stamp) -> Result<Entered, Failure> {
         let entered = self.recheck(stamp)?;
-        self.charge(entered.agent_pk, stamp.charge())?;
+        self.charge(entered.agent_pk, &entered.charge(stamp.charge()))?;
         Ok(entered)
     }
 
@@ -199,6 +220,7 @@ impl<'a> Tx<'a> {
                 ordinal: 0,
                 permission: None,
                 ledger: self.ledger(BRIDGE)?,
+                overrides: Overrides::default(),
             });
         };
         let found = self.row(rows::MEMBER_BY_PK, [seat.agent_pk], |row| {
@@ -211,23 +233,33 @@ impl<'a> Tx<'a> {
             agent_pk: member.agent_pk,
             ordinal: member.ordinal,
             permission: Some(member.permission),
+            overrides: ledger.overrides()?,
             ledger,
         })
     }
 
-    /// Records a refusal; past its window it is only counted, so that a flood cannot fill the chain.
-    pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<(), Failure> {
+    /// Records a refusal and says whether by an entry of its own; past the window of those it is only counted, so that a
+    /// flood cannot fill the chain. An agent that has had too many calls refused is refused with `rate_limited` for that,
+    /// and nothing is written.
+    pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<bool, Failure> {
         const COUNT: &str = "UPDATE conversation SET unrecorded = unrecorded + 1 WHERE pk = ?1";
-        debug_assert_eq!(refusal.charge.kind, Kind::Refusal);
+        debug_assert_eq!(refusal.charges.recorded.kind, Kind::Refusal);
         let conversation_pk = refusal.conversation_pk.unwrap_or(BRIDGE);
-        match self.charge(refusal.agent_pk.unwrap_or(-conversation_pk), &refusal.charge) {
+        let ledger = self.ledger(conversation_pk)?;
+        // Limits that cannot be read are no reason not to record.
+        let overrides = ledger.overrides().unwrap_or_default();
+        if let Some(agent_pk) = refusal.agent_pk.filter(|_| refusal.code != Code::RateLimited) {
+            self.charge(agent_pk, &overrides.charge(&refusal.charges.calls))?;
+        }
+        let subject = refusal.agent_pk.unwrap_or(-conversation_pk);
+        match self.charge(subject, &overrides.charge(&refusal.charges.recorded)) {
             Ok(()) => {
                 let (actor, action, outcome) =
                     (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
                 let deed = Deed { actor, action, outcome, detail: Detail::default() };
-                self.record(&self.ledger(conversation_pk)?, deed).map(|_| ())
+                self.record(&ledger, deed).map(|_| true)
             }
-            Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]),
+            Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]).map(|()| false),
             Err(fault) => Err(fault),
         }
     }
@@ -245,4 +277,13 @@ pub(super) struct Entered {
     pub(super) permission: Option<Permission>,
     /// What the conversation's row counts.
     pub(super) ledger: Ledger,
+    /// The limits that the conversation has of its own.
+    pub(super) overrides: Overrides,
+}
+
+impl Entered {
+    /// A charge as it is in this conversation.
+    pub(super) fn charge(&self, charge: &Charge) -> Charge {
+        self.overrides.charge(charge)
+    }
 }

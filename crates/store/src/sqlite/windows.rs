@@ -3,7 +3,7 @@
 use mab_core::{
     Denied, Failure, Timestamp,
     entity::Refusal,
-    limit::{self, Charge, Peer},
+    limit::{self, Charge, Kind, Peer, Usage},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -24,7 +24,7 @@ impl<'a> Times<'a> {
     pub(super) fn read(
         connection: &'a Connection,
         now: Timestamp,
-        (subject, kind): (i64, limit::Kind),
+        (subject, kind): (i64, Kind),
     ) -> rusqlite::Result<Self> {
         const NEWEST: &str =
             "SELECT n, at FROM accepted WHERE subject = ?1 AND kind = ?2 ORDER BY n DESC LIMIT 1";
@@ -95,6 +95,17 @@ pub(super) fn refusal(
     }
 }
 
+/// How full the windows are.
+pub(super) fn usage(
+    connection: &Connection,
+    now: Timestamp,
+    subject: i64,
+    charge: &Charge,
+) -> rusqlite::Result<Vec<Usage>> {
+    let times = Times::read(connection, now, (subject, charge.kind))?;
+    charge.usage(now, times.latest(), |nth| times.nth_newest(nth))
+}
+
 impl Tx<'_> {
     /// Accepts one more under `subject`, or refuses with `rate_limited`.
     pub(super) fn charge(&self, subject: i64, charge: &Charge) -> Result<(), Failure> {
@@ -108,6 +119,8 @@ impl Tx<'_> {
         }
         let at = charge.decide(self.now(), times.latest(), |nth| times.nth_newest(nth).map_err(look))?;
         self.execute_one(INSERT, params![subject, kind, times.n + 1, at.millis()])?;
+        let limited = charge.kind != Kind::Operator;
+        self.set_charged(limited.then(|| (charge.kind, rows::count(times.n + 1))));
         if times.n % 32 == 0 {
             self.forget_expired(subject, charge, at)?;
         }
@@ -133,6 +146,6 @@ impl Tx<'_> {
         refusal: &Refusal,
     ) -> Result<(), Failure> {
         self.charge(peer.stored(), charge)?;
-        self.record_refusal(refusal)
+        self.record_refusal(refusal).map(|_| ())
     }
 }

@@ -1,6 +1,7 @@
 //! What every test needs: a clock and a random source that the test decides, real keys, and real stamps.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc,
@@ -16,7 +17,7 @@ use mab_core::{
         Appended, AuditRow, ConversationState, NewAgent, NewConversation, NewMessage, OfferRequest, Offered,
         Quotas, Refusal, Repeatable, StoredMessage,
     },
-    limit::{Charge, Kind, Window},
+    limit::{Charge, Kind, Refusals, Window},
     loop_guard::LoopGuard,
     policy::{Action, Principal, Stamp, decide},
     repeat::{Digests, Request},
@@ -28,6 +29,7 @@ use mab_core::{
 };
 use mab_redact::Redactor;
 use mab_store::Store;
+use serde_json::Value;
 
 /// When every test begins, in ms since the Unix epoch.
 pub(crate) const START_MS: i64 = 1_795_332_600_000;
@@ -237,7 +239,11 @@ impl Kit {
             action_type: ActionType::Info,
             to: None,
             reply_to: None,
-            quotas: Quotas { unread_per_inbox: 1_000_000, bytes_per_conversation: 1 << 32 },
+            quotas: Quotas {
+                unread_per_inbox: 1_000_000,
+                messages_per_conversation: 1_000_000,
+                bytes_per_conversation: 1 << 32,
+            },
             loop_guard: LoopGuard { messages: 0, window_seconds: 3_600 },
             repeatable: None,
         }
@@ -322,9 +328,13 @@ impl Kit {
         self.state(room).await.agents.iter().map(|agent| agent.unread).collect()
     }
 
-    /// The newest entry of a conversation's chain.
+    /// The newest entry of a conversation's chain, but for what was charged, which every entry tells.
     pub(crate) async fn newest_entry(&self, room: &Room) -> AuditRow {
-        self.store.audit(Some(room.id), 1).await.unwrap().remove(0)
+        let mut row = self.store.audit(Some(room.id), 1).await.unwrap().remove(0);
+        let mut detail: BTreeMap<String, Value> = serde_json::from_str(&row.entry.detail).unwrap();
+        detail.remove("charged");
+        row.entry.detail = serde_json::to_string(&detail).unwrap();
+        row
     }
 
     /// Asserts that `code` was refused, and that the only thing that changed since `before` is one entry that says so.
@@ -393,9 +403,10 @@ pub(crate) fn charge(kind: Kind, windows: &[(u32, u32)]) -> Charge {
     Charge { kind, windows }
 }
 
-/// Thirty refusals in any minute are recorded one by one.
-pub(crate) fn refusals() -> Charge {
-    charge(Kind::Refusal, &[(30, 60)])
+/// Thirty refusals in any minute are recorded one by one, and 600 calls may be refused.
+pub(crate) fn refusals() -> Refusals {
+    let (calls, recorded) = (charge(Kind::Refused, &[(600, 60)]), charge(Kind::Refusal, &[(30, 60)]));
+    Refusals { calls, recorded }
 }
 
 /// What the service records when nobody could be authenticated.
@@ -406,7 +417,7 @@ pub(crate) fn stranger(conversation_pk: Option<i64>, code: Code) -> Refusal {
         actor: mab_core::audit::Actor::Unknown,
         action: Action::Send,
         code,
-        charge: refusals(),
+        charges: refusals(),
     }
 }
 

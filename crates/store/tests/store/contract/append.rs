@@ -12,7 +12,11 @@ use tokio::task::JoinSet;
 
 use crate::kit::{Kit, Room, code, nowhere, operator, refused, request, seqs, sessions};
 
-const ROOMY: Quotas = Quotas { unread_per_inbox: 1_000_000, bytes_per_conversation: 1 << 32 };
+const ROOMY: Quotas = Quotas {
+    unread_per_inbox: 1_000_000,
+    messages_per_conversation: 1_000_000,
+    bytes_per_conversation: 1 << 32,
+};
 
 pub(crate) async fn message_without_to_reaches_everyone_else_in_join_order(kit: &Kit) {
     let room = kit.room(4).await;

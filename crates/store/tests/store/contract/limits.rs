@@ -1,14 +1,15 @@
 //! Rate windows: exact, durable, shared by all processes, and spent by accepted calls of their own subject only.
 
 use mab_core::{
-    Code, Failure,
-    entity::OfferRequest,
-    limit::{Kind, Peer},
+    Code, Failure, Timestamp,
+    entity::{AgentUsage, ConversationUsage, OfferRequest, Refusal, UsageRequest},
+    limit::{Kind, Limit, Overrides, Peer, Usage, Window},
     policy::Action,
 };
-use mab_store::Store;
+use mab_store::{LimitsChange, Store};
+use serde_json::{Value, json};
 
-use crate::kit::{Kit, Room, charge, code, refused, request, stranger};
+use crate::kit::{Kit, LIFE_S, Room, START_MS, charge, code, operator, refused, request, stranger};
 
 /// Ten in any minute.
 const TEN: &[(u32, u32)] = &[(10, 60)];
@@ -271,4 +272,171 @@ pub(crate) async fn guesses_are_exact_per_peer_across_stores_and_cost_no_write_b
     kit.send(&room, "a", "members are not concerned").await;
     kit.clock.set_ms(60_000);
     second.may_guess(peer, five()).await.unwrap();
+}
+
+fn set(pairs: &[(Limit, u64)]) -> LimitsChange {
+    let mut change = LimitsChange::default();
+    for &(limit, value) in pairs {
+        change.set.set(limit, value).unwrap();
+    }
+    change
+}
+
+async fn change(kit: &Kit, room: &Room, change: LimitsChange) -> Result<Overrides, Failure> {
+    kit.store.set_limits(operator(Action::SetLimits), room.id, change).await
+}
+
+pub(crate) async fn limits_of_a_conversation_hold_at_once_there_and_in_every_store(kit: &Kit) {
+    let (room, other, second) = (kit.room(2).await, kit.room(2).await, kit.open_again());
+    let now = change(kit, &room, set(&[(Limit::SendPerMinute, 2), (Limit::RefusedCallsPerMinute, 1)])).await;
+    assert_eq!(now.unwrap(), set(&[(Limit::SendPerMinute, 2), (Limit::RefusedCallsPerMinute, 1)]).set);
+    let entry = kit.newest_entry(&room).await.entry;
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("operator", "set_limits"));
+    assert_eq!(entry.detail, r#"{"others":"kept","refused_calls_per_minute":1,"send_per_minute":2}"#);
+    for _ in 0..2 {
+        send(kit, second.as_ref(), &room, "a").await.unwrap();
+    }
+    for store in [&kit.store, &second] {
+        let full = refused(send(kit, store.as_ref(), &room, "a").await);
+        assert_eq!(full.message, "2 changes in any minute are allowed");
+    }
+    // More is allowed, and what was set before stays.
+    change(kit, &room, set(&[(Limit::SendPerMinute, 3)])).await.unwrap();
+    send(kit, second.as_ref(), &room, "a").await.unwrap();
+    assert_eq!(code(send(kit, second.as_ref(), &room, "a").await), Code::RateLimited);
+    for _ in 0..10 {
+        send(kit, kit.store.as_ref(), &other, "a").await.unwrap();
+    }
+    let all = change(kit, &room, LimitsChange { reset: true, ..LimitsChange::default() }).await.unwrap();
+    assert_eq!(all, Overrides::default());
+    for _ in 0..7 {
+        send(kit, second.as_ref(), &room, "a").await.unwrap();
+    }
+    assert_eq!(code(send(kit, second.as_ref(), &room, "a").await), Code::RateLimited);
+}
+
+pub(crate) async fn quotas_of_a_conversation_hold_at_once(kit: &Kit) {
+    let room = kit.room(2).await;
+    kit.send(&room, "a", "1").await;
+    for (limit, most, message) in [
+        (Limit::MessagesPerConversation, 1, "the conversation holds its 1 messages"),
+        (Limit::BytesPerConversation, 50, "the conversation holds its 50 bytes of messages"),
+        (Limit::UnreadPerInbox, 1, "the inbox of b is full (1 unread messages)"),
+    ] {
+        change(kit, &room, LimitsChange { reset: true, ..set(&[(limit, most)]) }).await.unwrap();
+        let before = kit.state(&room).await;
+        let full = refused(send(kit, kit.store.as_ref(), &room, "a").await);
+        assert_eq!((full.code, full.message.as_str()), (Code::QuotaExceeded, message));
+        kit.assert_only_recorded(&room, before, Code::QuotaExceeded).await;
+    }
+}
+
+pub(crate) async fn limits_when_unreadable_stop_every_call_until_they_are_reset(kit: &Kit) {
+    let room = kit.room(2).await;
+    kit.edit(r#"UPDATE conversation SET limits = '{"send_per_minute":"many"}' WHERE pk <> 0"#);
+    let refusal = refused(send(kit, kit.store.as_ref(), &room, "a").await);
+    assert_eq!(refusal.code, Code::Misconfigured);
+    assert!(refusal.hint.unwrap().contains("mab limits"));
+    assert_eq!(code(kit.try_check(&room, "b", request()).await), Code::Misconfigured);
+    assert_eq!(kit.newest_entry(&room).await.entry.outcome, "misconfigured", "it is recorded all the same");
+    assert_eq!(code(change(kit, &room, set(&[(Limit::SendPerDay, 1)])).await), Code::Misconfigured);
+    change(kit, &room, LimitsChange { reset: true, ..LimitsChange::default() }).await.unwrap();
+    send(kit, kit.store.as_ref(), &room, "a").await.unwrap();
+}
+
+pub(crate) async fn limits_of_nothing_or_of_what_is_over_are_refused(kit: &Kit) {
+    let (room, (nowhere, _)) = (kit.room(2).await, kit.new_room(2));
+    assert_eq!(code(change(kit, &nowhere, set(&[(Limit::SendPerDay, 1)])).await), Code::NotFound);
+    kit.clock.pass_s(LIFE_S);
+    assert_eq!(code(change(kit, &room, set(&[(Limit::SendPerDay, 1)])).await), Code::Expired);
+}
+
+pub(crate) async fn refused_calls_when_too_many_are_rate_limited_and_written_no_more(kit: &Kit) {
+    let (room, second) = (kit.room(2).await, kit.open_again());
+    change(kit, &room, set(&[(Limit::RefusedCallsPerMinute, 40)])).await.unwrap();
+    let fail = async |store: &dyn Store| {
+        let stamp = kit.stamp(&room, "a", Action::Send).await;
+        refused(store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await)
+    };
+    for n in 0..40_usize {
+        assert_eq!(fail([kit.store.as_ref(), second.as_ref()][n % 2]).await.code, Code::UnknownRecipient);
+    }
+    let rows =
+        || kit.number("SELECT (SELECT count(*) FROM accepted) + (SELECT sum(unrecorded) FROM conversation)");
+    let before = (rows(), kit.state(&room).await);
+    for store in [kit.store.as_ref(), second.as_ref()] {
+        let too_many = fail(store).await;
+        assert_eq!(too_many.message, "40 refused calls in any minute are allowed");
+        assert_eq!((too_many.code, too_many.retry_after_s), (Code::RateLimited, Some(60)));
+        // What no transaction refused counts with it.
+        let forbidden = Refusal { agent_pk: Some(1), ..stranger(Some(before.1.pk), Code::Forbidden) };
+        assert_eq!(code(store.refuse(forbidden).await), Code::RateLimited);
+    }
+    assert_eq!((rows(), kit.state(&room).await), before);
+    kit.send(&room, "a", "what is allowed is done").await;
+    kit.clock.pass_s(60);
+    assert_eq!(fail(second.as_ref()).await.code, Code::UnknownRecipient);
+}
+
+pub(crate) async fn entries_tell_what_was_charged_and_as_which_one(kit: &Kit) {
+    let room = kit.room(2).await;
+    for _ in 0..3 {
+        send(kit, kit.store.as_ref(), &room, "a").await.unwrap();
+    }
+    kit.check(&room, "b", request()).await;
+    let stamp = kit.stamp(&room, "a", Action::Send).await;
+    code(kit.store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await);
+    change(kit, &room, set(&[(Limit::SendPerDay, 1)])).await.unwrap();
+    let rows = kit.store.audit(Some(room.id), 10).await.unwrap();
+    let charged: Vec<Value> = rows
+        .iter()
+        .rev()
+        .map(|row| serde_json::from_str::<Value>(&row.entry.detail).unwrap()["charged"].take())
+        .collect();
+    let expected = [
+        json!({"new conversations": 1}),
+        json!({"changes": 1}),
+        json!({"changes": 2}),
+        json!({"changes": 3}),
+        json!({"reads": 1}),
+        json!({"refusals": 1}),
+        Value::Null,
+    ];
+    assert_eq!(charged, expected);
+}
+
+pub(crate) async fn usage_counts_what_windows_count_and_says_when_one_more_fits(kit: &Kit) {
+    let room = kit.room(2).await;
+    change(kit, &room, set(&[(Limit::SendPerMinute, 3)])).await.unwrap();
+    for _ in 0..3 {
+        kit.send(&room, "a", "x").await;
+        kit.clock.pass_s(1);
+    }
+    let usage = async || {
+        let sends = charge(Kind::Change, &[(10, 60), (0, 3_600)]);
+        let agents = vec![("a".parse().unwrap(), vec![sends]), ("zed".parse().unwrap(), Vec::new())];
+        let request = UsageRequest { conversation_pk: kit.state(&room).await.pk, agents };
+        kit.store.usage(request).await.unwrap().unwrap()
+    };
+    let used = |limit, length_s, used, free_in_s: Option<u64>| {
+        let start = Timestamp::from_millis(START_MS);
+        let window = Window { limit, length_s };
+        (Kind::Change, Usage { window, used, free_at: free_in_s.map(|seconds| start.plus_seconds(seconds)) })
+    };
+    let state = kit.state(&room).await;
+    let expected = ConversationUsage {
+        overrides: Ok(set(&[(Limit::SendPerMinute, 3)]).set),
+        messages: 3,
+        size_bytes: state.size_bytes,
+        agents: vec![AgentUsage {
+            session: "a".parse().unwrap(),
+            unread: 0,
+            windows: vec![used(3, 60, 3, Some(60)), used(0, 3_600, 3, None)],
+        }],
+    };
+    assert_eq!(usage().await, expected);
+    kit.clock.set_ms(61_000);
+    assert_eq!(usage().await.agents[0].windows, [used(3, 60, 1, None), used(0, 3_600, 3, None)]);
+    let request = UsageRequest { conversation_pk: 99, agents: Vec::new() };
+    assert_eq!(kit.store.usage(request).await.unwrap(), None);
 }

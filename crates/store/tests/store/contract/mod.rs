@@ -166,6 +166,13 @@ macro_rules! contract {
                 refusals_past_their_window_are_counted_and_told
                 kept_times_are_bounded
                 window_when_another_process_has_other_limits_forgets_nothing
+                limits_of_a_conversation_hold_at_once_there_and_in_every_store
+                quotas_of_a_conversation_hold_at_once
+                limits_when_unreadable_stop_every_call_until_they_are_reset
+                limits_of_nothing_or_of_what_is_over_are_refused
+                refused_calls_when_too_many_are_rate_limited_and_written_no_more
+                entries_tell_what_was_charged_and_as_which_one
+                usage_counts_what_windows_count_and_says_when_one_more_fits
                 guesses_are_exact_per_peer_across_stores_and_cost_no_write_beyond
             }
             audit {
