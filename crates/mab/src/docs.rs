@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
-use mab_core::{Code, agent::Permission, policy::Action};
+use mab_core::{Code, agent::Permission, limit::Limit, policy::Action};
 use mab_service::table::{Audience, Hints, operations};
 use serde_json::Value;
 
@@ -298,7 +298,23 @@ fn settings() -> String {
             cell(key.help)
         );
     }
+    let windows: Vec<_> =
+        Limit::ALL.iter().filter(|limit| limit.window().is_some()).map(|limit| limit.as_str()).collect();
+    let _ = write!(
+        page,
+        "\nWhere agents with one permission have other limits: `limits.<permission>.<limit>`, for example \
+         `[limits.observer]` with `read_per_minute = 60`, or `MAB_LIMITS_OBSERVER_READ_PER_MINUTE`. The permission is one of \
+         {}; the limit is one of {}. One conversation gets its own with `mab limits`. [limits.md](limits.md) says how limits \
+         are counted.\n",
+        names(Permission::ALL.iter().map(|permission| permission.as_str())),
+        names(windows),
+    );
     page
+}
+
+/// Names as code, with commas.
+fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn commands() -> String {

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
-    audit, completions, keys, lease, list, man, pause, redact, remove, resume, show, tokens, transfer,
+    audit, completions, keys, lease, limits, list, man, pause, redact, remove, resume, show, tokens, transfer,
 };
 
 /// The exit codes in short.
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Pause(pause::Pause),
     /// Let the agents of a paused conversation send again.
     Resume(resume::Resume),
+    /// Show the limits of one conversation and their use, or set others.
+    Limits(limits::Limits),
     /// Print or verify the audit trail.
     Audit(audit::Audit),
     /// Show or replace the keys that sign the audit trail.

@@ -21,6 +21,7 @@ pub(crate) mod json;
 mod keys;
 mod lease;
 mod lease_paths;
+mod limits;
 mod list;
 mod man;
 mod operator;

@@ -39,6 +39,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Transfer(transfer) => transfer.run(operator),
         Command::Pause(pause) => pause.run(operator),
         Command::Resume(resume) => resume.run(operator),
+        Command::Limits(limits) => limits.run(operator),
         Command::Audit(audit) => audit.run(operator),
         Command::Keys(keys) => keys.run(operator),
         Command::Cleanup => cleanup::run(operator),

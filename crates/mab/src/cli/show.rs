@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::{
     Exit, Trouble, Visible, arguments,
     lease::Reserved,
+    limits::Usage,
     operator::Operator,
     output::{CAREFUL, STRONG},
     table::{Column, Page, Table, absent, optional},
@@ -24,7 +25,8 @@ use crate::cli::{
     agents is shown with control characters escaped. Without a terminal every\n\
     line starts with its kind and goes on with tab-separated cells: a field's name\n\
     and value; member: agent, role, permission, presence, status, note, last seen,\n\
-    unread, read to; lease: agent, exclusive or shared, fence, until, pattern;\n\
+    unread, read to; usage (of what is used): agent, limit, used, allowed, seconds\n\
+    until one more fits; lease: agent, exclusive or shared, fence, until, pattern;\n\
     message (newest first): seq, from, at, type, message, files, reply to, delivery;\n\
     damaged: seq. A message's delivery is, for each recipient, stored, offered\n\
     (handed out), acknowledged, or undeliverable (it was removed).")]
@@ -60,6 +62,7 @@ struct Shown {
     messages: u64,
     audit_entries: u64,
     members: Vec<Member>,
+    usage: Option<Usage>,
     #[serde(default)]
     leases: Vec<Reserved>,
     #[serde(default)]
@@ -116,6 +119,11 @@ fn render(shown: &Shown, page: &mut Page) {
     page.aside("");
     let rows = shown.members.iter().map(|member| member.row(shown.is_purged(), page)).collect();
     page.table(&Table { kind: Some("member"), columns: &MEMBER, rows });
+    let usage = shown.usage.as_ref().map(Usage::rows).unwrap_or_default();
+    if !usage.is_empty() {
+        page.aside("");
+        page.table(&Table { kind: Some("usage"), columns: &Usage::COLUMNS, rows: usage });
+    }
     if !shown.leases.is_empty() {
         page.aside("");
         let rows = shown.leases.iter().map(|lease| lease.row(page)).collect();

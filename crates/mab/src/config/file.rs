@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use mab_core::Denied;
+use mab_core::{Denied, agent::Permission};
 use toml::{Table, Value};
 
 use super::load::{Source, refuse};
@@ -52,10 +52,13 @@ fn trust(path: &Path, metadata: &Metadata, source: &Source) -> Result<(), Denied
     Ok(())
 }
 
-/// Sections are one level deep; anything deeper stays a table, which no key accepts.
+/// Sections are one level deep, but for those of a permission; anything deeper stays a table, which no key accepts.
 fn flatten(name: String, value: Value) -> Vec<(String, Value)> {
-    if let Value::Table(section) = value {
-        return section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect();
-    }
-    vec![(name, value)]
+    let Value::Table(section) = value else { return vec![(name, value)] };
+    let below = |(key, value): (String, Value)| {
+        let deeper = name == "limits" && key.parse::<Permission>().is_ok();
+        let path = format!("{name}.{key}");
+        if deeper { flatten(path, value) } else { vec![(path, value)] }
+    };
+    section.into_iter().flat_map(below).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use mab_core::Denied;
+use mab_core::{Denied, agent::Permission, limit::Limit};
 use mab_service::Settings;
 use mab_store::sqlite::Durability;
 use toml::Value;
@@ -12,6 +12,10 @@ use super::{
     load::{Config, Source, refuse},
 };
 use crate::environment::Environment;
+
+mod of_permissions;
+
+use of_permissions::OF_PERMISSIONS;
 
 /// One setting.
 pub struct Key {
@@ -36,11 +40,18 @@ enum Field {
     Durability,
     AnchorFile,
     AnchorCommand,
+    /// A limit where it differs for a permission.
+    OfPermission(Permission, Limit),
 }
 
 /// Every setting, in the order of the documentation.
 pub fn keys() -> &'static [Key] {
     KEYS
+}
+
+/// Every setting, with those of single permissions.
+pub(super) fn all_keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(OF_PERMISSIONS.iter().flatten())
 }
 
 impl Key {
@@ -63,6 +74,7 @@ impl Key {
                 format!("{} to {}", range.start(), range.end())
             }
             Field::Durability => "full, normal".to_owned(),
+            Field::OfPermission(_, limit) => format!("{} to {}", limit.range().start(), limit.range().end()),
         }
     }
 
@@ -76,6 +88,7 @@ impl Key {
             Field::Durability => durability_name(config.durability).to_owned(),
             Field::AnchorFile => audit::show_file(&config.audit),
             Field::AnchorCommand => audit::show_command(&config.audit),
+            Field::OfPermission(permission, limit) => settings.limits.of(*permission, *limit).to_string(),
         }
     }
 
@@ -100,6 +113,10 @@ impl Key {
                 config.busy_timeout_ms =
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
             }
+            Field::OfPermission(permission, limit) => {
+                let own = config.settings.limits.permissions.entry(*permission).or_default();
+                number(value).and_then(|number| own.set(*limit, number).ok()).ok_or_else(wrong)?;
+            }
             Field::Durability => config.durability = value.as_str().and_then(durability).ok_or_else(wrong)?,
             Field::AnchorFile => config.audit.copy = Some(audit::file(value).ok_or_else(wrong)?),
             Field::AnchorCommand => {
@@ -117,7 +134,11 @@ impl Key {
             Field::Durability => "use full or normal".to_owned(),
             Field::AnchorFile => "use an absolute path".to_owned(),
             Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
-            Field::Place(_) | Field::Count(..) | Field::Amount(..) | Field::BusyTimeout(_) => {
+            Field::Place(_)
+            | Field::Count(..)
+            | Field::Amount(..)
+            | Field::BusyTimeout(_)
+            | Field::OfPermission(..) => {
                 format!("use a number{quotes}, {} ({})", self.range(), self.unit)
             }
         }
@@ -136,10 +157,10 @@ impl Key {
 
 /// The row of a key found in the file.
 pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, Denied> {
-    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+    if let Some(key) = all_keys().find(|key| key.name == name) {
         return Ok(key);
     }
-    let names = KEYS.iter().filter(|key| key.in_file()).map(|key| key.name.to_owned());
+    let names = all_keys().filter(|key| key.in_file()).map(|key| key.name.to_owned());
     Err(unknown("key", name, names, source))
 }
 
@@ -149,8 +170,8 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         ["MAB_LIMITS_", "MAB_LOOP_GUARD_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_", "MAB_AUDIT_"]
     {
         for name in environment.names_with_prefix(section) {
-            if KEYS.iter().all(|key| key.variable() != name) {
-                let names = KEYS.iter().filter(|key| key.in_file()).map(Key::variable);
+            if all_keys().all(|key| key.variable() != name) {
+                let names = all_keys().filter(|key| key.in_file()).map(Key::variable);
                 return Err(unknown("variable", name, names, &Source::Environment(name.to_owned())));
             }
         }
@@ -321,6 +342,13 @@ static KEYS: &[Key] = &[
         field: Field::Count(|settings| &mut settings.limits.guesses_per_minute, RATE),
     },
     Key {
+        name: "limits.refused_calls_per_minute",
+        unit: "calls",
+        help: "Calls per agent of a conversation that are refused in any minute, refusals by a limit apart; beyond it they are refused as rate_limited and nothing is written; 0 is no limit.",
+        default: "600",
+        field: Field::Count(|settings| &mut settings.limits.refused_calls_per_minute, RATE),
+    },
+    Key {
         name: "limits.refusals_per_minute",
         unit: "audit entries",
         help: "Refusals per agent or conversation in any minute that are recorded one by one; the rest is counted.",
@@ -335,11 +363,38 @@ static KEYS: &[Key] = &[
         field: Field::Amount(|settings| &mut settings.limits.unread_per_inbox, AMOUNT),
     },
     Key {
+        name: "limits.messages_per_conversation",
+        unit: "messages",
+        help: "Most messages ever sent in one conversation.",
+        default: "1000000",
+        field: Field::Amount(
+            |settings| &mut settings.limits.messages_per_conversation,
+            Limit::MessagesPerConversation.range(),
+        ),
+    },
+    Key {
         name: "limits.bytes_per_conversation",
         unit: "bytes",
         help: "Most bytes of sealed messages in one conversation.",
         default: "4294967296",
         field: Field::Amount(|settings| &mut settings.limits.bytes_per_conversation, AMOUNT),
+    },
+    Key {
+        name: "limits.waits_per_agent",
+        unit: "calls",
+        help: "Most checks for messages of one agent that wait at once, in all processes.",
+        default: "8",
+        field: Field::Amount(|settings| &mut settings.limits.waits_per_agent, Limit::WaitsPerAgent.range()),
+    },
+    Key {
+        name: "limits.waits_per_conversation",
+        unit: "calls",
+        help: "Most checks for messages in one conversation that wait at once, in all processes.",
+        default: "64",
+        field: Field::Amount(
+            |settings| &mut settings.limits.waits_per_conversation,
+            Limit::WaitsPerConversation.range(),
+        ),
     },
     Key {
         name: "loop_guard.messages",

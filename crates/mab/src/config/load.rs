@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     file,
-    keys::{self, Key, keys},
+    keys::{self, Key, all_keys, keys},
     places::Places,
 };
 use crate::environment::Environment;
@@ -102,7 +102,7 @@ impl Config {
             let key = keys::find_in_file(&name, &source)?;
             key.apply(&mut config, &value, source)?;
         }
-        for key in keys().iter().filter(|key| key.in_file()) {
+        for key in all_keys().filter(|key| key.in_file()) {
             let variable = key.variable();
             if let Some(value) = environment.get(&variable) {
                 key.apply(
@@ -116,7 +116,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Every setting in effect, in the order of the table.
+    /// Every setting in effect, in the order of the table; those of single permissions where they are set.
     pub fn effective(&self) -> Vec<EffectiveSetting> {
         let row = |key: &'static Key| EffectiveSetting {
             key: key.name,
@@ -124,7 +124,8 @@ impl Config {
             source: self.sources.get(key.name).unwrap_or(&Source::Default).to_string(),
             help: key.help,
         };
-        keys().iter().map(row).collect()
+        let of_permissions = all_keys().skip(keys().len()).filter(|key| self.sources.contains_key(key.name));
+        keys().iter().chain(of_permissions).map(row).collect()
     }
 
     fn check_together(&self) -> Result<(), Denied> {

@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
-use mab_core::{Code, Denied, loop_guard::LoopGuard};
+use mab_core::{Code, Denied, agent::Permission, limit::Limit, loop_guard::LoopGuard};
 use mab_service::Settings;
 use mab_store::sqlite::Durability;
 use tracing::level_filters::LevelFilter;
@@ -202,4 +202,41 @@ fn file_of_another_user_is_refused() {
     let denied = load_file(&path).unwrap_err();
     assert_eq!(denied.code, Code::Misconfigured);
     assert!(denied.message.contains("belongs to user 4242"), "{}", denied.message);
+}
+
+#[test]
+fn limits_of_a_permission_differ_only_where_they_are_set() {
+    let file = "[limits]\nsend_per_minute = 20\n[limits.observer]\nread_per_minute = 60\n";
+    let config = with_file(file, &[("MAB_LIMITS_MODERATOR_SEND_PER_MINUTE", "0")]).unwrap();
+    let of = |permission, limit| config.settings.limits.of(permission, limit);
+    assert_eq!(of(Permission::Observer, Limit::ReadPerMinute), 60);
+    assert_eq!(of(Permission::Owner, Limit::ReadPerMinute), 600);
+    assert_eq!(of(Permission::Observer, Limit::SendPerMinute), 20);
+    assert_eq!(of(Permission::Moderator, Limit::SendPerMinute), 0);
+    let set: Vec<_> = config
+        .effective()
+        .into_iter()
+        .skip(keys().len())
+        .map(|row| (row.key, row.value, row.source))
+        .collect();
+    let file = config.file.display().to_string();
+    let expected = [
+        ("limits.moderator.send_per_minute", "0", "env MAB_LIMITS_MODERATOR_SEND_PER_MINUTE"),
+        ("limits.observer.read_per_minute", "60", file.as_str()),
+    ];
+    assert_eq!(set, expected.map(|(key, value, source)| (key, value.to_owned(), source.to_owned())));
+}
+
+#[test]
+fn limits_of_a_permission_when_wrong_are_refused() {
+    for (file, message) in [
+        ("[limits.observer]\nread_per_minute = -1\n", "limits.observer.read_per_minute cannot be -1"),
+        ("[limits.observer]\nunread_per_inbox = 1\n", "unknown key limits.observer.unread_per_inbox"),
+        ("[limits.watcher]\nread_per_minute = 1\n", "unknown key limits.watcher"),
+        ("[limits.owner.x]\nread_per_minute = 1\n", "unknown key limits.owner.x"),
+    ] {
+        let denied = with_file(file, &[]).unwrap_err();
+        assert!(denied.message.starts_with(message), "{denied}");
+    }
+    assert!(load(&[("MAB_LIMITS_WATCHER_READ_PER_MINUTE", "1")], &Flags::default()).is_err());
 }

@@ -5,6 +5,7 @@ mod another_user;
 mod evidence;
 mod home;
 mod lease;
+mod limits;
 mod members;
 mod pages;
 mod read;

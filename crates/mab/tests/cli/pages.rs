@@ -2,7 +2,7 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "mcp",
     "list",
     "show",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 15] = [
     "transfer",
     "pause",
     "resume",
+    "limits",
     "audit",
     "cleanup",
     "redact",
@@ -39,6 +40,7 @@ Commands:
   transfer     Make an agent the owner of a conversation
   pause        Stop all sending in a conversation
   resume       Let the agents of a paused conversation send again
+  limits       Show the limits of one conversation and their use, or set others
   audit        Print or verify the audit trail
   keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members
