@@ -181,6 +181,17 @@ pub struct Outlook {
     pub paused_by: Option<PausedBy>,
 }
 
+/// Who waits for messages right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waits {
+    /// Checks of the agent.
+    pub of_agent: u64,
+    /// Checks of all members.
+    pub of_conversation: u64,
+    /// The limits that the conversation has of its own, or why they cannot be read.
+    pub overrides: Result<Overrides, Denied>,
+}
+
 /// A message that its recipient has not acknowledged, and what is known of the recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overdue {

@@ -4,7 +4,9 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use mab_core::{
     Code, Denied, Failure,
+    audit::Detail,
     entity::{Member, Outlook},
+    limit::{Kind, Limit},
     source::draw,
 };
 use mab_store::Doorbell;
@@ -110,6 +112,31 @@ pub(crate) fn length(call: &Call<'_>, seconds: Option<u64>) -> Result<Duration, 
         (_, set) => Duration::from_secs(set.into()),
     };
     Ok(Duration::from_secs(seconds).min(longest))
+}
+
+/// Makes sure that a wait that has begun is not one too many, before anything is taken. Its bell hangs already, so
+/// that of several who begin at once no more stay than may.
+///
+/// # Errors
+/// `quota_exceeded`, recorded.
+pub(crate) async fn make_sure_it_fits(call: &Call<'_>) -> Result<(), Failure> {
+    let (bridge, member) = (call.bridge, call.member()?);
+    let waits = bridge.store.waits(member.conversation_pk, member.agent_pk).await?;
+    // Limits that cannot be read refuse the transaction that follows.
+    let own = waits.overrides.unwrap_or_default();
+    let most = |limit| own.find(limit).unwrap_or_else(|| bridge.settings.limits.of(member.permission, limit));
+    let [of_agent, of_conversation] = [Limit::WaitsPerAgent, Limit::WaitsPerConversation].map(most);
+    let message = if waits.of_agent > of_agent {
+        format!("you have {of_agent} checks waiting already")
+    } else if waits.of_conversation > of_conversation {
+        format!("the conversation has {of_conversation} checks waiting already")
+    } else {
+        return Ok(());
+    };
+    let denied = Denied::new(Code::QuotaExceeded, message)
+        .hint("check without wait_seconds, or end a check that waits elsewhere");
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
+    Err(bridge.store.deny(stamp, denied).await)
 }
 
 impl<'a> Wait<'a> {

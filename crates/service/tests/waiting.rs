@@ -537,3 +537,76 @@ async fn messages_when_the_watchdog_fails_are_handed_out_all_the_same() {
     assert_eq!(b.texts(&house.bridge).await, [""; 0]);
     assert_eq!(unread(&a, &house.bridge).await, 0);
 }
+
+/// A check under way.
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Value, Denied>> + 'a>>;
+
+/// Lets this agent wait on so many connections, in two processes by turns, and does `meanwhile` once all of them wait.
+async fn waiting_often<T>(
+    (house, second): (&House, &Bridge),
+    (agent, times): (&Agent, u64),
+    meanwhile: impl Future<Output = T>,
+) -> T {
+    let mut arguments = kit::object(kit::credentials(agent));
+    arguments.insert("wait_seconds".to_owned(), json!(3_600));
+    let places: Vec<(Agent, Patient)> = (0..times).map(|n| (Agent::new(100 + n), Patient::new())).collect();
+    let mut checks: Vec<Waiting<'_>> = Vec::new();
+    for (n, (place, patient)) in places.iter().enumerate() {
+        let bridge = if n % 2 == 0 { &house.bridge } else { second };
+        checks.push(Box::pin(bridge.call_waiting(&place.0, patient, "check_messages", arguments.clone())));
+    }
+    let mut all = std::pin::pin!(async {
+        for (_, patient) in &places {
+            patient.waits.notified().await;
+        }
+        meanwhile.await
+    });
+    let both = std::future::poll_fn(|context| {
+        for check in &mut checks {
+            if let std::task::Poll::Ready(answer) = check.as_mut().poll(context) {
+                panic!("it waits: {answer:?}");
+            }
+        }
+        all.as_mut().poll(context)
+    });
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("all of them wait")
+}
+
+#[tokio::test]
+async fn waits_of_one_agent_beyond_its_limit_are_refused_in_every_process_and_other_checks_are_not() {
+    let house = House::with(|settings| settings.limits.waits_per_agent = 3);
+    let (a, b) = house.pair().await;
+    let second = house.second_bridge();
+    waiting_often((&house, &second), (&b, 3), async {
+        for bridge in [&house.bridge, &second] {
+            let denied = check(&b, bridge, &Patient::new(), 3_600).await.unwrap_err();
+            assert_eq!(
+                (denied.code, denied.message.as_str()),
+                (Code::QuotaExceeded, "you have 3 checks waiting already")
+            );
+            assert_eq!(check(&b, bridge, &Patient::new(), 0).await.unwrap()["messages"], json!([]));
+        }
+        // Somebody else's are none of its.
+        assert_eq!(check(&a, &second, &Patient::new(), 1).await.unwrap()["timed_out"], true);
+    })
+    .await;
+    assert_eq!(check(&b, &second, &Patient::new(), 1).await.unwrap()["timed_out"], true, "they are over");
+    let rows = house.operator("audit", json!({"limit": 5})).await.unwrap();
+    assert!(rows["entries"].as_array().unwrap().iter().any(|row| row["outcome"] == "quota_exceeded"));
+}
+
+#[tokio::test]
+async fn waits_in_one_conversation_are_limited_by_what_it_has_of_its_own() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let second = house.second_bridge();
+    let id = house.operator("list", json!({})).await.unwrap()["conversations"][0]["conversation_id"].clone();
+    let limit = json!({"conversation_id": id, "set": {"waits_per_conversation": 2}});
+    house.operator("limits", limit).await.unwrap();
+    waiting_often((&house, &second), (&b, 2), async {
+        let denied = check(&a, &second, &Patient::new(), 3_600).await.unwrap_err();
+        assert_eq!(denied.message, "the conversation has 2 checks waiting already");
+        assert!(denied.hint.unwrap().contains("without wait_seconds"));
+    })
+    .await;
+}

@@ -8,7 +8,7 @@ use mab_core::{
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
         Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
-        Purged, Receipt, Refusal, StoreInfo, UsageRequest,
+        Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
@@ -67,6 +67,10 @@ pub trait Store: Send + Sync {
     /// To miss nothing, listen first, look then, and only then wait. `name` is random; who is `awake` counts as alive for
     /// as long as it listens.
     fn listen(&self, agent_pk: i64, name: u64, awake: bool) -> Box<dyn Doorbell>;
+
+    /// How many checks wait for messages right now, in all processes. Who listens first and counts then, and goes when it
+    /// was one too many, keeps any limit however many do so at once.
+    async fn waits(&self, conversation_pk: i64, agent_pk: i64) -> Result<Waits, Failure>;
 
     /// Looks at an agent's inbox as a check by `holder` would find it, which takes over from others or not. Costs no
     /// write; `None` when there is no such agent.

@@ -89,6 +89,9 @@ impl Op for CheckMessages {
         let newer = if ask.peek { Arc::default() } else { connection.begin_check(&place) };
         // Listening comes before looking, so that nothing falls in between.
         let mut wait = Wait::begin(&call, Interest::Mail, newer, length)?;
+        if wait.is_some() {
+            waiting::make_sure_it_fits(&call).await?;
+        }
         let received = if ask.peek { Vec::new() } else { connection.take_received(&place) };
         // Once something was collected nothing may fail: the client would take a refusal for the answer.
         let mut answer = collect(&call, ask, Said { ack, received }).await?;

@@ -53,7 +53,7 @@ impl Bells {
     pub(super) fn ring(&self, agent_pk: i64) {
         let Some(hand) = &self.hand else { return };
         let folder = self.folder.join(agent_pk.to_string());
-        for socket in self.sockets(&folder) {
+        for socket in self.sockets(&folder).take(LISTENERS_MAX) {
             let rung = Address::of(&socket).and_then(|address| hand.send_to(&[1], address.path()));
             if rung.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
                 // Its process died. Names are drawn anew each time, so this one cannot be in use again.
@@ -65,14 +65,13 @@ impl Bells {
 
     /// Whether anybody awake listens for an agent right now.
     pub(super) fn anybody_listens(&self, agent_pk: i64) -> bool {
-        self.sockets(&self.folder.join(agent_pk.to_string())).any(|socket| {
-            let name = socket.file_name().and_then(|name| u64::from_str_radix(name.to_str()?, 16).ok());
-            if name.is_none_or(|name| name & ASLEEP != 0) {
-                return false;
-            }
-            let connect = || UnixDatagram::unbound()?.connect(Address::of(&socket)?.path());
-            connect().is_ok()
-        })
+        self.sockets(&self.folder.join(agent_pk.to_string())).take(LISTENERS_MAX).any(|bell| is_awake(&bell))
+    }
+
+    /// How many listen awake for an agent right now.
+    pub(super) fn listeners(&self, agent_pk: i64) -> u64 {
+        let bells = self.sockets(&self.folder.join(agent_pk.to_string()));
+        bells.take(COUNTED_MAX).filter(|bell| is_awake(bell)).count() as u64
     }
 
     /// Hangs a bell for an agent. Call it within a tokio runtime. The first bit of its name says who is not awake.
@@ -131,7 +130,7 @@ impl Bells {
         let ours = self.check(&self.folder).and_then(|()| self.check(folder));
         let entries = ours.and_then(|()| fs::read_dir(folder)).ok();
         let bells = entries.into_iter().flatten().flatten().filter(is_bell);
-        bells.map(|entry| entry.path()).take(LISTENERS_MAX)
+        bells.map(|entry| entry.path())
     }
 }
 
@@ -142,6 +141,13 @@ fn is_bell(entry: &DirEntry) -> bool {
     name.len() == NAME_DIGITS
         && name.as_bytes().iter().all(digit)
         && entry.file_type().is_ok_and(|found| found.is_socket())
+}
+
+/// Whether an agent that waits hung this bell, and lives.
+fn is_awake(bell: &Path) -> bool {
+    let name = bell.file_name().and_then(|name| u64::from_str_radix(name.to_str()?, 16).ok());
+    let connect = || UnixDatagram::unbound()?.connect(Address::of(bell)?.path());
+    name.is_some_and(|name| name & ASLEEP == 0) && connect().is_ok()
 }
 
 /// One listener's bell; taken down when it is dropped.
@@ -222,6 +228,8 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 const LOOK_OFTEN: Duration = Duration::from_millis(100);
 /// Listeners of one agent that are rung: its client, its hooks, and a few too many.
 const LISTENERS_MAX: usize = 64;
+/// Bells of one agent that are looked at to count listeners; the dead are cleared away by whoever rings.
+const COUNTED_MAX: usize = 4_096;
 /// How often hanging a bell is tried again when its folder goes away meanwhile.
 const HANG_AGAIN: usize = 8;
 
@@ -289,6 +297,20 @@ mod tests {
         assert!(left.exists() && !bells.anybody_listens(7));
         bells.ring(7);
         assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn listeners_are_counted_without_the_dead_and_those_asleep() {
+        let place = tempfile::tempdir().unwrap();
+        let bells = Bells::beside(&database(place.path()));
+        let mut awake: Vec<Bell> = (1..=70).map(|name| bells.hang(7, name, true)).collect();
+        let _asleep = bells.hang(7, 99, false);
+        let mut dead = bells.hang(7, 100, true);
+        dead.place = None;
+        drop(dead);
+        assert_eq!((bells.listeners(7), bells.listeners(8)), (70, 0));
+        awake.truncate(3);
+        assert_eq!(bells.listeners(7), 3);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use mab_core::{
     entity::{
         AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
         Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
-        Purged, Receipt, Refusal, StoreInfo, UsageRequest,
+        Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
@@ -157,6 +157,11 @@ impl Store for SqliteStore {
         let now = self.clock.now();
         let look = move |c: &Connection| wait::outlook(c, agent_pk, (holder, takes_over), now);
         self.read("looking at an inbox", look).await
+    }
+
+    async fn waits(&self, conversation_pk: i64, agent_pk: i64) -> Result<Waits, Failure> {
+        let bells = Arc::clone(&self.bells);
+        self.read("counting who waits", move |c| wait::waits(c, &bells, conversation_pk, agent_pk)).await
     }
 
     async fn overdue(&self, conversation_pk: i64, sender: u8) -> Result<Vec<Overdue>, Failure> {

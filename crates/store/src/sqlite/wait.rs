@@ -3,7 +3,8 @@
 use mab_core::{
     MessageId, Timestamp,
     delivery::{Check, LEASE_S},
-    entity::{Outlook, Overdue},
+    entity::{Outlook, Overdue, Waits},
+    limit::Overrides,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -39,6 +40,31 @@ pub(super) fn outlook(
             .map(rows::count),
         paused_by: ledger.pause.map(|pause| pause.by),
     }))
+}
+
+/// How many wait, by their bells.
+pub(super) fn waits(
+    connection: &Connection,
+    bells: &Bells,
+    conversation_pk: i64,
+    agent_pk: i64,
+) -> rusqlite::Result<Waits> {
+    const LIMITS: &str = "SELECT limits FROM conversation WHERE pk = ?1";
+    const MEMBERS: &str = "SELECT pk FROM agent WHERE conversation = ?1";
+    let limits: Option<String> =
+        connection.prepare_cached(LIMITS)?.query_row([conversation_pk], |row| row.get(0))?;
+    let overrides = limits.as_deref().map_or_else(|| Ok(Overrides::default()), Overrides::parse);
+    let mut waits = Waits { of_agent: 0, of_conversation: 0, overrides };
+    let mut members = connection.prepare_cached(MEMBERS)?;
+    for member in members.query_map([conversation_pk], |row| row.get::<_, i64>(0))? {
+        let member = member?;
+        let listeners = bells.listeners(member);
+        waits.of_conversation += listeners;
+        if member == agent_pk {
+            waits.of_agent = listeners;
+        }
+    }
+    Ok(waits)
 }
 
 /// Members that have not acknowledged what `sender` sent them.
