@@ -20,7 +20,7 @@ use mab_redact::{Redacted, Redactor};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
-use crate::{Caller, Impatient, Settings, Waiter, anchoring::Anchoring, door};
+use crate::{Caller, Impatient, Settings, Waiter, anchoring::Anchoring, door, floods::Floods};
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
 const KNOWN_MEMBERS: usize = 1_024;
@@ -49,6 +49,7 @@ pub struct Bridge {
     pub(crate) settings: Settings,
     pub(crate) redactor: Redactor,
     pub(crate) anchoring: Option<Anchoring>,
+    pub(crate) floods: Floods,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
 }
 
@@ -67,6 +68,7 @@ impl Bridge {
             settings: parts.settings,
             redactor: Redactor::new(),
             anchoring: None,
+            floods: Floods::default(),
             known: Mutex::default(),
         })
     }

@@ -5,7 +5,7 @@ use std::{error::Error, future::Future, pin::Pin};
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
     audit::{Actor, Detail},
-    entity::{Member, Refusal},
+    entity::{Member, Refusal, Repeatable},
     limit::Kind,
     policy::{self, Action, Permit, Principal, Stamp},
     token::Claim,
@@ -43,6 +43,11 @@ pub(crate) trait Op: 'static {
         Self::ACTION
     }
 
+    /// Whether it may be the repeat of a call that was done before, which no limit of such calls keeps from its answer.
+    fn may_repeat(_arguments: &Self::Arguments) -> bool {
+        false
+    }
+
     /// Sorts out arguments that share a name with the credentials.
     fn disambiguate(_arguments: &mut Map<String, Value>, _connection: &Connection) {}
 
@@ -61,11 +66,24 @@ pub(crate) struct Call<'a> {
     pub(crate) permit: Permit,
     /// How long the caller can wait.
     pub(crate) waiter: &'a dyn Waiter,
+    /// The refusal it meets unless it is a repeat.
+    refused_before: Option<Denied>,
     connection: Option<&'a Connection>,
     member: Option<Member>,
 }
 
 impl<'a> Call<'a> {
+    /// Lets a send through that was refused a moment ago only when it is the repeat of one that was stored.
+    pub(crate) async fn admit(&self, repeatable: Option<Repeatable>) -> Result<Option<Repeatable>, Failure> {
+        if let (Some(denied), Some(repeatable)) = (&self.refused_before, &repeatable)
+            && !self.bridge.store.is_repeat(self.member()?.agent_pk, repeatable.digests).await?
+        {
+            self.bridge.count_refused(self.member.as_ref());
+            return Err(denied.clone().into());
+        }
+        Ok(repeatable)
+    }
+
     /// The agent's connection.
     pub(crate) fn connection(&self) -> Result<&'a Connection, Denied> {
         self.connection.ok_or_else(|| Denied::new(Code::Forbidden, "only an agent can do this"))
@@ -128,7 +146,13 @@ pub(crate) async fn call(
             Ok(answer)
         }
         Err(Failure::Denied(denied)) => {
-            tracing::info!(operation = operation.name, outcome = denied.code.name(), duration_ms);
+            let (logs, left_out) = bridge.floods.log(bridge.clock.now());
+            if let Some(left_out) = left_out {
+                tracing::info!(left_out, "refusals were not logged one by one");
+            }
+            if logs {
+                tracing::info!(operation = operation.name, outcome = denied.code.name(), duration_ms);
+            }
             Err(denied)
         }
         Err(Failure::Fault(fault)) => {
@@ -171,10 +195,25 @@ async fn run<O: Op>(
             (principal, Some(member))
         }
     };
-    let permit = authorise(bridge, principal, member.as_ref(), action).await?;
+    let refused_before = connection.and_then(|_| bridge.refused_before(member.as_ref(), action));
+    if let Some(denied) = refused_before.as_ref().filter(|_| !O::may_repeat(&arguments)) {
+        bridge.count_refused(member.as_ref());
+        return Err(denied.clone().into());
+    }
+    // What is listed is charged to whom it is of: the operation sees to that itself.
+    let asked = member.as_ref().map_or(0, |member| member.agent_pk);
+    let asked = (asked != 0 || action == Action::Create).then_some((asked, action));
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
-    let call = Call { bridge, permit: permit.clone(), waiter, connection, member };
-    let answer = O::run(call, arguments).await;
+    let (answer, permit) = match authorise(bridge, principal, member.as_ref(), action).await {
+        Err(failure) => (Err(failure), None),
+        Ok(permit) => {
+            let call = Call { bridge, permit: permit.clone(), waiter, refused_before, connection, member };
+            (O::run(call, arguments).await, Some(permit))
+        }
+    };
+    if let (Err(Failure::Denied(denied)), Some(asked), Some(_)) = (&answer, asked, connection) {
+        bridge.floods.remember(asked, denied, bridge.clock.now());
+    }
     if let (Err(Failure::Denied(denied)), Some((conversation, session))) = (&answer, &place)
         && matches!(denied.code, Code::TokenRotated | Code::Revoked | Code::Expired | Code::Forbidden)
     {
@@ -182,7 +221,8 @@ async fn run<O: Op>(
     }
     let mut answer = serde_json::to_value(answer?)
         .map_err(|source| mab_core::Fault::from_source("writing an answer", source))?;
-    if let (Some(fields), Some(head)) = (answer.as_object_mut(), permit.recorded()) {
+    if let (Some(fields), Some(head)) = (answer.as_object_mut(), permit.and_then(|permit| permit.recorded()))
+    {
         fields.insert(RECORDED.to_owned(), Value::String(head.to_string()));
     }
     Ok(answer)
@@ -224,7 +264,7 @@ pub(crate) async fn authenticate(
         return Ok((principal, member));
     }
     let (peer, guesses) = (connection.peer(), bridge.settings.limits.charge(Kind::Guess, None));
-    bridge.store.may_guess(peer, guesses.clone()).await?;
+    bridge.store.may_guess(peer, guesses.clone()).await.inspect_err(|_| bridge.count_refused(None))?;
     let member = bridge.store.member(claim.conversation, &claim.session).await?;
     match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
         (Ok(principal), Some(member)) => {
@@ -239,7 +279,7 @@ pub(crate) async fn authenticate(
             if denied.code == Code::InvalidToken {
                 bridge.store.guessed_wrong(peer, guesses, refusal).await?;
             } else {
-                bridge.store.refuse(refusal).await?;
+                bridge.note(refusal).await?;
             }
             Err(joined_already(bridge, connection, claim, member.as_ref(), denied).into())
         }
@@ -261,7 +301,7 @@ async fn authorise(
             let conversation_pk = member.map(|member| member.conversation_pk);
             let agent_pk = member.map(|member| member.agent_pk);
             let charges = bridge.settings.limits.refusals(member.map(|member| member.permission));
-            bridge.store.refuse(Refusal { conversation_pk, agent_pk, charges, ..refusal }).await?;
+            bridge.note(Refusal { conversation_pk, agent_pk, charges, ..refusal }).await?;
             Err(denied.into())
         }
     }

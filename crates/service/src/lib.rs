@@ -9,6 +9,7 @@ mod arguments;
 mod bridge;
 mod caller;
 mod door;
+mod floods;
 mod leasing;
 mod limits;
 mod ops;

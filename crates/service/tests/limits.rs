@@ -200,3 +200,116 @@ async fn conversation_whose_limits_cannot_be_read_is_closed_to_agents_and_says_w
     house.operator("limits", json!({"conversation_id": id, "reset": true})).await.unwrap();
     a.send(&house.bridge, "open again").await;
 }
+
+/// What is written: rows of accept times and of the trail, and refusals counted.
+#[cfg(test)]
+fn written(house: &House) -> [i64; 3] {
+    let file = rusqlite::Connection::open(house.database()).unwrap();
+    [
+        "SELECT count(*) FROM accepted",
+        "SELECT count(*) FROM audit",
+        "SELECT sum(unrecorded) FROM conversation",
+    ]
+    .map(|sql| file.query_row(sql, [], |row| row.get(0)).unwrap())
+}
+
+#[tokio::test]
+async fn flood_of_a_member_over_its_limit_is_answered_from_memory_and_its_count_is_written_at_the_end() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    for _ in 0..10 {
+        a.send(&house.bridge, "x").await;
+    }
+    let send = async || a.call(&house.bridge, "send_to_partner", json!({"message": "x"})).await.unwrap_err();
+    assert_eq!(send().await.retry_after_s, Some(60));
+    house.clock.advance_ms(400);
+    let before = written(&house);
+    for _ in 0..100 {
+        let denied = send().await;
+        assert_eq!((denied.code, denied.retry_after_s), (Code::RateLimited, Some(60)));
+    }
+    assert_eq!(written(&house), before, "memory answers");
+    house.bridge.close().await;
+    assert_eq!(written(&house), [before[0], before[1], before[2] + 100], "every one is counted");
+    // Other doings of the agent are not concerned, and the store is asked again a second later.
+    a.texts(&house.bridge).await;
+    house.clock.advance_ms(600);
+    let before = written(&house);
+    assert_eq!(send().await.retry_after_s, Some(59));
+    assert_eq!(written(&house)[1], before[1] + 1);
+}
+
+#[tokio::test]
+async fn repeat_of_a_stored_send_is_answered_in_the_middle_of_a_flood() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 1);
+    let (a, _b) = house.pair().await;
+    let keyed = |key: &str| json!({"message": "x", "idempotency_key": key});
+    let sent = a.ok(&house.bridge, "send_to_partner", keyed("one")).await;
+    assert_eq!(a.code(&house.bridge, "send_to_partner", json!({"message": "x"})).await, Code::RateLimited);
+    let before = written(&house);
+    assert_eq!(a.code(&house.bridge, "send_to_partner", keyed("two")).await, Code::RateLimited);
+    assert_eq!(written(&house), before, "a new key is no way around memory");
+    let again = a.ok(&house.bridge, "send_to_partner", keyed("one")).await;
+    assert_eq!((&again["message_id"], &again["repeated"]), (&sent["message_id"], &json!(true)));
+}
+
+#[tokio::test]
+async fn tokens_that_are_over_when_presented_in_a_flood_are_written_once_a_second_at_most() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let old = credentials(&a);
+    a.ok(&house.bridge, "join_conversation", old.clone()).await;
+    let late = Agent::new(9);
+    for _ in 0..31 {
+        assert_eq!(late.code(&house.bridge, "check_messages", old.clone()).await, Code::TokenRotated);
+    }
+    let before = written(&house);
+    for _ in 0..100 {
+        assert_eq!(late.code(&house.bridge, "check_messages", old.clone()).await, Code::TokenRotated);
+    }
+    assert_eq!(written(&house), before);
+    house.bridge.close().await;
+    b.send(&house.bridge, "the next entry tells").await;
+    let rows = house.operator("audit", json!({"limit": 1})).await.unwrap();
+    assert_eq!(rows["entries"][0]["detail"]["unrecorded_refusals"], 101);
+}
+
+#[tokio::test]
+async fn observer_that_floods_with_what_it_may_not_do_is_limited_and_then_answered_from_memory() {
+    let house = House::with(|settings| settings.limits.refused_calls_per_minute = 40);
+    let (a, _b) = house.pair().await;
+    let invitation = json!({"role": "watcher", "permission": "observer"});
+    let invited = a.ok(&house.bridge, "invite_agent", invitation).await;
+    let id = conversation(&house).await;
+    let observer = Agent::new(9);
+    let join = json!({"conversation_id": id, "session_id": invited["session_id"], "token": invited["token"]});
+    observer.ok(&house.bridge, "join_conversation", join).await;
+    let code = async || observer.code(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+    for _ in 0..40 {
+        assert_eq!(code().await, Code::Forbidden);
+    }
+    assert_eq!(code().await, Code::RateLimited);
+    let before = written(&house);
+    for _ in 0..100 {
+        assert_eq!(code().await, Code::RateLimited);
+    }
+    assert_eq!(written(&house), before);
+    observer.texts(&house.bridge).await;
+}
+
+#[tokio::test]
+async fn flood_of_guesses_costs_no_write_once_its_window_is_full_and_is_counted() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    let (wrong, guesser) = (guess(&a), Agent::new(9));
+    for _ in 0..60 {
+        guesser.code(&house.bridge, "check_messages", wrong.clone()).await;
+    }
+    let before = written(&house);
+    for _ in 0..100 {
+        assert_eq!(guesser.code(&house.bridge, "check_messages", wrong.clone()).await, Code::RateLimited);
+    }
+    assert_eq!(written(&house), before);
+    house.bridge.close().await;
+    assert_eq!(written(&house)[2], before[2] + 100);
+}

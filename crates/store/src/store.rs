@@ -14,6 +14,7 @@ use mab_core::{
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
     policy::Stamp,
+    repeat::Digests,
     seal::Sealed,
 };
 
@@ -137,6 +138,12 @@ pub trait Store: Send + Sync {
     /// Charges wrong credentials to the peer that presented them and records their refusal. Refuses with `rate_limited`,
     /// and records nothing, when they were one too many.
     async fn guessed_wrong(&self, peer: Peer, charge: Charge, refusal: Refusal) -> Result<(), Failure>;
+
+    /// Adds refusals that were not told one by one to those that the next entry of this chain tells of.
+    async fn count_refusals(&self, conversation_pk: Option<i64>, count: u64) -> Result<(), Failure>;
+
+    /// Whether a send of this agent was stored under this key. Costs no write.
+    async fn is_repeat(&self, agent_pk: i64, digests: Digests) -> Result<bool, Failure>;
 
     /// One conversation, for the operator.
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure>;

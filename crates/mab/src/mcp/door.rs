@@ -66,6 +66,13 @@ impl Door {
         })
     }
 
+    /// Writes what the bridge keeps in memory only.
+    pub(super) async fn close(&self) {
+        if let Some(Opened { bridge, .. }) = self.opened.get() {
+            bridge.close().await;
+        }
+    }
+
     /// Says that the client has got the answers with these tickets.
     pub(super) fn received(&self, tickets: &[u64]) {
         if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {

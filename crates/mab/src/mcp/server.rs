@@ -49,6 +49,8 @@ fn run(config: Result<Config, Denied>, log: LevelFilter) -> Result<(), Fault> {
         let Stdio { reader, writer, found } = Stdio::of_process();
         let door = Arc::new(Door::new(config));
         converse(door.clone(), reader, writer, signals.any()).await;
+        // Nobody waits for it; a store that is held by somebody else must not hold the process.
+        let _ = tokio::time::timeout(GRACE, door.close()).await;
         if tokio::time::timeout(LAST_CHECKPOINT, door.anchor_now()).await.is_err() {
             tracing::debug!("the last checkpoint is left to the next process");
         }

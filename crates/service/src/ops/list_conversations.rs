@@ -3,6 +3,7 @@
 use mab_core::{
     Code, Failure,
     audit::Detail,
+    entity::Member,
     limit::Kind,
     moderation::PausedBy,
     policy::{self, Action, Principal},
@@ -65,17 +66,8 @@ impl Op for ListConversations {
         let (mut conversations, mut charged) = (Vec::new(), false);
         for credentials in call.connection()?.wallet().all().into_iter().rev().take(LIST_MAX) {
             let Looked { held, opens } = held(bridge, credentials).await?;
-            // Charged as a read of the newest conversation that opens: whoever lists too often hurts nobody else.
-            if let Some(principal) = opens.filter(|_| !charged) {
-                let permit = policy::decide(principal, Action::ListOwn)?;
-                match bridge.store.charge(bridge.stamp(permit, Kind::Read, Detail::default())).await {
-                    // It was closed at this very moment: the next one pays.
-                    Err(Failure::Denied(denied)) if denied.code != Code::RateLimited => {}
-                    done => {
-                        done?;
-                        charged = true;
-                    }
-                }
+            if let Some((principal, member)) = opens.filter(|_| !charged) {
+                charged = charge(bridge, principal, &member).await?;
             }
             conversations.push(held);
         }
@@ -83,10 +75,30 @@ impl Op for ListConversations {
     }
 }
 
+/// Charges the listing as a read of this agent, the newest one whose place opens: whoever lists too often hurts nobody else.
+/// Says whether it could be.
+async fn charge(bridge: &Bridge, principal: Principal, member: &Member) -> Result<bool, Failure> {
+    if let Some(denied) = bridge.refused_before(Some(member), Action::ListOwn) {
+        bridge.count_refused(Some(member));
+        return Err(denied.into());
+    }
+    let permit = policy::decide(principal, Action::ListOwn)?;
+    match bridge.store.charge(bridge.stamp(permit, Kind::Read, Detail::default())).await {
+        // It was closed at this very moment: the next one pays.
+        Err(Failure::Denied(denied)) if denied.code != Code::RateLimited => Ok(false),
+        Err(Failure::Denied(denied)) => {
+            bridge.floods.remember((member.agent_pk, Action::ListOwn), &denied, bridge.clock.now());
+            Err(denied.into())
+        }
+        Err(fault) => Err(fault),
+        Ok(()) => Ok(true),
+    }
+}
+
 /// What was found of one conversation, and as whom its credentials open it.
 struct Looked {
     held: Held,
-    opens: Option<Principal>,
+    opens: Option<(Principal, Member)>,
 }
 
 /// What remembered credentials open now.
@@ -109,7 +121,7 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Looked, Failu
             let states = bridge.store.agents(member.conversation_pk).await?;
             let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
             let own = states.iter().find(|state| state.ordinal == member.ordinal);
-            let wrapped = member.wrapped_key.unwrap_or_default();
+            let wrapped = member.wrapped_key.clone().unwrap_or_default();
             let opener = Opener { conversation, key: bridge.wrapper.unwrap(conversation, &wrapped)? };
             let read = own.map(|state| reading::agent(state, Some(&opener), bridge.clock.now()));
             let held = Held {
@@ -119,7 +131,7 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Looked, Failu
                 paused_by: outlook.and_then(|outlook| outlook.paused_by),
                 ..closed(Code::Expired, Some(member.expires_at.to_string()))
             };
-            Ok(Looked { held, opens: Some(principal) })
+            Ok(Looked { held, opens: Some((principal, member)) })
         }
         (Err(Failure::Denied(denied)), member) => {
             let over = member.filter(|_| denied.code == Code::Expired);

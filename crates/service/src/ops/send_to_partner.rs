@@ -84,6 +84,10 @@ impl Op for SendToPartner {
     type Arguments = Arguments;
     type Answer = Answer;
 
+    fn may_repeat(arguments: &Arguments) -> bool {
+        arguments.idempotency_key.is_some()
+    }
+
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
         let files = files(arguments.files_involved.unwrap_or_default())?;
@@ -105,7 +109,7 @@ impl Op for SendToPartner {
             let digests = Digests::of(&opener.key, &key.0, &request)?;
             Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat(member) })
         };
-        let repeatable = arguments.idempotency_key.map(digest).transpose()?;
+        let repeatable = call.admit(arguments.idempotency_key.map(digest).transpose()?).await?;
         let tag = draw(bridge.random.as_ref())?;
         let row = message_row(tag, member.ordinal);
         let seal = |column, parts: &[&Redacted]| {

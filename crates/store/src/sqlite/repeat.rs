@@ -4,8 +4,9 @@ use mab_core::{
     Code, Denied, Failure, Fault, MessageId, SessionId, Timestamp,
     agent::Audience,
     entity::{Appended, Repeatable},
+    repeat::Digests,
 };
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     rows,
@@ -17,6 +18,12 @@ struct Original {
     id: MessageId,
     audience: Audience,
     at: Timestamp,
+}
+
+/// Whether a send was stored under this key.
+pub(super) fn is_known(connection: &Connection, agent_pk: i64, digests: &Digests) -> rusqlite::Result<bool> {
+    const FIND: &str = "SELECT 1 FROM repeatable WHERE agent = ?1 AND key = ?2";
+    connection.prepare_cached(FIND)?.exists(params![agent_pk, digests.key()])
 }
 
 impl Tx<'_> {

@@ -16,6 +16,7 @@ use mab_core::{
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
     policy::Stamp,
+    repeat::Digests,
     seal::Sealed,
 };
 use rusqlite::Connection;
@@ -30,9 +31,9 @@ use super::{
     reader::Reader,
     reads::{self, Stretch},
     receipts::{Wanted, receipts},
-    schema,
+    repeat, schema,
     turn::Turns,
-    tx::Tx,
+    tx::{BRIDGE, Tx},
     wait, windows,
     writer::{Desk, NeedsDisk, Writer},
 };
@@ -245,6 +246,14 @@ impl Store for SqliteStore {
 
     async fn guessed_wrong(&self, peer: Peer, charge: Charge, refusal: Refusal) -> Result<(), Failure> {
         self.light(move |tx| tx.guessed_wrong(peer, &charge, &refusal)).await
+    }
+
+    async fn count_refusals(&self, conversation_pk: Option<i64>, count: u64) -> Result<(), Failure> {
+        self.light(move |tx| tx.count_refusals(conversation_pk.unwrap_or(BRIDGE), count)).await
+    }
+
+    async fn is_repeat(&self, agent_pk: i64, digests: Digests) -> Result<bool, Failure> {
+        self.read("looking for a repeat", move |c| repeat::is_known(c, agent_pk, &digests)).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure> {

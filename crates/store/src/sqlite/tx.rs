@@ -13,7 +13,7 @@ use mab_core::{
     limit::{Charge, Kind, Overrides},
     policy::Stamp,
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 
 use super::{
     error::failure,
@@ -242,7 +242,6 @@ impl<'a> Tx<'a> {
     /// flood cannot fill the chain. An agent that has had too many calls refused is refused with `rate_limited` for that,
     /// and nothing is written.
     pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<bool, Failure> {
-        const COUNT: &str = "UPDATE conversation SET unrecorded = unrecorded + 1 WHERE pk = ?1";
         debug_assert_eq!(refusal.charges.recorded.kind, Kind::Refusal);
         let conversation_pk = refusal.conversation_pk.unwrap_or(BRIDGE);
         let ledger = self.ledger(conversation_pk)?;
@@ -259,9 +258,15 @@ impl<'a> Tx<'a> {
                 let deed = Deed { actor, action, outcome, detail: Detail::default() };
                 self.record(&ledger, deed).map(|_| true)
             }
-            Err(Failure::Denied(_)) => self.execute_one(COUNT, [conversation_pk]).map(|()| false),
+            Err(Failure::Denied(_)) => self.count_refusals(conversation_pk, 1).map(|()| false),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Counts refusals; the next entry tells how many.
+    pub(super) fn count_refusals(&self, conversation_pk: i64, count: u64) -> Result<(), Failure> {
+        const COUNT: &str = "UPDATE conversation SET unrecorded = unrecorded + ?2 WHERE pk = ?1";
+        self.execute_one(COUNT, params![conversation_pk, rows::stored(count)])
     }
 }
 
