@@ -192,6 +192,13 @@ impl Kit {
         Room { id: state.id, key: self.wrapper.unwrap(state.id, &wrapped).unwrap(), wrapped }
     }
 
+    /// The oldest conversation of a store that somebody else filled.
+    pub(crate) async fn first_room(&self) -> Room {
+        let state = self.store.conversations(None, u32::MAX).await.unwrap().pop().unwrap();
+        let wrapped = state.wrapped_key.unwrap();
+        Room { id: state.id, key: self.wrapper.unwrap(state.id, &wrapped).unwrap(), wrapped }
+    }
+
     /// A conversation to be opened.
     pub(crate) fn new_room(&self, members: u8) -> (Room, NewConversation) {
         let id = ConversationId::draw(&self.random).unwrap();

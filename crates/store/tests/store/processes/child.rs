@@ -13,11 +13,18 @@ use std::{
     time::Instant,
 };
 
-use mab_core::{Code, Failure, entity::NewMessage, loop_guard::LoopGuard, policy::Action};
+use mab_core::{
+    Code, Failure,
+    entity::NewMessage,
+    limit::{Kind, Peer},
+    loop_guard::LoopGuard,
+    policy::{Action, Principal},
+};
 use mab_store::sqlite::SqliteStore;
 
+use super::limits::{CREATES, GUESSES, SENDS};
 use crate::{
-    kit::{Kit, MockClock, code, run_seeded},
+    kit::{Kit, MockClock, charge, code, run_seeded, stamp_of, stranger},
     sqlite::{SqliteEngine, connect, options},
 };
 
@@ -30,6 +37,9 @@ pub(super) enum Task {
     Repeat { session: char, count: u32 },
     /// Sends messages as this member until that many of a talk have paused the conversation, once it is told to go.
     Talk { session: char, messages: u32 },
+    /// Sends as member `a`, opens conversations and presents wrong credentials until all of it is refused, with a clock
+    /// that stands so many seconds after the start.
+    Hammer { at_s: u64 },
     /// Opens the store and says how that went.
     Open,
     /// Opens the file as another program would, reads and closes it.
@@ -72,6 +82,7 @@ impl Running {
             Task::Send { session, count } => format!("send {session} {count}"),
             Task::Repeat { session, count } => format!("repeat {session} {count}"),
             Task::Talk { session, messages } => format!("talk {session} {messages}"),
+            Task::Hammer { at_s } => format!("hammer {at_s}"),
             Task::Open => "open".to_owned(),
             Task::Look => "look".to_owned(),
             Task::Fill => "fill".to_owned(),
@@ -144,6 +155,7 @@ fn child() {
         ["send", session, count, path] => send(session, count.parse().unwrap(), Path::new(path)),
         ["repeat", session, count, path] => repeat(session, count.parse().unwrap(), Path::new(path)),
         ["talk", session, messages, path] => talk(session, messages.parse().unwrap(), Path::new(path)),
+        ["hammer", at_s, path] => hammer(at_s.parse().unwrap(), Path::new(path)),
         ["open", path] => open(Path::new(path)),
         ["look", path] => look(Path::new(path)),
         ["fill", path] => fill(Path::new(path)),
@@ -201,6 +213,42 @@ fn talk(session: &str, messages: u32, path: &Path) {
                 refused => break assert_eq!(code(refused), Code::Paused),
             }
         }
+    });
+}
+
+/// Says `sent`, `created` or `guessed` for each that was admitted, and `full` when nothing is any more.
+fn hammer(at_s: u64, path: &Path) {
+    let seed = u64::from(std::process::id());
+    run_seeded(seed, SqliteEngine::at(path), async |kit: &Kit| {
+        kit.clock.pass_s(at_s);
+        let room = kit.first_room().await;
+        let peer = Peer::user(1_000);
+        say("ready");
+        assert_eq!(hear(), "go");
+        let heard = |done: &str, result: Result<(), Failure>| match result {
+            Ok(()) => {
+                say(done);
+                0
+            }
+            refused => {
+                assert_eq!(code(refused), Code::RateLimited);
+                1
+            }
+        };
+        // Nothing is admitted any more once everything was refused ten times in a row.
+        let mut refused_in_a_row = 0;
+        while refused_in_a_row < 30 {
+            let stamp = kit.charged(&room, "a", Action::Send, &[(SENDS, 60), (SENDS * 10, 3_600)]).await;
+            let sent = kit.store.append(stamp, kit.message(&room, "x")).await.map(drop);
+            let create = charge(Kind::Create, &[(CREATES, 60), (CREATES * 10, 3_600)]);
+            let stamp = stamp_of(Principal::newcomer(), Action::Create, create);
+            let created = kit.store.create(stamp, kit.new_room(2).1).await;
+            let wrong = charge(Kind::Guess, &[(GUESSES, 60)]);
+            let guessed = kit.store.guessed_wrong(peer, wrong, stranger(None, Code::InvalidToken)).await;
+            let refused = heard("sent", sent) + heard("created", created) + heard("guessed", guessed);
+            refused_in_a_row = if refused == 3 { refused_in_a_row + 3 } else { 0 };
+        }
+        say("full");
     });
 }
 

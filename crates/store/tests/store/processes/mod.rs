@@ -2,6 +2,7 @@
 
 mod child;
 mod death;
+mod limits;
 mod machine;
 mod many;
 mod sends;
