@@ -162,6 +162,11 @@ impl Kit {
         }
     }
 
+    /// What the clock tells, in ms since the Unix epoch.
+    pub(crate) fn clock_ms(&self) -> i64 {
+        self.clock.now().millis()
+    }
+
     /// Opens the same place once more.
     pub(crate) fn open_again(&self) -> Arc<dyn Store> {
         self.engine.open(Arc::clone(&self.clock)).unwrap()

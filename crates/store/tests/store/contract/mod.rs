@@ -16,6 +16,7 @@ pub(crate) mod offer;
 pub(crate) mod purge;
 pub(crate) mod receipts;
 pub(crate) mod repeat;
+pub(crate) mod schedule;
 pub(crate) mod wait;
 
 /// Tests an engine: `contract!(expression that makes an engine with nothing in it)`.
@@ -174,6 +175,9 @@ macro_rules! contract {
                 entries_tell_what_was_charged_and_as_which_one
                 usage_counts_what_windows_count_and_says_when_one_more_fits
                 guesses_are_exact_per_peer_across_stores_and_cost_no_write_beyond
+            }
+            schedule {
+                schedule_of_any_sort_never_admits_more_than_a_window_allows
             }
             audit {
                 every_change_and_refusal_is_recorded_and_the_chains_hold
