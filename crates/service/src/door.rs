@@ -264,7 +264,8 @@ pub(crate) async fn authenticate(
         return Ok((principal, member));
     }
     let (peer, guesses) = (connection.peer(), bridge.settings.limits.charge(Kind::Guess, None));
-    bridge.store.may_guess(peer, guesses.clone()).await.inspect_err(|_| bridge.count_refused(None))?;
+    let unheard = |_: &Failure| bridge.count_refused(None);
+    bridge.store.may_guess(peer, guesses.clone()).await.inspect_err(unheard)?;
     let member = bridge.store.member(claim.conversation, &claim.session).await?;
     match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
         (Ok(principal), Some(member)) => {
@@ -277,7 +278,7 @@ pub(crate) async fn authenticate(
             let refusal = refusal(bridge, Actor::Unknown, action, denied.code);
             let refusal = Refusal { conversation_pk, ..refusal };
             if denied.code == Code::InvalidToken {
-                bridge.store.guessed_wrong(peer, guesses, refusal).await?;
+                bridge.store.guessed_wrong(peer, guesses, refusal).await.inspect_err(unheard)?;
             } else {
                 bridge.note(refusal).await?;
             }

@@ -49,8 +49,9 @@ fn run(config: Result<Config, Denied>, log: LevelFilter) -> Result<(), Fault> {
         let Stdio { reader, writer, found } = Stdio::of_process();
         let door = Arc::new(Door::new(config));
         converse(door.clone(), reader, writer, signals.any()).await;
-        // Nobody waits for it; a store that is held by somebody else must not hold the process.
-        let _ = tokio::time::timeout(GRACE, door.close()).await;
+        if tokio::time::timeout(CLOSING, door.close()).await.is_err() {
+            tracing::warn!("the store is held by somebody else: the newest counts of refusals are lost");
+        }
         if tokio::time::timeout(LAST_CHECKPOINT, door.anchor_now()).await.is_err() {
             tracing::debug!("the last checkpoint is left to the next process");
         }
@@ -144,3 +145,5 @@ const GRACE: Duration = Duration::from_millis(75);
 
 /// How long the checkpoint at the end may take; it is 20 ms unless another process is at it.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(1);
+/// How long the last counts may take to be written, with the client gone: a store that is held must not hold the process.
+const CLOSING: Duration = Duration::from_secs(1);
