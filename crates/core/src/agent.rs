@@ -104,6 +104,10 @@ named_enum! {
         Acknowledged = "acknowledged",
         /// Never handed out, and it never will be: the recipient was removed.
         Undeliverable = "undeliverable",
+        /// Waits for somebody who may release it.
+        Held = "held",
+        /// Held, and then refused: it never will be handed out.
+        Rejected = "rejected",
     }
 }
 

@@ -4,12 +4,14 @@ use crate::{
     BatchId, Code, ConversationId, Denied, MessageId, SessionId, Timestamp,
     agent::{ActionType, DeliveryState, Permission, Status},
     audit::{Actor, Break, Entry},
+    inbound::Standing,
     limit::{Charge, Kind, Overrides, Refusals, Usage},
     loop_guard::LoopGuard,
     moderation::{Pause, PausedBy},
     policy::Action,
     repeat::Digests,
     seal::Sealed,
+    watchdog::Reason,
 };
 
 /// What authentication needs to know of an agent.
@@ -72,6 +74,8 @@ pub struct Quotas {
     pub messages_per_conversation: u64,
     /// Most bytes of sealed messages in one conversation.
     pub bytes_per_conversation: u64,
+    /// Most messages of one conversation that wait to be released.
+    pub held_per_conversation: u64,
 }
 
 /// A message to store.
@@ -119,6 +123,10 @@ pub struct Appended {
     pub repeated: bool,
     /// Whether the conversation waits for a human now, because it made the agents' talk too long.
     pub paused: bool,
+    /// Whether it was not delivered, because of the inbound policy.
+    pub standing: Option<Standing>,
+    /// Who may release it, when it is held.
+    pub moderators: Vec<SessionId>,
 }
 
 /// What became of the wish to pause.
@@ -175,8 +183,10 @@ pub struct Outlook {
     pub member: Member,
     /// Whether a check by this holder would be handed something.
     pub due: bool,
-    /// Newest message that waits; `None` when none does.
-    pub newest_seq: Option<u64>,
+    /// Whether any message waits, whoever holds it.
+    pub waiting: bool,
+    /// How much ever came for the agent: messages, and that one of its own was rejected. Never goes back.
+    pub arrivals: u64,
     /// Who paused the conversation.
     pub paused_by: Option<PausedBy>,
 }
@@ -207,8 +217,8 @@ pub struct Overdue {
     pub last_seen_at: Option<Timestamp>,
     /// Whether it waits for messages right now.
     pub listening: bool,
-    /// Whether the recipient was removed.
-    pub removed: bool,
+    /// Why it will never arrive, when that is certain.
+    pub lost: Option<Reason>,
 }
 
 /// A stretch of history.
@@ -245,6 +255,45 @@ pub struct StoredMessage {
     pub reply_to: Option<MessageId>,
     /// Whether it was handed out before.
     pub redelivered: bool,
+    /// What became of it when it was not delivered; only its sender and who judges held messages get such a one.
+    pub standing: Option<Standing>,
+}
+
+/// A message that waits to be released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldMessage {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The message.
+    pub message: StoredMessage,
+    /// Who gets it when it is released, in join order.
+    pub to: Vec<SessionId>,
+    /// Since when.
+    pub held_at: Timestamp,
+}
+
+/// Messages that wait to be released, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeldPage {
+    /// Those that can be read.
+    pub messages: Vec<HeldMessage>,
+    /// Sequence numbers whose rows cannot be read.
+    pub damaged: Vec<u64>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// What is decided about a held message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldChange {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The message.
+    pub id: MessageId,
+    /// Whether it is refused rather than let through.
+    pub reject: bool,
+    /// Most unread messages of one inbox.
+    pub unread_per_inbox: u64,
 }
 
 /// How far one message got.

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod denied;
 pub mod entity;
 pub mod id;
+pub mod inbound;
 pub mod lease;
 pub mod limit;
 pub mod loop_guard;

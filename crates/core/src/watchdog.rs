@@ -25,6 +25,8 @@ named_enum! {
         NeverSeen = "never_seen",
         /// The recipient was removed before it had read it.
         Removed = "removed",
+        /// It was held back, and then somebody who judges held messages refused it.
+        Rejected = "rejected",
     }
 }
 
@@ -35,8 +37,8 @@ pub fn is_alive(listening: bool, last_seen_at: Option<Timestamp>, now: Timestamp
 
 /// What the sender of an unacknowledged message has to hear, if anything.
 pub fn judge(overdue: &Overdue, now: Timestamp) -> Option<Reason> {
-    if overdue.removed {
-        return Some(Reason::Removed);
+    if overdue.lost.is_some() {
+        return overdue.lost;
     }
     let waits_s = now.millis_since(overdue.stored_at) / 1_000;
     if is_alive(overdue.listening, overdue.last_seen_at, now) {
@@ -68,7 +70,7 @@ mod tests {
             offered,
             last_seen_at: seen.map(at),
             listening,
-            removed: false,
+            lost: None,
         };
         judge(&overdue, at(0))
     }
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn recipient_when_removed_is_reported_at_once() {
+    fn recipient_when_removed_and_message_when_rejected_is_reported_at_once() {
         let overdue = Overdue {
             session: crate::SessionId::from_ordinal(1),
             id: MessageId { seq: 1, tag: [0; 8] },
@@ -98,9 +100,11 @@ mod tests {
             offered: true,
             last_seen_at: Some(at(0)),
             listening: false,
-            removed: true,
+            lost: Some(Reason::Removed),
         };
         assert_eq!(judge(&overdue, at(0)), Some(Reason::Removed));
+        let rejected = Overdue { lost: Some(Reason::Rejected), ..overdue };
+        assert_eq!(judge(&rejected, at(0)), Some(Reason::Rejected));
     }
 
     #[test]

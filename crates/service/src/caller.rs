@@ -76,8 +76,11 @@ impl Wallet for MemoryWallet {
 #[derive(Debug, Default)]
 struct Watched {
     looked_at: Option<Timestamp>,
-    told: BTreeSet<(String, Reason)>,
+    told: BTreeSet<Told>,
 }
+
+/// Who has not got something and why; which message, when each counts.
+pub(crate) type Told = (String, Reason, Option<String>);
 
 /// An agent's place in a conversation.
 type Place = (ConversationId, SessionId);
@@ -247,11 +250,7 @@ impl Connection {
     }
 
     /// Replaces what an agent was told by what holds now; returns what it had been told.
-    pub(crate) fn watched(
-        &self,
-        member: &Member,
-        now: BTreeSet<(String, Reason)>,
-    ) -> BTreeSet<(String, Reason)> {
+    pub(crate) fn watched(&self, member: &Member, now: BTreeSet<Told>) -> BTreeSet<Told> {
         std::mem::replace(&mut lock(&self.watched).entry(member.agent_pk).or_default().told, now)
     }
 }

@@ -32,6 +32,7 @@ impl Limits {
             Limit::UnreadPerInbox => self.unread_per_inbox,
             Limit::MessagesPerConversation => self.messages_per_conversation,
             Limit::BytesPerConversation => self.bytes_per_conversation,
+            Limit::HeldPerConversation => self.held_per_conversation,
             Limit::WaitsPerAgent => self.waits_per_agent,
             Limit::WaitsPerConversation => self.waits_per_conversation,
         }
@@ -84,6 +85,7 @@ impl Bridge {
             unread_per_inbox: limits.unread_per_inbox,
             messages_per_conversation: limits.messages_per_conversation,
             bytes_per_conversation: limits.bytes_per_conversation,
+            held_per_conversation: limits.held_per_conversation,
         }
     }
 

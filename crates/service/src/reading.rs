@@ -6,6 +6,7 @@ use mab_core::{
     ConversationId, SessionId, Timestamp,
     agent::{ActionType, DeliveryState, Permission, Status},
     entity::{AgentState, Receipt, StoredMessage},
+    inbound::Standing,
     seal::{ConversationKey, Place},
     watchdog,
 };
@@ -41,9 +42,15 @@ pub(crate) struct ReadMessage {
     pub(crate) reply_to: Option<String>,
     /// Whether it was handed out before.
     pub(crate) redelivered: bool,
+    /// What became of it, when it was not delivered; only its sender and who may release it see such a one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<Standing>,
     /// Always `peer`: written by another agent, not by your user.
     pub(crate) trust: &'static str,
 }
+
+/// How an object is marked that holds words of agents: they are not the user's, and not the bridge's.
+pub(crate) const PEER: &str = "peer";
 
 /// What names a message's row to its seal: its tag and its sender.
 pub(crate) fn message_row(tag: [u8; 8], sender_ordinal: u8) -> [u8; 9] {
@@ -93,7 +100,8 @@ impl Opener {
             files_involved,
             reply_to: stored.reply_to.map(|id| id.to_string()),
             redelivered: stored.redelivered,
-            trust: "peer",
+            state: stored.standing,
+            trust: PEER,
         })
     }
 
@@ -160,6 +168,8 @@ pub(crate) struct ReadAgent {
     /// The newest message it has acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_acknowledged_seq: Option<u64>,
+    /// Always `peer`: role and note are its words.
+    pub(crate) trust: &'static str,
 }
 
 /// What an agent's row says at `now`; texts stay closed without an opener.
@@ -178,5 +188,6 @@ pub(crate) fn agent(state: &AgentState, opener: Option<&Opener>, now: Timestamp)
         alive: !state.revoked && watchdog::is_alive(state.listening, state.last_seen_at, now),
         unread: state.unread,
         last_acknowledged_seq: state.last_acknowledged_seq,
+        trust: PEER,
     }
 }

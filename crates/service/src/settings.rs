@@ -58,6 +58,8 @@ pub struct Limits {
     pub waits_per_conversation: u64,
     /// What differs for agents with a permission.
     pub permissions: BTreeMap<Permission, Overrides>,
+    /// Most messages of one conversation that wait to be released.
+    pub held_per_conversation: u64,
 }
 
 impl Default for Settings {
@@ -93,6 +95,7 @@ impl Default for Limits {
             waits_per_agent: 8,
             waits_per_conversation: 64,
             permissions: BTreeMap::new(),
+            held_per_conversation: 1_000,
         }
     }
 }

@@ -317,6 +317,24 @@ static OPERATIONS: &[Operation] = &[
         SETS,
         "Shows the limits of one conversation and how much of them is used; can set or reset them. Changes are recorded.",
     ),
+    command::<ops::inbound::SetInbound>(
+        "inbound",
+        "Show or set the inbound policy",
+        SETS,
+        "Says which messages a conversation accepts, holds back or refuses, and changes that. Recorded in the audit trail.",
+    ),
+    command::<ops::held::ListHeld>(
+        "held",
+        "List held messages",
+        READS,
+        "Lists messages that wait to be released, oldest first.",
+    ),
+    command::<ops::release::Release>(
+        "release",
+        "Release or reject held messages",
+        WRITES,
+        "Delivers held messages, or refuses them for good. Recorded in the audit trail.",
+    ),
     command::<ops::store_info::Info>(
         "store_info",
         "Describe the store",

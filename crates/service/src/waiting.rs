@@ -66,8 +66,8 @@ impl Waiter for Impatient {
 pub(crate) enum Interest {
     /// Whatever a check would hand out, and news of what was sent.
     Mail,
-    /// A message newer than this one, whoever holds it.
-    NewerThan(u64),
+    /// That more came than this, whoever holds it.
+    After(u64),
 }
 
 /// Why a wait is interrupted.
@@ -92,6 +92,8 @@ pub(crate) struct Wait<'a> {
     began: Instant,
     length: Duration,
     next_progress: Instant,
+    /// How much had come for the agent when it was looked last.
+    arrivals: Option<u64>,
 }
 
 /// How long a call may wait: as long as it asks, or as its caller's program bears, or as the operator set for those that
@@ -160,7 +162,8 @@ impl<'a> Wait<'a> {
         let bell = call.bridge.store.listen(call.member()?.agent_pk, name, awake);
         let began = Instant::now();
         let waiter = call.waiter;
-        Ok(Some(Self { waiter, bell, interest, newer, began, length, next_progress: began }))
+        let (next_progress, arrivals) = (began, None);
+        Ok(Some(Self { waiter, bell, interest, newer, began, length, next_progress, arrivals }))
     }
 
     /// Sleeps until something happens that the caller has to hear.
@@ -196,13 +199,15 @@ impl<'a> Wait<'a> {
             };
             let mail = |outlook: &Outlook| match self.interest {
                 Interest::Mail => outlook.due || outlook.paused_by.is_some(),
-                Interest::NewerThan(seq) => outlook.newest_seq > Some(seq),
+                Interest::After(known) => outlook.waiting && outlook.arrivals > known,
             };
-            if outlook.is_none_or(|outlook| mail(&outlook) || !unchanged(&outlook.member)) {
+            let Some(outlook) = outlook.filter(|outlook| !mail(outlook) && unchanged(&outlook.member)) else {
                 return Ok(Event::Mail);
-            }
+            };
             if matches!(self.interest, Interest::Mail) {
-                let news = watch::news(bridge, connection, member).await;
+                // Something came that is no mail: a message of the agent's was rejected.
+                let came = self.arrivals.replace(outlook.arrivals) != Some(outlook.arrivals);
+                let news = watch::news(bridge, connection, member, came).await;
                 if !news.is_empty() {
                     return Ok(Event::News(news));
                 }

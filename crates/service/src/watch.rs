@@ -8,7 +8,7 @@ use mab_core::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Bridge, Connection};
+use crate::{Bridge, Connection, caller::Told};
 
 /// How often a connection looks after what its agent has sent, in seconds.
 const LOOK_EVERY_S: u64 = 15;
@@ -21,7 +21,7 @@ pub(crate) struct Undelivered {
     pub(crate) session_id: String,
     /// Why.
     pub(crate) reason: Reason,
-    /// The oldest such message.
+    /// The oldest such message, or the one that was rejected.
     pub(crate) message_id: String,
     /// When it was stored, RFC 3339.
     pub(crate) sent_at: String,
@@ -35,10 +35,16 @@ pub(crate) async fn undelivered(bridge: &Bridge, member: &Member) -> Result<Vec<
 }
 
 /// What has not arrived and was not told on this connection yet; looked for at most every [`LOOK_EVERY_S`]. It is told
-/// beside something else, which has happened: that it cannot be found out is logged and fails nothing.
-pub(crate) async fn news(bridge: &Bridge, connection: &Connection, member: &Member) -> Vec<Undelivered> {
+/// beside something else, which has happened: that it cannot be found out is logged and fails nothing. `at_once` looks in
+/// any case.
+pub(crate) async fn news(
+    bridge: &Bridge,
+    connection: &Connection,
+    member: &Member,
+    at_once: bool,
+) -> Vec<Undelivered> {
     let now = bridge.clock.now();
-    if !connection.watch_is_due(member, now, LOOK_EVERY_S) {
+    if !connection.watch_is_due(member, now, LOOK_EVERY_S) && !at_once {
         return Vec::new();
     }
     let all = match undelivered(bridge, member).await {
@@ -48,9 +54,14 @@ pub(crate) async fn news(bridge: &Bridge, connection: &Connection, member: &Memb
             return Vec::new();
         }
     };
-    let reasons = all.iter().map(|one| (one.session_id.clone(), one.reason)).collect();
-    let told = connection.watched(member, reasons);
-    all.into_iter().filter(|one| !told.contains(&(one.session_id.clone(), one.reason))).collect()
+    let told = connection.watched(member, all.iter().map(told).collect());
+    all.into_iter().filter(|one| !told.contains(&self::told(one))).collect()
+}
+
+/// What is told once: that something lies with somebody, whichever message is the oldest; that one was rejected.
+fn told(one: &Undelivered) -> Told {
+    let message = (one.reason == Reason::Rejected).then(|| one.message_id.clone());
+    (one.session_id.clone(), one.reason, message)
 }
 
 fn shown(overdue: &Overdue, now: Timestamp) -> Option<Undelivered> {

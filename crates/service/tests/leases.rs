@@ -73,6 +73,7 @@ async fn files_when_acquired_are_the_agents_until_released() {
     let mut seen_by_b = acquired.clone();
     for one in seen_by_b["leases"].as_array_mut().unwrap() {
         one["yours"] = json!(false);
+        one["trust"] = json!("peer");
     }
     assert_eq!(reserve(&b, &house.bridge, json!({"action": "list"})).await.unwrap(), seen_by_b);
     assert_eq!(
@@ -433,7 +434,7 @@ async fn operator_sees_every_lease_that_is_not_over() {
     let lease = |session: &str, pattern: &str, exclusive: bool, fence: u64, seconds: i64| {
         json!({
             "conversation_id": id, "session_id": session, "pattern": pattern, "exclusive": exclusive,
-            "fence": fence, "expires_at": house.clock_in_s(seconds),
+            "fence": fence, "expires_at": house.clock_in_s(seconds), "trust": "peer",
         })
     };
     let both = json!({"leases": [lease("a", "src", true, 1, 900), lease("b", "docs", false, 2, 10)]});

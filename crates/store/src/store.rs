@@ -6,10 +6,11 @@ use mab_core::{
     agent::Status,
     anchor::{Leaf, Pending},
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
-        Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
-        Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HeldChange,
+        HeldPage, HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook,
+        Overdue, Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
+    inbound::{Inbound, InboundChange},
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
@@ -53,9 +54,11 @@ pub trait Store: Send + Sync {
     /// A repeat of a send stores nothing, returns what the send returned, and is charged as the reading that it is; it
     /// leaves no entry, for it changes nothing.
     ///
-    /// A message that makes the agents' talk too long is stored and pauses the conversation.
+    /// A message that makes the agents' talk too long is stored and pauses the conversation. One that the inbound
+    /// policy holds is stored, and nobody but its sender sees it until it is released.
     ///
-    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing), `quota_exceeded` or `paused`, and with
+    /// Refuses with `unknown_recipient`, `unknown_message` (reply to nothing), `quota_exceeded`, `paused` or
+    /// `not_accepted`, and with
     /// `conflict` when another message was sent under the key that makes it repeatable.
     async fn append(&self, stamp: Stamp, message: NewMessage) -> Result<Appended, Failure>;
 
@@ -210,6 +213,32 @@ pub trait Store: Send + Sync {
     /// How much of their limits a conversation and its agents use; `None` when there is no such conversation. Limits that
     /// the conversation has of its own are taken into account; when they cannot be read, it is as if it had none.
     async fn usage(&self, request: UsageRequest) -> Result<Option<ConversationUsage>, Failure>;
+
+    /// The inbound policy of a conversation, and how many messages it holds back.
+    async fn inbound(&self, conversation_pk: i64) -> Result<(Inbound, u64), Failure>;
+
+    /// Changes the inbound policy. Returns what holds now. `not_found` when there is no such conversation or agent,
+    /// `expired` when its time is over, `invalid_arguments` for a rule about who may release held messages.
+    async fn set_inbound(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: InboundChange,
+    ) -> Result<Inbound, Failure>;
+
+    /// At most `limit` messages that are held, oldest first: of one conversation those after a number, or of all.
+    async fn held(
+        &self,
+        conversation: Option<(ConversationId, u64)>,
+        limit: u32,
+    ) -> Result<HeldPage, Failure>;
+
+    /// Delivers a held message to those of its recipients that are still members, or refuses it for good. Returns them.
+    ///
+    /// Refuses with `unknown_message` when it is not held, `not_found` and `expired` as [`Self::set_inbound`]; a release
+    /// with `unknown_recipient` when everybody it is for was removed, and `quota_exceeded` when an inbox is full: then
+    /// it stays held.
+    async fn judge_held(&self, stamp: Stamp, change: HeldChange) -> Result<Vec<SessionId>, Failure>;
 
     /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
     async fn audit(&self, conversation: Option<ConversationId>, limit: u32)

@@ -30,6 +30,8 @@ named_enum! {
         MessagesPerConversation = "messages_per_conversation",
         /// Bytes of sealed messages.
         BytesPerConversation = "bytes_per_conversation",
+        /// Messages that wait to be released.
+        HeldPerConversation = "held_per_conversation",
         /// Checks of one agent that wait at once.
         WaitsPerAgent = "waits_per_agent",
         /// Checks that wait at once.
@@ -54,6 +56,7 @@ impl Limit {
             Self::UnreadPerInbox
             | Self::MessagesPerConversation
             | Self::BytesPerConversation
+            | Self::HeldPerConversation
             | Self::WaitsPerAgent
             | Self::WaitsPerConversation => None,
         }
@@ -73,7 +76,9 @@ impl Limit {
             | Self::ReadPerMinute
             | Self::RefusedCallsPerMinute
             | Self::RefusalsPerMinute => 0..=u32::MAX as u64,
-            Self::UnreadPerInbox | Self::BytesPerConversation => 1..=i64::MAX.cast_unsigned(),
+            Self::UnreadPerInbox | Self::BytesPerConversation | Self::HeldPerConversation => {
+                1..=i64::MAX.cast_unsigned()
+            }
             // Message numbers stay below 2^32.
             Self::MessagesPerConversation => 1..=u32::MAX as u64,
             // Two, because a check that takes the place of another one waits beside it for a moment.
@@ -157,6 +162,7 @@ impl Overrides {
             unread_per_inbox: own(Limit::UnreadPerInbox, quotas.unread_per_inbox),
             messages_per_conversation: own(Limit::MessagesPerConversation, quotas.messages_per_conversation),
             bytes_per_conversation: own(Limit::BytesPerConversation, quotas.bytes_per_conversation),
+            held_per_conversation: own(Limit::HeldPerConversation, quotas.held_per_conversation),
         }
     }
 

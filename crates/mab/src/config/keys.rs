@@ -397,6 +397,16 @@ static KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "limits.held_per_conversation",
+        unit: "messages",
+        help: "Most messages of one conversation that wait to be released.",
+        default: "1000",
+        field: Field::Amount(
+            |settings| &mut settings.limits.held_per_conversation,
+            Limit::HeldPerConversation.range(),
+        ),
+    },
+    Key {
         name: "loop_guard.messages",
         unit: "messages",
         help: "Messages in a row, without a human or a change of status, after which a conversation waits for `mab resume`; 0 is never.",

@@ -169,10 +169,10 @@ async fn watch(door: Arc<Door>, inbox: Inbox, tell: watch::Sender<()>) {
     let mut known = 0;
     loop {
         let mut arguments = inbox.arguments();
-        arguments.insert("after_seq".to_owned(), known.into());
+        arguments.insert("after".to_owned(), known.into());
         match door.call(&Tireless, "watch_inbox", arguments).await {
             Ok(answer) => {
-                known = answer.get("newest_seq").and_then(Value::as_u64).unwrap_or(known);
+                known = answer.get("arrivals").and_then(Value::as_u64).unwrap_or(known);
                 if answer.get("newer") == Some(&Value::Bool(true)) {
                     tell.send_replace(());
                 }

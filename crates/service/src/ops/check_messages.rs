@@ -95,7 +95,7 @@ impl Op for CheckMessages {
         let received = if ask.peek { Vec::new() } else { connection.take_received(&place) };
         // Once something was collected nothing may fail: the client would take a refusal for the answer.
         let mut answer = collect(&call, ask, Said { ack, received }).await?;
-        answer.undelivered = watch::news(bridge, connection, member).await;
+        answer.undelivered = watch::news(bridge, connection, member, false).await;
         while let Some(wait) = wait.as_mut().filter(|_| answer.is_empty()) {
             match wait.next(&call).await? {
                 Event::Mail => answer = collect(&call, ask, Said::default()).await?,

@@ -65,7 +65,7 @@ struct You {
 struct Receipt {
     message_id: String,
     seq: u64,
-    /// By recipient: stored, offered (handed out), acknowledged, undeliverable (it was removed)
+    /// By recipient: stored, offered (handed out), acknowledged, undeliverable (it was removed), held, rejected
     #[schemars(with = "BTreeMap<String, String>")]
     to: Delivery,
 }

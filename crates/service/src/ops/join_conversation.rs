@@ -8,7 +8,7 @@ use super::create_conversation::topic_place;
 use crate::{
     Credentials,
     door::{Call, Op},
-    reading,
+    reading::{self, PEER},
 };
 
 /// The operation.
@@ -33,6 +33,8 @@ pub(crate) struct Answer {
     expires_at: String,
     /// Your new token; remembered here, the old one is void
     token: String,
+    /// Always `peer`: roles and topic are other agents' words
+    trust: &'static str,
 }
 
 /// A member in the answer.
@@ -43,6 +45,7 @@ struct Seated {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     permission: mab_core::agent::Permission,
+    trust: &'static str,
 }
 
 impl Op for JoinConversation {
@@ -76,6 +79,7 @@ impl Op for JoinConversation {
                 session_id: read.session_id,
                 role: read.role.filter(|_| reads || state.session == session),
                 permission: read.permission,
+                trust: PEER,
             });
         }
         Ok(Answer {
@@ -87,6 +91,7 @@ impl Op for JoinConversation {
             unread,
             expires_at: member.expires_at.to_string(),
             token: token.reveal().to_owned(),
+            trust: PEER,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
     leasing::{current, places},
+    reading::PEER,
 };
 
 /// The operation.
@@ -39,6 +40,7 @@ pub(crate) struct Reserved {
     exclusive: bool,
     fence: u64,
     expires_at: String,
+    trust: &'static str,
 }
 
 impl Reserved {
@@ -51,6 +53,7 @@ impl Reserved {
             exclusive: lease.exclusive,
             fence: lease.fence,
             expires_at: lease.expires_at.to_string(),
+            trust: PEER,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::create_conversation::topic_place;
 use crate::{
     Bridge,
     door::{Call, Op},
-    reading::Opener,
+    reading::{Opener, PEER},
 };
 
 /// Conversations in one answer when the caller does not say.
@@ -57,6 +57,7 @@ pub(crate) struct Summary {
     pub(crate) messages: u64,
     pub(crate) size_bytes: u64,
     pub(crate) audit_entries: u64,
+    pub(crate) trust: &'static str,
 }
 
 impl Op for List {
@@ -103,6 +104,7 @@ pub(crate) fn summary(state: &ConversationState, opener: Option<&Opener>, now: T
         messages: state.messages,
         size_bytes: state.size_bytes,
         audit_entries: state.audit_entries,
+        trust: PEER,
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Bridge, Credentials,
     door::{Call, Op},
-    reading::{self, Opener},
+    reading::{self, Opener, PEER},
 };
 
 /// Conversations in one answer, newest credentials first.
@@ -53,6 +53,8 @@ struct Held {
     /// Nobody can send
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_by: Option<PausedBy>,
+    /// Always `peer`: another agent may have chosen the role
+    trust: &'static str,
 }
 
 impl Op for ListConversations {
@@ -115,6 +117,7 @@ async fn held(bridge: &Bridge, credentials: Credentials) -> Result<Looked, Failu
         unread: None,
         expires_at,
         paused_by: None,
+        trust: PEER,
     };
     match (bridge.tokens.authenticate(&claim, member.as_ref(), bridge.clock.now()), member) {
         (Ok(principal), Some(member)) => {

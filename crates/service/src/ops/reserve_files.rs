@@ -20,7 +20,7 @@ use crate::{
     Bridge,
     door::{Call, Op},
     leasing::lease_place,
-    reading::{Opener, message_row},
+    reading::{Opener, PEER, message_row},
 };
 
 /// Most patterns in one call.
@@ -81,6 +81,9 @@ struct Held {
     fence: u64,
     expires_at: String,
     yours: bool,
+    /// `peer` unless it is yours
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'static str>,
 }
 
 impl Op for ReserveFiles {
@@ -238,6 +241,7 @@ impl<'a> Seen<'a> {
             fence: lease.fence,
             expires_at: lease.expires_at.to_string(),
             yours: lease.holder == self.member.session,
+            trust: (lease.holder != self.member.session).then_some(PEER),
         }
     }
 

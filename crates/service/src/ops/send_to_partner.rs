@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use mab_core::{
     Code, Denied, Failure, SessionId,
     agent::{ActionType, MEMBERS_MAX},
-    audit::Detail,
-    entity::{NewMessage, Repeatable},
+    audit::{Actor, Detail},
+    entity::{Appended, NewMessage, Repeatable},
+    inbound::Standing,
     limit::Kind,
     policy::Action,
     repeat::{Digests, Request},
@@ -63,6 +64,14 @@ pub(crate) struct Answer {
     /// This was one too many without a human: tell your user
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     paused: bool,
+    /// Nobody gets it unless one of `can_release` releases it
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
+    /// It was held, and then refused
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    can_release: Vec<String>,
     /// What you sent and somebody has not got, told once
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undelivered: Vec<Undelivered>,
@@ -136,17 +145,26 @@ impl Op for SendToPartner {
             .counts("redacted", &found);
         let stamp = bridge.stamp(call.permit.clone(), Kind::Change, detail);
         let appended = bridge.store.append(stamp, new).await?;
-        let undelivered = watch::news(bridge, call.connection()?, member).await;
-        Ok(Answer {
-            message_id: appended.id.to_string(),
-            seq: appended.id.seq,
-            recipients: appended.recipients.iter().map(ToString::to_string).collect(),
-            redacted: !found.is_empty(),
-            findings: findings(found),
-            paused: appended.paused,
-            undelivered,
-            repeated: appended.repeated.then_some(true),
-        })
+        let undelivered = watch::news(bridge, call.connection()?, member, false).await;
+        Ok(Answer { undelivered, ..answer(&appended, found) })
+    }
+}
+
+fn answer(appended: &Appended, found: BTreeMap<&'static str, u64>) -> Answer {
+    let held = appended.standing == Some(Standing::Held);
+    let moderators = appended.moderators.iter().map(ToString::to_string);
+    Answer {
+        message_id: appended.id.to_string(),
+        seq: appended.id.seq,
+        recipients: appended.recipients.iter().map(ToString::to_string).collect(),
+        redacted: !found.is_empty(),
+        findings: findings(found),
+        paused: appended.paused,
+        held,
+        rejected: (appended.standing == Some(Standing::Rejected)).then_some(true),
+        can_release: moderators.chain([Actor::Operator.as_str().to_owned()]).filter(|_| held).collect(),
+        undelivered: Vec::new(),
+        repeated: appended.repeated.then_some(true),
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    inbound::Policy,
     leases::Reserved,
     limits::{Usage, usage},
     list::{Summary, opener, summary},
@@ -46,6 +47,10 @@ pub(crate) struct Answer {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_by: Option<PausedBy>,
+    /// Which messages are accepted
+    inbound: Policy,
+    /// Messages that wait to be released
+    held: u64,
     messages: u64,
     size_bytes: u64,
     audit_entries: u64,
@@ -59,6 +64,8 @@ pub(crate) struct Answer {
     recent: Vec<Sent>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<u64>,
+    /// Always `peer`: the topic is an agent's words
+    trust: &'static str,
 }
 
 /// A message, with what only its sender and the operator see.
@@ -111,6 +118,7 @@ impl Op for Show {
         let (_, usage) = usage(bridge, &state).await?;
         let leases = current(bridge, &state).await?;
         let leases = leases.iter().map(|lease| Reserved::new(state.id, lease)).collect();
+        let (inbound, held) = bridge.store.inbound(state.pk).await?;
         let Summary {
             conversation_id,
             topic,
@@ -121,7 +129,8 @@ impl Op for Show {
             messages,
             size_bytes,
             audit_entries,
-            ..
+            trust,
+            members: _,
         } = summary(&state, opener.as_ref(), now);
         Ok(Answer {
             conversation_id,
@@ -130,6 +139,8 @@ impl Op for Show {
             expires_at,
             state: phase,
             paused_by,
+            inbound: Policy::of(&inbound),
+            held,
             messages,
             size_bytes,
             audit_entries,
@@ -138,6 +149,7 @@ impl Op for Show {
             leases,
             recent,
             damaged,
+            trust,
         })
     }
 }

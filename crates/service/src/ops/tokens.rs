@@ -9,6 +9,7 @@ use super::list::{ACTIVE, opener, phase};
 use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
+    reading::PEER,
 };
 
 /// The operation.
@@ -50,6 +51,7 @@ struct Issued {
     session_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
+    trust: &'static str,
     permission: mab_core::agent::Permission,
     revoked: bool,
     /// Absent when it opens nothing: the agent was removed, or the time is over
@@ -80,6 +82,7 @@ impl Op for ManageTokens {
             tokens.push(Issued {
                 session_id: agent.session.to_string(),
                 role,
+                trust: PEER,
                 permission: agent.permission,
                 revoked: agent.revoked,
                 token: (!agent.revoked && phase == ACTIVE).then(|| token.reveal().to_owned()),

@@ -18,18 +18,18 @@ pub(crate) struct WatchInbox;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Arguments {
-    /// Newest message known; 0 for none
+    /// How much came, as an earlier answer said; 0 for nothing
     #[serde(default)]
-    after_seq: u64,
+    after: u64,
 }
 
 /// Its answer.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
-    /// Whether a newer one waits to be read
+    /// Whether more came and something waits to be read
     newer: bool,
-    /// The newest one, or what was known
-    newest_seq: u64,
+    /// How much ever came
+    arrivals: u64,
 }
 
 impl Op for WatchInbox {
@@ -39,15 +39,15 @@ impl Op for WatchInbox {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, member) = (call.bridge, call.member()?);
-        let known = arguments.after_seq;
-        let wait = Wait::begin(&call, Interest::NewerThan(known), Arc::default(), call.waiter.longest())?;
+        let known = arguments.after;
+        let wait = Wait::begin(&call, Interest::After(known), Arc::default(), call.waiter.longest())?;
         bridge.store.charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default())).await?;
-        let newest = async || -> Result<u64, Failure> {
+        let look = async || -> Result<u64, Failure> {
             let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
-            Ok(outlook.and_then(|outlook| outlook.newest_seq).unwrap_or(0))
+            Ok(outlook.filter(|outlook| outlook.waiting).map_or(0, |outlook| outlook.arrivals))
         };
-        let mut newest_seq = newest().await?;
-        if let Some(mut wait) = wait.filter(|_| newest_seq <= known) {
+        let mut arrivals = look().await?;
+        if let Some(mut wait) = wait.filter(|_| arrivals <= known) {
             match wait.next(&call).await? {
                 Event::Mail => {
                     // The agent may have lost its place meanwhile: this refuses it.
@@ -55,11 +55,11 @@ impl Op for WatchInbox {
                         .store
                         .charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default()))
                         .await?;
-                    newest_seq = newest().await?;
+                    arrivals = look().await?;
                 }
                 Event::News(_) | Event::TimedOut | Event::Abandoned => {}
             }
         }
-        Ok(Answer { newer: newest_seq > known, newest_seq: newest_seq.max(known) })
+        Ok(Answer { newer: arrivals > known, arrivals: arrivals.max(known) })
     }
 }

@@ -16,13 +16,24 @@ use super::{
     tx::{Entered, Tx, key},
 };
 
-struct Recipient {
-    agent_pk: i64,
-    ordinal: u8,
-    session: SessionId,
+/// A member, as far as it may get a message.
+pub(super) struct Recipient {
+    /// Its row.
+    pub(super) agent_pk: i64,
+    /// Its join ordinal.
+    pub(super) ordinal: u8,
+    /// Its handle.
+    pub(super) session: SessionId,
     unread: u64,
     left: bool,
     permission: Permission,
+}
+
+impl Recipient {
+    /// Whether it gets messages.
+    pub(super) fn is_reached(&self) -> bool {
+        !self.left && self.permission.reads_messages()
+    }
 }
 
 impl Tx<'_> {
@@ -39,12 +50,21 @@ impl Tx<'_> {
             refuse_when_paused(stamp, &entered.ledger)?;
             self.charge(entered.agent_pk, &entered.charge(stamp.charge()))?;
             let quotas = entered.overrides.quotas(new.quotas);
-            let recipients = self.recipients(&entered, new, quotas.unread_per_inbox)?;
+            let standing = self.judged(stamp, &entered, new, quotas.held_per_conversation)?;
+            let recipients = self.recipients(&entered, new)?;
+            if standing.is_none() {
+                refuse_when_full(&recipients, quotas.unread_per_inbox)?;
+            }
             if let Some(reply_to) = &new.reply_to {
                 self.check_visible(&entered, reply_to)?;
             }
             let id = MessageId { seq: next_seq(&mut entered.ledger, new, quotas)?, tag: new.tag };
-            self.insert_message(&entered, new, &recipients)?;
+            let delivered = if standing.is_none() { recipients.as_slice() } else { &[] };
+            self.insert_message(&entered, new, delivered)?;
+            let moderators = match standing {
+                Some(_) => self.hold(&entered, &recipients)?,
+                None => Vec::new(),
+            };
             if let Some(repeatable) = &new.repeatable {
                 self.remember(&entered, repeatable, id.seq)?;
             }
@@ -56,12 +76,16 @@ impl Tx<'_> {
             if paused {
                 detail = detail.name("then", "paused");
             }
+            if let Some(standing) = standing {
+                detail = detail.name("standing", standing.as_str());
+            }
             self.done(&entered.ledger, stamp, detail)?;
-            Ok(Appended { id, recipients, at: self.now(), repeated: false, paused })
+            let at = self.now();
+            Ok(Appended { id, recipients, at, repeated: false, paused, standing, moderators })
         })
     }
 
-    /// Inserts the newest message and its inbox rows.
+    /// Inserts the newest message and its inbox rows; one that is held has none.
     fn insert_message(
         &self,
         entered: &Entered,
@@ -94,16 +118,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn recipients(
-        &self,
-        entered: &Entered,
-        new: &NewMessage,
-        unread_max: u64,
-    ) -> Result<Vec<Recipient>, Failure> {
-        const OTHERS: &str =
+    /// Every member, in join order, and whether messages reach it.
+    pub(super) fn reachable(&self, conversation_pk: i64) -> Result<Vec<Recipient>, Failure> {
+        const MEMBERS: &str =
             "SELECT pk, ordinal, session, unread, revoked_at IS NOT NULL, permission FROM agent
-             WHERE conversation = ?1 AND pk <> ?2 ORDER BY ordinal";
-        let others = self.rows(OTHERS, params![entered.conversation_pk, entered.agent_pk], |row| {
+             WHERE conversation = ?1 ORDER BY ordinal";
+        self.rows(MEMBERS, [conversation_pk], |row| {
             Ok(Recipient {
                 agent_pk: row.get(0)?,
                 ordinal: row.get(1)?,
@@ -112,9 +132,13 @@ impl Tx<'_> {
                 left: row.get(4)?,
                 permission: rows::named(row, 5)?,
             })
-        })?;
-        let (mut others, unreached): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|other| !other.left && other.permission.reads_messages());
+        })
+    }
+
+    fn recipients(&self, entered: &Entered, new: &NewMessage) -> Result<Vec<Recipient>, Failure> {
+        let others = self.reachable(entered.conversation_pk)?.into_iter();
+        let others = others.filter(|member| member.agent_pk != entered.agent_pk);
+        let (mut others, unreached): (Vec<_>, Vec<_>) = others.partition(Recipient::is_reached);
         if let Some(wanted) = &new.to {
             if let Some(stranger) =
                 wanted.iter().find(|name| !others.iter().any(|other| other.session == **name))
@@ -135,12 +159,6 @@ impl Tx<'_> {
             let what = if left { ": everybody else was removed" } else { "" };
             return Err(Denied::new(Code::UnknownRecipient, format!("there is nobody to send to{what}"))
                 .hint("invite an agent with invite_agent")
-                .into());
-        }
-        if let Some(full) = others.iter().find(|other| other.unread >= unread_max) {
-            let message = format!("the inbox of {} is full ({} unread messages)", full.session, full.unread);
-            return Err(Denied::new(Code::QuotaExceeded, message)
-                .hint("wait until it has read some, or send to the others with `to`")
                 .into());
         }
         Ok(others)
@@ -169,13 +187,29 @@ impl Tx<'_> {
         }
     }
 
-    fn put_in_inbox(&self, agent_pk: i64, seq: u64) -> Result<(), Failure> {
+    /// Puts a message into an inbox, and wakes its owner.
+    pub(super) fn put_in_inbox(&self, agent_pk: i64, seq: u64) -> Result<(), Failure> {
         self.wake(agent_pk);
         self.execute_one(
             "INSERT INTO inbox (agent, seq) VALUES (?1, ?2)",
             params![agent_pk, rows::stored(seq)],
         )?;
-        self.execute_one("UPDATE agent SET unread = unread + 1 WHERE pk = ?1", [agent_pk])
+        self.execute_one(
+            "UPDATE agent SET unread = unread + 1, arrivals = arrivals + 1 WHERE pk = ?1",
+            [agent_pk],
+        )
+    }
+}
+
+/// Refuses what would go into a full inbox.
+pub(super) fn refuse_when_full(recipients: &[Recipient], most_unread: u64) -> Result<(), Denied> {
+    match recipients.iter().find(|recipient| recipient.unread >= most_unread) {
+        None => Ok(()),
+        Some(full) => {
+            let message = format!("the inbox of {} is full ({} unread messages)", full.session, full.unread);
+            let hint = "wait until it has read some, or send to the others with `to`";
+            Err(Denied::new(Code::QuotaExceeded, message).hint(hint))
+        }
     }
 }
 

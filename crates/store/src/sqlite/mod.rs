@@ -12,6 +12,7 @@ mod create;
 mod error;
 mod export;
 mod guard;
+mod held;
 mod leases;
 mod ledger;
 mod limits;

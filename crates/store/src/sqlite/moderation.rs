@@ -131,7 +131,7 @@ impl Tx<'_> {
     }
 
     /// As [`Self::enter`], into the conversation that an agent is in or that the operator names, while it lasts.
-    fn enter_conversation(&self, stamp: &Stamp, id: ConversationId) -> Result<Entered, Failure> {
+    pub(super) fn enter_conversation(&self, stamp: &Stamp, id: ConversationId) -> Result<Entered, Failure> {
         const FIND: &str =
             "SELECT pk, expires_at, purged_at IS NOT NULL FROM conversation WHERE id = ?1 AND pk <> 0";
         let entered = self.enter(stamp)?;

@@ -48,11 +48,12 @@ impl Tx<'_> {
     /// `secure_delete` overwrites what is removed.
     pub(super) fn purge(&self, stamp: &Stamp, conversation_pk: i64) -> Result<Option<u64>, Failure> {
         const MARK: &str =
-            "UPDATE conversation SET purged_at = ?2, wrapped_key = NULL, topic = NULL, size_bytes = 0
+            "UPDATE conversation SET purged_at = ?2, wrapped_key = NULL, topic = NULL, inbound = NULL, size_bytes = 0
              WHERE pk = ?1 AND purged_at IS NULL AND expires_at <= ?2";
         const DUE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('rewrite_due', x'01')";
         const MESSAGES: &str = "DELETE FROM message WHERE key BETWEEN ?1 AND ?2";
         const INBOX: &str = "DELETE FROM inbox WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
+        const HELD: &str = "DELETE FROM held WHERE conversation = ?1";
         const LEASES: &str = "DELETE FROM lease WHERE conversation = ?1";
         const REPEATABLE: &str =
             "DELETE FROM repeatable WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
@@ -68,6 +69,7 @@ impl Tx<'_> {
             let keys = params![key(conversation_pk, 0)?, key(conversation_pk, u64::from(u32::MAX))?];
             let messages = self.execute(MESSAGES, keys)? as u64;
             self.execute(INBOX, [conversation_pk])?;
+            self.execute(HELD, [conversation_pk])?;
             self.execute(LEASES, [conversation_pk])?;
             self.execute(REPEATABLE, [conversation_pk])?;
             self.execute(ACCEPTED, [conversation_pk])?;

@@ -73,7 +73,7 @@ pub(super) fn history(connection: &Connection, stretch: &Stretch) -> rusqlite::R
 fn visible(row: &Row<'_>, viewer: Option<u8>) -> rusqlite::Result<bool> {
     let Some(viewer) = viewer else { return Ok(true) };
     let sent = row.get::<_, Option<u8>>(3)? == Some(viewer);
-    Ok(sent || mab_core::agent::Audience::from_bits(row.get(10)?).contains(viewer))
+    Ok(sent || mab_core::agent::Audience::from_bits(row.get(rows::MESSAGE_COLUMNS)?).contains(viewer))
 }
 
 const CONVERSATION: &str =

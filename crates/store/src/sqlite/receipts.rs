@@ -4,6 +4,7 @@ use mab_core::{
     MessageId, SessionId,
     agent::{Audience, DeliveryState},
     entity::Receipt,
+    inbound::Standing,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -38,14 +39,19 @@ struct Sent {
     id: MessageId,
     sender: u8,
     audience: Audience,
+    /// When it was not delivered, what became of it.
+    standing: Option<Standing>,
 }
 
 /// Walks back over the newest messages, all from one snapshot. Messages that cannot be read are passed over.
 pub(super) fn receipts(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Receipt>> {
     const MEMBERS: &str = "SELECT pk, ordinal, session, revoked_at IS NOT NULL, coalesce(acknowledged_seq, 0)
          FROM agent WHERE conversation = ?1 ORDER BY ordinal";
-    const SENT: &str = "SELECT key, tag, sender, audience FROM message
-         WHERE key > (?1 << 32) AND key < (?1 << 32) + ?2 ORDER BY key DESC LIMIT ?3";
+    const SENT: &str =
+        "SELECT m.key, m.tag, m.sender, coalesce(h.audience, m.audience), h.rejected_at IS NOT NULL,
+         h.seq IS NOT NULL FROM message m LEFT JOIN held h
+         ON m.audience = 0 AND h.conversation = ?1 AND h.seq = (m.key & 4294967295)
+         WHERE m.key > (?1 << 32) AND m.key < (?1 << 32) + ?2 ORDER BY m.key DESC LIMIT ?3";
     let snapshot = connection.unchecked_transaction()?;
     let mut members = snapshot.prepare_cached(MEMBERS)?;
     let members = rows::sound(members.query_map([wanted.conversation_pk], recipient)?)?;
@@ -75,8 +81,16 @@ fn receipt(connection: &Connection, members: &[Recipient], message: &Sent) -> ru
     let mut to = Vec::new();
     for recipient in members.iter().filter(|member| message.audience.contains(member.ordinal)) {
         let key = params![recipient.agent_pk, rows::stored(message.id.seq)];
-        let offers = statement.query_row(key, |row| row.get::<_, i64>(0)).optional()?;
-        to.push((recipient.session.clone(), recipient.state(message.id.seq, offers)));
+        let state = match message.standing {
+            Some(Standing::Rejected) => DeliveryState::Rejected,
+            Some(Standing::Held) if recipient.revoked => DeliveryState::Undeliverable,
+            Some(Standing::Held) => DeliveryState::Held,
+            None => {
+                let offers = statement.query_row(key, |row| row.get::<_, i64>(0)).optional()?;
+                recipient.state(message.id.seq, offers)
+            }
+        };
+        to.push((recipient.session.clone(), state));
     }
     Ok(Receipt { id: message.id, to })
 }
@@ -107,5 +121,7 @@ fn recipient(row: &Row<'_>) -> rusqlite::Result<Recipient> {
 
 fn sent(row: &Row<'_>) -> rusqlite::Result<Sent> {
     let id = MessageId { seq: tx::number(row.get(0)?), tag: row.get(1)? };
-    Ok(Sent { id, sender: row.get(2)?, audience: Audience::from_bits(row.get(3)?) })
+    let (rejected, held): (bool, bool) = (row.get(4)?, row.get(5)?);
+    let standing = held.then(|| rows::standing(rejected));
+    Ok(Sent { id, sender: row.get(2)?, audience: Audience::from_bits(row.get(3)?), standing })
 }

@@ -4,6 +4,7 @@ use mab_core::{
     Code, Denied, Failure, Fault, MessageId, SessionId, Timestamp,
     agent::Audience,
     entity::{Appended, Repeatable},
+    inbound::Standing,
     repeat::Digests,
 };
 use rusqlite::{Connection, params};
@@ -52,15 +53,26 @@ impl Tx<'_> {
             Ok(Original { id, audience: Audience::from_bits(row.get(1)?), at: rows::time(row, 2)? })
         })?;
         let original = original.ok_or(Fault::new("repeating a send whose message is gone"))?;
+        let standing = match original.audience.bits() {
+            0 => self.standing(entered.conversation_pk, seq)?,
+            _ => None,
+        };
+        let (audience, standing) =
+            standing.map_or((original.audience, None), |(audience, standing)| (audience, Some(standing)));
+        let moderators = match standing {
+            Some(Standing::Held) => self.moderators(entered.conversation_pk)?,
+            Some(Standing::Rejected) | None => Vec::new(),
+        };
         let members = self.rows(MEMBERS, [entered.conversation_pk], |row| {
             Ok((row.get::<_, u8>(0)?, rows::session(row, 1)?))
         })?;
         let recipients: Vec<SessionId> = members
             .into_iter()
-            .filter_map(|(ordinal, session)| original.audience.contains(ordinal).then_some(session))
+            .filter_map(|(ordinal, session)| audience.contains(ordinal).then_some(session))
             .collect();
         let paused = entered.ledger.pause.is_some();
-        Ok(Some(Appended { id: original.id, recipients, at: original.at, repeated: true, paused }))
+        let Original { id, at, .. } = original;
+        Ok(Some(Appended { id, recipients, at, repeated: true, paused, standing, moderators }))
     }
 
     /// Remembers a send that may be repeated.

@@ -6,6 +6,7 @@ use mab_core::{
     ConversationId, MessageId, SessionId, Timestamp,
     delivery::{Delivery, Offer},
     entity::{AgentState, Member, StoredMessage},
+    inbound::Standing,
     moderation::{Pause, PausedBy},
 };
 use rusqlite::{Row, types::Type};
@@ -66,10 +67,15 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
 /// Columns that [`message`] reads; `m` is the message, `s` its sender.
 macro_rules! message_columns {
     () => {
-        "m.key, m.tag, s.session, s.ordinal, s.role, m.at, m.action_type, m.body, m.files, m.reply_to"
+        "m.key, m.tag, s.session, s.ordinal, s.role, m.at, m.action_type, m.body, m.files, m.reply_to,
+         CASE WHEN m.audience = 0 THEN (SELECT rejected_at IS NOT NULL FROM held
+         WHERE conversation = m.key >> 32 AND seq = (m.key & 4294967295)) END"
     };
 }
 pub(super) use message_columns;
+
+/// How many they are.
+pub(super) const MESSAGE_COLUMNS: usize = 11;
 
 /// Reads a message.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
@@ -85,7 +91,13 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         files: row.get(8)?,
         reply_to: reply_to.map(|text| parsed(text.parse::<MessageId>(), 9)).transpose()?,
         redelivered: false,
+        standing: row.get::<_, Option<bool>>(10)?.map(standing),
     })
+}
+
+/// What became of a message that was not delivered.
+pub(super) fn standing(rejected: bool) -> Standing {
+    if rejected { Standing::Rejected } else { Standing::Held }
 }
 
 /// What an agent has not acknowledged, oldest first. Which of it a check gets is not SQL's to say.

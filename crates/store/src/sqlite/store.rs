@@ -8,10 +8,11 @@ use mab_core::{
     agent::Status,
     anchor::Pending,
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HistoryPage,
-        Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue, Paused,
-        Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
+        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HeldChange,
+        HeldPage, HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook,
+        Overdue, Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
+    inbound::{Inbound, InboundChange},
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
@@ -24,7 +25,7 @@ use rusqlite::Connection;
 use super::{
     audit,
     bells::Bells,
-    checkpoint, connection, export, leases, limits,
+    checkpoint, connection, export, held, leases, limits,
     offer::has_mail,
     options::Options,
     purge,
@@ -322,6 +323,33 @@ impl Store for SqliteStore {
     async fn usage(&self, request: UsageRequest) -> Result<Option<ConversationUsage>, Failure> {
         let now = self.clock.now();
         self.read("adding up usage", move |connection| limits::usage(connection, now, &request)).await
+    }
+
+    async fn inbound(&self, conversation_pk: i64) -> Result<(Inbound, u64), Failure> {
+        self.read("reading an inbound policy", move |connection| held::policy(connection, conversation_pk))
+            .await
+    }
+
+    async fn set_inbound(
+        &self,
+        stamp: Stamp,
+        conversation: ConversationId,
+        change: InboundChange,
+    ) -> Result<Inbound, Failure> {
+        self.durable(move |tx| tx.set_inbound(&stamp, conversation, &change)).await
+    }
+
+    async fn held(
+        &self,
+        conversation: Option<(ConversationId, u64)>,
+        limit: u32,
+    ) -> Result<HeldPage, Failure> {
+        self.read("listing held messages", move |connection| held::waiting(connection, conversation, limit))
+            .await
+    }
+
+    async fn judge_held(&self, stamp: Stamp, change: HeldChange) -> Result<Vec<SessionId>, Failure> {
+        self.durable(move |tx| tx.judge_held(&stamp, &change)).await
     }
 
     async fn audit(

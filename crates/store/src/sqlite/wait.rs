@@ -5,6 +5,7 @@ use mab_core::{
     delivery::{Check, LEASE_S},
     entity::{Outlook, Overdue, Waits},
     limit::Overrides,
+    watchdog::Reason,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -14,6 +15,9 @@ use super::{bells::Bells, ledger::Ledger, rows};
 /// the newest if none of those is.
 const LOOKED_AT: u32 = 256;
 
+/// Most recipients of rejected messages that a sender is told of.
+const REJECTED_MAX: u32 = 32;
+
 /// An inbox as `holder` would find it.
 pub(super) fn outlook(
     connection: &Connection,
@@ -21,23 +25,26 @@ pub(super) fn outlook(
     (holder, takes_over): (u64, bool),
     now: Timestamp,
 ) -> rusqlite::Result<Option<Outlook>> {
-    const NEWEST: &str = "SELECT max(seq) FROM inbox WHERE agent = ?1 AND seq <= 4294967295";
+    const ARRIVALS: &str = "SELECT arrivals FROM agent WHERE pk = ?1";
     let snapshot = connection.unchecked_transaction()?;
     let mut find = snapshot.prepare_cached(rows::MEMBER_BY_PK)?;
     let read = |row: &Row<'_>| Ok((rows::member(row)?, Ledger::read(row, rows::MEMBER_COLUMNS)?));
     let Some((member, ledger)) = find.query_row([agent_pk], read).optional()? else { return Ok(None) };
     let check = Check { holder, takes_over, at: now, lease_s: LEASE_S };
     let mut waiting = snapshot.prepare_cached(rows::WAITING)?;
+    let mut any = false;
     let first_due = waiting
         .query_map([agent_pk], rows::delivery)?
-        .find(|row| row.as_ref().map_or(true, |(_, delivery)| delivery.clone().due(check).is_ok()));
+        .inspect(|_| any = true)
+        .find(|row| row.as_ref().map_or(true, |(_, delivery)| delivery.clone().due(check).is_ok()))
+        .transpose()?;
     Ok(Some(Outlook {
         member,
-        due: first_due.transpose()?.is_some(),
-        newest_seq: snapshot
-            .prepare_cached(NEWEST)?
-            .query_row([agent_pk], |row| row.get::<_, Option<i64>>(0))?
-            .map(rows::count),
+        due: first_due.is_some(),
+        waiting: any,
+        arrivals: snapshot
+            .prepare_cached(ARRIVALS)?
+            .query_row([agent_pk], |row| row.get(0).map(rows::count))?,
         paused_by: ledger.pause.map(|pause| pause.by),
     }))
 }
@@ -89,7 +96,7 @@ pub(super) fn overdue(
     let mut others = snapshot.prepare_cached(OTHERS)?;
     let others = rows::sound(others.query_map(params![conversation_pk, sender], |row| {
         let seen = rows::optional_time(row, 3)?.max(rows::optional_time(row, 4)?);
-        let (unread, removed) = (row.get::<_, i64>(2)?, row.get(5)?);
+        let (unread, removed) = (row.get::<_, i64>(2)?, row.get::<_, bool>(5)?);
         Ok((row.get::<_, i64>(0)?, rows::session(row, 1)?, unread, seen, removed))
     })?)?;
     let mut oldest = snapshot.prepare_cached(OLDEST)?;
@@ -103,10 +110,36 @@ pub(super) fn overdue(
         }
         if let Some((id, stored_at, offered)) = found {
             let listening = bells.anybody_listens(agent_pk);
-            overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening, removed });
+            let lost = removed.then_some(Reason::Removed);
+            overdue.push(Overdue { session, id, stored_at, offered, last_seen_at, listening, lost });
         }
     }
+    overdue.extend(rejected(&snapshot, conversation_pk, sender)?);
     Ok(overdue)
+}
+
+/// The newest messages of `sender` that were held and then refused, by recipient.
+fn rejected(connection: &Connection, conversation_pk: i64, sender: u8) -> rusqlite::Result<Vec<Overdue>> {
+    const REJECTED: &str = "SELECT h.seq, m.tag, m.at, 0, a.session
+         FROM (SELECT seq, audience FROM held WHERE conversation = ?1 AND rejected_at IS NOT NULL
+               ORDER BY seq DESC LIMIT ?3) h
+         JOIN message m ON m.key = (?1 << 32) + h.seq AND m.sender = ?2
+         JOIN agent a ON a.conversation = ?1 AND (h.audience >> a.ordinal) & 1
+         ORDER BY h.seq DESC, a.ordinal LIMIT ?4";
+    let mut find = connection.prepare_cached(REJECTED)?;
+    let found = find.query_map(params![conversation_pk, sender, LOOKED_AT, REJECTED_MAX], |row| {
+        let (id, stored_at, offered) = waiting(row)?;
+        Ok(Overdue {
+            session: rows::session(row, 4)?,
+            id,
+            stored_at,
+            offered,
+            last_seen_at: None,
+            listening: false,
+            lost: Some(Reason::Rejected),
+        })
+    })?;
+    rows::sound(found)
 }
 
 /// Reads a message's id, when it was stored, and whether it was handed out.

@@ -255,6 +255,7 @@ impl Kit {
                 unread_per_inbox: 1_000_000,
                 messages_per_conversation: 1_000_000,
                 bytes_per_conversation: 1 << 32,
+                held_per_conversation: 1_000,
             },
             loop_guard: LoopGuard { messages: 0, window_seconds: 3_600 },
             repeatable: None,
@@ -377,6 +378,17 @@ impl Kit {
             ),
             0,
             "every size is that of the messages"
+        );
+        assert_eq!(
+            self.number(
+                "SELECT (SELECT count(*) FROM message WHERE audience = 0)
+                 + 1000 * (SELECT count(*) FROM held h WHERE EXISTS (SELECT 1 FROM inbox i
+                   JOIN agent a ON a.pk = i.agent WHERE a.conversation = h.conversation AND i.seq = h.seq))
+                 - (SELECT count(*) FROM held h
+                    JOIN message m ON m.key = (h.conversation << 32) + h.seq AND m.audience = 0)"
+            ),
+            0,
+            "what has no audience is held, and nobody is handed it"
         );
         assert_eq!(self.store.info().await.unwrap().check, "ok");
     }

@@ -17,3 +17,10 @@ CREATE TABLE held (
   rejected_at INTEGER,
   PRIMARY KEY (conversation, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX held_waiting ON held (conversation, seq) WHERE rejected_at IS NULL;
+
+-- What ever came for an agent: messages put into its inbox, and its own that were rejected. Tells a watcher that
+-- something is new, in whatever order messages come.
+ALTER TABLE agent ADD COLUMN arrivals INTEGER NOT NULL DEFAULT 0;
+UPDATE agent SET arrivals = unread;

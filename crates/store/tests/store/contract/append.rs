@@ -16,6 +16,7 @@ const ROOMY: Quotas = Quotas {
     unread_per_inbox: 1_000_000,
     messages_per_conversation: 1_000_000,
     bytes_per_conversation: 1 << 32,
+    held_per_conversation: 1_000,
 };
 
 pub(crate) async fn message_without_to_reaches_everyone_else_in_join_order(kit: &Kit) {

@@ -6,6 +6,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod guard;
+pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod limits;
@@ -105,6 +106,28 @@ macro_rules! contract {
                 sends_in_flight_at_once_are_paused_exactly
                 repeat_when_paused_still_answers
                 message_that_decides_when_gone_leaves_it_to_the_next
+            }
+            held {
+                message_when_denied_is_refused_and_stores_nothing
+                message_when_held_is_seen_by_its_sender_only
+                message_when_released_is_delivered_in_its_place
+                message_when_rejected_is_never_delivered_and_its_sender_hears_of_it
+                reply_to_a_message_that_is_held_for_one_is_refused
+                repeat_of_a_held_send_tells_what_became_of_it
+                what_is_not_held_is_neither_released_nor_rejected
+                release_when_recipients_were_removed_reaches_the_others
+                release_into_a_full_inbox_is_refused_and_stays_held
+                held_messages_when_too_many_refuse_further_ones
+                held_messages_count_for_the_loop_guard_and_the_size
+                held_messages_are_paged_oldest_first
+                change_of_the_policy_is_recorded_and_holds_at_once_in_every_store
+                rule_without_effect_is_refused
+                policy_of_nothing_or_of_what_is_over_is_not_changed
+                policy_that_cannot_be_read_holds_everything
+                judging_when_no_longer_permitted_is_refused
+                release_and_rejection_are_seen_by_who_waits
+                purged_conversation_keeps_nothing_held
+                damaged_held_message_hides_no_other
             }
             receipts {
                 message_is_stored_then_offered_then_acknowledged

@@ -156,6 +156,7 @@ impl Game<'_> {
             files: None,
             reply_to: None,
             redelivered: false,
+            standing: None,
         };
         self.model.append(message, &recipients);
     }

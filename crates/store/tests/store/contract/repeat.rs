@@ -73,7 +73,12 @@ pub(crate) async fn repeat_when_a_new_message_would_be_refused_still_answers(kit
     let first = send(kit, kit.store.as_ref(), &room, ("a", "k", "hello")).await.unwrap();
     let revoke = Some(TokenChange::Revoke("b".parse().unwrap()));
     kit.store.manage_tokens(operator(Action::ManageTokens), room.id, revoke).await.unwrap();
-    let full = Quotas { unread_per_inbox: 1, messages_per_conversation: 1, bytes_per_conversation: 1 };
+    let full = Quotas {
+        unread_per_inbox: 1,
+        messages_per_conversation: 1,
+        bytes_per_conversation: 1,
+        held_per_conversation: 1,
+    };
     let again = async |key: &str| {
         let stamp = kit.stamp(&room, "a", Action::Send).await;
         let message = NewMessage { quotas: full, ..kit.keyed(&room, "a", key, "hello") };

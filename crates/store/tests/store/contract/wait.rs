@@ -5,6 +5,7 @@ use std::time::Duration;
 use mab_core::{
     entity::{OfferRequest, Overdue},
     policy::Action,
+    watchdog::Reason,
 };
 use mab_store::Doorbell;
 
@@ -62,10 +63,10 @@ pub(crate) async fn outlook_is_what_a_check_would_find(kit: &Kit) {
     kit.clock.move_ms(-30 * 86_400 * 1_000);
     assert!(due(kit, &room, holder).await, "the clock was set back");
     let outlook = kit.store.outlook(agent, holder, true).await.unwrap().unwrap();
-    assert_eq!((outlook.newest_seq, outlook.member.session.as_str()), (Some(1), "b"));
+    assert_eq!((outlook.waiting, outlook.arrivals, outlook.member.session.as_str()), (true, 1, "b"));
     kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
     let outlook = kit.store.outlook(agent, holder, true).await.unwrap().unwrap();
-    assert_eq!((outlook.due, outlook.newest_seq), (false, None));
+    assert_eq!((outlook.due, outlook.waiting, outlook.arrivals), (false, false, 1));
     assert_eq!(kit.store.outlook(i64::MAX, holder, true).await.unwrap(), None);
 }
 
@@ -110,7 +111,7 @@ pub(crate) async fn oldest_unacknowledged_message_of_each_recipient_is_overdue_t
         offered,
         last_seen_at: seen,
         listening: false,
-        removed: false,
+        lost: None,
     };
     assert_eq!(overdue, [expected("b", false, None), expected("c", true, Some(first.at))]);
     assert_eq!(kit.store.overdue(pk, 1).await.unwrap(), [], "b sent nothing");
@@ -119,7 +120,7 @@ pub(crate) async fn oldest_unacknowledged_message_of_each_recipient_is_overdue_t
     kit.store.manage_tokens(operator(Action::ManageTokens), room.id, Some(change)).await.unwrap();
     let batch = kit.check(&room, "c", OfferRequest { holder: 2, tag: 3, ..request() }).await.batch;
     kit.check(&room, "c", OfferRequest { ack: batch, ..request() }).await;
-    let removed = Overdue { removed: true, ..expected("b", false, None) };
+    let removed = Overdue { lost: Some(Reason::Removed), ..expected("b", false, None) };
     assert_eq!(kit.store.overdue(pk, 0).await.unwrap(), [removed]);
 }
 
