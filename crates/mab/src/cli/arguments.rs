@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
-    audit, completions, keys, lease, limits, list, man, pause, redact, remove, resume, show, tokens, transfer,
+    audit, completions, held, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
+    resume, show, tokens, transfer,
 };
 
 /// The exit codes in short.
@@ -108,6 +109,12 @@ pub(crate) enum Command {
     Resume(resume::Resume),
     /// Show the limits of one conversation and their use, or set others.
     Limits(limits::Limits),
+    /// Show or set which messages a conversation accepts.
+    Inbound(inbound::Inbound),
+    /// List messages that wait to be released.
+    Held(held::Held),
+    /// Deliver or refuse messages that wait.
+    Release(release::Release),
     /// Print or verify the audit trail.
     Audit(audit::Audit),
     /// Show or replace the keys that sign the audit trail.
@@ -138,6 +145,14 @@ pub(crate) enum Command {
 /// Parses a conversation's name for clap.
 pub(crate) fn conversation(text: &str) -> Result<ConversationId, String> {
     text.parse().map_err(|denied: Denied| denied.message)
+}
+
+/// Parses one of some names for clap.
+pub(crate) fn named<T: Copy>(
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> clap::builder::PossibleValuesParser {
+    all.iter().map(|one| name(*one)).collect::<Vec<_>>().into()
 }
 
 /// Parses an agent's handle for clap.

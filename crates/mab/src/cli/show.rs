@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Trouble, Visible, arguments,
+    inbound::Policy,
     lease::Reserved,
     limits::Usage,
     operator::Operator,
@@ -29,7 +30,8 @@ use crate::cli::{
     until one more fits; lease: agent, exclusive or shared, fence, until, pattern;\n\
     message (newest first): seq, from, at, type, message, files, reply to, delivery;\n\
     damaged: seq. A message's delivery is, for each recipient, stored, offered\n\
-    (handed out), acknowledged, or undeliverable (it was removed).")]
+    (handed out), acknowledged, undeliverable (it was removed), held (`mab held`),\n\
+    or rejected.")]
 pub(crate) struct Show {
     /// The conversation, conv_ and 16 hexadecimal digits.
     #[arg(value_parser = arguments::conversation)]
@@ -59,6 +61,8 @@ struct Shown {
     state: String,
     paused_by: Option<String>,
     size_bytes: u64,
+    inbound: Policy,
+    held: u64,
     messages: u64,
     audit_entries: u64,
     members: Vec<Member>,
@@ -104,6 +108,8 @@ fn render(shown: &Shown, page: &mut Page) {
     if let Some(by) = &shown.paused_by {
         page.field("paused by", &Visible::line(by));
     }
+    page.field("inbound", &shown.inbound.line());
+    page.field("held", &shown.held.into());
     page.field("topic", &optional(shown.topic.as_deref()));
     page.field("created", &page.moment(Some(&shown.created_at)));
     page.field("expires", &page.moment(Some(&shown.expires_at)));
@@ -238,7 +244,7 @@ mod tests {
         serde_json::from_value(json!({
             "conversation_id": "conv_0123456789abcdef", "topic": "api\u{202e}", "state": "active",
             "created_at": "2026-11-22T07:30:00.125Z", "expires_at": "2026-11-22T10:30:00.125Z",
-            "size_bytes": 300, "messages": 2, "audit_entries": 5,
+            "size_bytes": 300, "inbound": {"default": "accept"}, "held": 0, "messages": 2, "audit_entries": 5,
             "members": [
                 {"session_id": "a", "role": "backend\u{1b}[2J", "permission": "owner", "status": "working",
                  "note": "line 1\nline 2", "last_heartbeat": "2026-11-22T07:31:00.000Z", "alive": true, "unread": 0,
@@ -266,6 +272,8 @@ mod tests {
         insta::assert_snapshot!(page.as_str(), @r#"
 conversation	conv_0123456789abcdef
 state	active
+inbound	accept
+held	0
 topic	api\u{202e}
 created	2026-11-22T07:30:00.125Z
 expires	2026-11-22T10:30:00.125Z
@@ -284,7 +292,7 @@ damaged	1
     #[test]
     fn render_when_purged_shows_what_was_destroyed_as_absent() -> Result<(), serde_json::Error> {
         let purged = serde_json::from_value(json!({
-            "conversation_id": "conv_0123456789abcdef", "state": "purged", "messages": 2, "size_bytes": 0,
+            "conversation_id": "conv_0123456789abcdef", "state": "purged", "messages": 2, "size_bytes": 0, "inbound": {"default": "accept"}, "held": 0,
             "created_at": "2026-11-22T07:30:00.125Z", "expires_at": "2026-11-22T10:30:00.125Z", "audit_entries": 5,
             "members": [{"session_id": "b", "permission": "member", "alive": false, "unread": 0, "revoked": false}],
         }))?;
@@ -319,6 +327,8 @@ damaged	1
         insta::assert_snapshot!(anstream::adapter::strip_str(page.as_str()).to_string(), @r#"
 conversation conv_0123456789abcdef
 state        active
+inbound      accept
+held         0
 topic        api\u{202e}
 created      2026-11-22 07:30:00
 expires      2026-11-22 10:30:00

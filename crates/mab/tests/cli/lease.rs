@@ -97,7 +97,7 @@ fn check_tells_the_same_as_json() -> Anything {
     assert!(until.is_some_and(|until| until.is_string()));
     let conflict = json!({
         "path": "src/main.rs", "conversation_id": pair.conversation, "session_id": "b", "pattern": "src/*.rs",
-        "exclusive": true, "fence": 1, "expires_at": null,
+        "exclusive": true, "fence": 1, "expires_at": null, "trust": "peer",
     });
     assert_eq!((run.exit, told), (Some(7), json!({"conflicts": [conflict], "more": false})));
     Ok(())

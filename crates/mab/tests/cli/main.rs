@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod another_user;
 mod evidence;
+mod held;
 mod home;
 mod lease;
 mod limits;

@@ -2,7 +2,7 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "mcp",
     "list",
     "show",
@@ -12,6 +12,9 @@ const COMMANDS: [&str; 16] = [
     "pause",
     "resume",
     "limits",
+    "inbound",
+    "held",
+    "release",
     "audit",
     "cleanup",
     "redact",
@@ -41,6 +44,9 @@ Commands:
   pause        Stop all sending in a conversation
   resume       Let the agents of a paused conversation send again
   limits       Show the limits of one conversation and their use, or set others
+  inbound      Show or set which messages a conversation accepts
+  held         List messages that wait to be released
+  release      Deliver or refuse messages that wait
   audit        Print or verify the audit trail
   keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members

@@ -90,6 +90,8 @@ fn show_when_everything_is_hostile_is_escaped_line_by_line() -> Anything {
     insta::assert_snapshot!(filled.masked(&stable.join("\n")), @r#"
 conversation	CONVERSATION
 state	active
+inbound	accept
+held	0
 topic	api\u{2066} first
 created	MOMENT
 expires	MOMENT
