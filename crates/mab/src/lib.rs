@@ -11,6 +11,7 @@ mod demo;
 pub mod docs;
 pub mod environment;
 pub mod folder;
+mod harmless;
 pub mod keystore;
 pub mod mcp;
 mod permissions;

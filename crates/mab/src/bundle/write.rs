@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 
 use super::{ALL, ANCHOR, ENTRIES, KEYS, Line, README, SCOPE, SIGNATURE, SUMS, TABLE};
 use crate::{
-    cli::json::one_line,
     folder::{PRIVATE_FILE, refused, sync_folder},
+    harmless::one_line,
 };
 
 /// A bundle being written, into a folder of its own.

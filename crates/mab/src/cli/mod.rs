@@ -19,7 +19,6 @@ mod doctor_store;
 mod exit;
 mod held;
 mod inbound;
-pub(crate) mod json;
 mod keys;
 mod lease;
 mod lease_paths;

@@ -7,7 +7,10 @@ use mab_core::Fault;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cli::{Trouble, json, table::Page};
+use crate::{
+    cli::{Trouble, table::Page},
+    harmless,
+};
 
 /// Headings of tables and names of fields.
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -64,13 +67,14 @@ impl Output {
 
     /// Prints a value: indented for a person, in one line for a program.
     pub(crate) fn json(self, value: &Value) -> Result<(), Trouble> {
-        let text = if self.terminal_width.is_some() { json::indented(value) } else { json::one_line(value) };
+        let text =
+            if self.terminal_width.is_some() { harmless::indented(value) } else { harmless::one_line(value) };
         Self::data(&format!("{text}\n"))
     }
 
     /// Prints a value in one line: one of many.
     pub(crate) fn json_line(value: &Value) -> Result<(), Trouble> {
-        Self::data(&format!("{}\n", json::one_line(value)))
+        Self::data(&format!("{}\n", harmless::one_line(value)))
     }
 
     /// Writes to stdout at once.
@@ -99,7 +103,7 @@ impl Output {
     pub(crate) fn trouble(self, trouble: &Trouble) {
         if self.json {
             if let Some(object) = trouble.to_json() {
-                Self::talk(&json::one_line(&object));
+                Self::talk(&harmless::one_line(&object));
             }
         } else if let Some((message, hint)) = trouble.to_lines() {
             Self::talk(&format!("{BAD}error{BAD:#}: {message}"));

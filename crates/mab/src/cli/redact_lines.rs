@@ -8,7 +8,10 @@ use std::{
 use mab_redact::Redactor;
 use serde_json::{Map, Value};
 
-use crate::cli::{Output, Trouble, Visible, json, redact::findings};
+use crate::{
+    cli::{Output, Trouble, Visible, redact::findings},
+    harmless,
+};
 
 /// Longest line that is read.
 const LINE_MAX_BYTES: u64 = 64 << 20;
@@ -42,7 +45,7 @@ pub(super) fn run(
                 ));
             }
         }
-        writeln!(written, "{}", json::one_line(&answer)).map_err(Trouble::writing)?;
+        writeln!(written, "{}", harmless::one_line(&answer)).map_err(Trouble::writing)?;
     }
     written.flush().map_err(Trouble::writing)
 }

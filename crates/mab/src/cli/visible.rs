@@ -6,6 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::harmless::hides;
+
 /// One line of text without any character that acts instead of showing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Visible(String);
@@ -23,14 +25,15 @@ impl Visible {
     }
 
     fn but(text: &str, kept: &[char]) -> Self {
-        let mut shown = String::with_capacity(text.len());
+        let (mut shown, mut before) = (String::with_capacity(text.len()), None);
         for character in text.chars() {
+            let hides = hides(character, before.replace(character));
             match character {
                 plain if kept.contains(&plain) => shown.push(plain),
                 '\n' => shown.push_str("\\n"),
                 '\r' => shown.push_str("\\r"),
                 '\t' => shown.push_str("\\t"),
-                hidden if acts(hidden) => {
+                hidden if hides => {
                     // Writing to a String cannot fail.
                     let _ = write!(shown, "{}", hidden.escape_unicode());
                 }
@@ -65,40 +68,6 @@ impl From<u64> for Visible {
     }
 }
 
-/// Whether a character acts on a terminal or on the reading order, or hides, instead of showing itself: control
-/// characters (Unicode Cc), line and paragraph separators, format characters (Cf of Unicode 17), and the ignorable
-/// fillers and tags. Variation selectors 1 to 16 are left: they only choose how an emoji looks.
-pub(crate) fn acts(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{890}'..='\u{891}'
-                | '\u{8e2}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{110bd}'
-                | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +84,7 @@ mod tests {
 
     #[test]
     fn line_when_text_is_plain_stays_as_it_is() {
-        for plain in ["backend_developer", "Ünïcode — ✓ 日本語 🙂", "C:\\new", "العربية", ""]
+        for plain in ["backend_developer", "Ünïcode — ✓ 日本語 🙂 ❤\u{fe0f}", "C:\\new", "العربية", ""]
         {
             assert_eq!(Visible::line(plain).as_str(), plain);
         }
@@ -129,6 +98,6 @@ mod tests {
     #[test]
     fn no_control_character_survives() {
         let every: String = ('\0'..=char::MAX).collect();
-        assert!(!Visible::line(&every).as_str().chars().any(acts));
+        assert!(!Visible::line(&every).as_str().chars().any(crate::harmless::acts));
     }
 }

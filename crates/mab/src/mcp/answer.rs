@@ -4,15 +4,21 @@
 //! clients only the text: both carry all of it.
 
 use mab_core::Denied;
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value};
+
+use crate::harmless;
 
 /// The result of a tool.
 pub(super) fn answer(outcome: Result<Value, Denied>) -> CallToolResult {
-    match outcome {
-        Ok(value) => CallToolResult::structured(value),
-        Err(denied) => CallToolResult::structured_error(refusal(&denied)),
-    }
+    let (value, mut result) = match outcome {
+        Ok(value) => (value, CallToolResult::success(Vec::new())),
+        Err(denied) => (refusal(&denied), CallToolResult::error(Vec::new())),
+    };
+    // JSON within JSON: what the client reads from its text is still free of what acts or hides.
+    result.content.push(ContentBlock::text(harmless::one_line(&value)));
+    result.structured_content = Some(value);
+    result
 }
 
 /// `{"code", "message", "hint"?, "retry_after_s"?}`.

@@ -8,6 +8,7 @@ use rmcp::model::{ErrorData, Resource, ResourceContents};
 use serde_json::{Map, Value, json};
 
 use super::door::Door;
+use crate::harmless;
 
 /// One agent's inbox, by its URI.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,7 +46,7 @@ impl Inbox {
         arguments.insert("limit".to_owned(), 100.into());
         let answer =
             door.call(&Impatient, "check_messages", arguments).await.map_err(|denied| refused(&denied))?;
-        Ok(ResourceContents::text(answer.to_string(), self.uri()).with_mime_type("application/json"))
+        Ok(ResourceContents::text(harmless::one_line(&answer), self.uri()).with_mime_type("application/json"))
     }
 
     /// Whether it is there to be watched.

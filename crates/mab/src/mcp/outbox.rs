@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::lifecycle::Lifecycle;
+use crate::harmless;
 
 /// Where messages are put.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ impl Outbox {
             return None;
         }
         let before = gathered.bytes.len();
-        if let Err(error) = serde_json::to_writer(&mut gathered.bytes, message) {
+        if let Err(error) = harmless::append(&mut gathered.bytes, message) {
             tracing::error!(%error, "cannot serialise an answer");
             gathered.bytes.truncate(before);
             return None;
