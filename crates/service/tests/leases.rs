@@ -68,12 +68,11 @@ async fn files_when_acquired_are_the_agents_until_released() {
     let (a, b) = house.pair().await;
     let acquired = acquire(&a, &house, &["./src//api/", "docs/*.md", "src/api"]).await.unwrap();
     let until = house.clock_in_s(900);
-    let lease = |path: &str, fence: u64| json!({"path": path, "session_id": "a", "exclusive": true, "fence": fence, "expires_at": until, "yours": true});
+    let lease = |path: &str, fence: u64| json!({"path": path, "session_id": "a", "exclusive": true, "fence": fence, "expires_at": until, "yours": true, "trust": "peer"});
     assert_eq!(acquired, json!({"leases": [lease("src/api", 1), lease("docs/*.md", 2)]}));
     let mut seen_by_b = acquired.clone();
     for one in seen_by_b["leases"].as_array_mut().unwrap() {
         one["yours"] = json!(false);
-        one["trust"] = json!("peer");
     }
     assert_eq!(reserve(&b, &house.bridge, json!({"action": "list"})).await.unwrap(), seen_by_b);
     assert_eq!(

@@ -13,3 +13,4 @@ mod read;
 mod redact;
 mod refusals;
 mod resume;
+mod terminal;

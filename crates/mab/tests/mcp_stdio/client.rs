@@ -13,6 +13,20 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+/// Asserts that nothing in a text acts on a terminal or on the reading order, or hides: a list of its own.
+pub(crate) fn assert_harmless(text: &str) {
+    let fools = |character: char| {
+        matches!(
+            character,
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{fe00}'..='\u{fe0d}' | '\u{e0000}'..='\u{e0fff}'
+        )
+    };
+    let found: Vec<char> = text.chars().filter(|character| fools(*character)).collect();
+    assert!(found.is_empty(), "{found:?} in {text}");
+}
+
 /// Far beyond anything a healthy server takes: a test that meets it has failed.
 const GUARD: Duration = Duration::from_mins(1);
 
@@ -163,6 +177,9 @@ impl Client {
     pub(crate) fn did(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments);
         assert_eq!(result["isError"], false, "{tool}: {result}");
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert_harmless(text);
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), result["structuredContent"]);
         result["structuredContent"].clone()
     }
 
@@ -177,6 +194,7 @@ impl Client {
     /// The next line of the server, which must be a JSON-RPC message.
     pub(crate) fn answer(&mut self) -> Value {
         let line = self.lines.recv_timeout(GUARD).expect("an answer");
+        assert_harmless(&line);
         let message: Value = serde_json::from_str(&line).expect(&line);
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
         message

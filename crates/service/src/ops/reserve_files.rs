@@ -81,9 +81,7 @@ struct Held {
     fence: u64,
     expires_at: String,
     yours: bool,
-    /// `peer` unless it is yours
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trust: Option<&'static str>,
+    trust: &'static str,
 }
 
 impl Op for ReserveFiles {
@@ -241,7 +239,7 @@ impl<'a> Seen<'a> {
             fence: lease.fence,
             expires_at: lease.expires_at.to_string(),
             yours: lease.holder == self.member.session,
-            trust: (lease.holder != self.member.session).then_some(PEER),
+            trust: PEER,
         }
     }
 
