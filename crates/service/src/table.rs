@@ -203,9 +203,9 @@ static OPERATIONS: &[Operation] = &[
         "moderate",
         "Keep order",
         DESTROYS,
-        "leave: go for good (the last owner transfers first). remove an agent, pause all sending, resume what a moderator \
-         paused: owners and moderators; a moderator removes neither owners nor moderators. transfer: agent becomes the \
-         owner and you a member.",
+        "leave: go for good (the last owner transfers first). transfer: agent becomes the owner, you a member. Owners and \
+         moderators: remove an agent, pause and resume all sending; accept, hold or deny messages; see those held, \
+         release or reject them. A moderator removes no owner or moderator.",
     ),
     tool::<ops::read_audit::ReadAudit>(
         "read_audit",

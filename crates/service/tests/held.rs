@@ -316,3 +316,101 @@ async fn agents_cannot_call_what_is_the_operators() {
         assert_eq!(code, Code::UnknownOperation, "{operation}");
     }
 }
+
+/// A moderator `c` of the conversation of `a` and `b`.
+async fn moderator(house: &House, a: &Agent) -> Agent {
+    let asked = json!({"role": "moderator", "permission": "moderator"});
+    let invited = a.ok(&house.bridge, "invite_agent", asked).await;
+    let c = Agent::new(3);
+    let joining = json!({
+        "conversation_id": invited["conversation_id"], "session_id": "c", "token": invited["token"],
+    });
+    c.ok(&house.bridge, "join_conversation", joining).await;
+    c
+}
+
+#[tokio::test]
+async fn moderator_holds_releases_and_rejects() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let c = moderator(&house, &a).await;
+    let moderate = async |arguments: Value| c.ok(&house.bridge, "moderate", arguments).await;
+    assert_eq!(moderate(json!({"action": "hold"})).await["inbound"], json!({"default": "hold"}));
+    let both = moderate(json!({"action": "accept", "action_type": "info"})).await;
+    assert_eq!(both["inbound"], json!({"default": "hold", "action_types": {"info": "accept"}}));
+    assert_eq!(b.send(&house.bridge, "an info").await["held"], Value::Null);
+    let ask = json!({"message": "a question", "action_type": "question"});
+    let first = b.ok(&house.bridge, "send_to_partner", ask.clone()).await;
+    let second = b.ok(&house.bridge, "send_to_partner", ask).await;
+    assert_eq!(first["can_release"], json!(["a", "c", "operator"]));
+    let held = moderate(json!({"action": "held"})).await;
+    assert_eq!((texts(&held).len(), &held["more"], &held["changed"]), (2, &json!(false), &json!(false)));
+    assert_eq!(
+        (&held["messages"][0]["trust"], &held["messages"][0]["to"]),
+        (&json!("peer"), &json!(["a", "c"]))
+    );
+    let released = moderate(json!({"action": "release", "message_id": first["message_id"]})).await;
+    assert_eq!(released["recipients"], json!(["a", "c"]));
+    moderate(json!({"action": "reject", "message_id": second["message_id"]})).await;
+    assert_eq!(a.texts(&house.bridge).await, ["an info", "a question"]);
+    let entries = house.operator("audit", json!({"conversation_id": id(&a), "limit": 3})).await.unwrap();
+    let done = |n: usize| (entries["entries"][n]["actor"].clone(), entries["entries"][n]["action"].clone());
+    assert_eq!((done(1), done(2)), ((json!("c"), json!("reject_held")), (json!("c"), json!("release_held"))));
+    assert_eq!(
+        moderate(json!({"action": "deny", "agent": "b"})).await["inbound"]["senders"],
+        json!({"b": "deny"})
+    );
+    let code = b.code(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+    assert_eq!(code, Code::NotAccepted);
+}
+
+#[tokio::test]
+async fn moderators_page_of_held_messages_is_bounded() {
+    let (house, a, b) = held_pair().await;
+    let long = "word ".repeat(4_900);
+    for _ in 0..3 {
+        b.send(&house.bridge, &long).await;
+    }
+    let held = a.ok(&house.bridge, "moderate", json!({"action": "held"})).await;
+    assert_eq!((texts(&held).len(), &held["more"]), (2, &json!(true)));
+}
+
+#[tokio::test]
+async fn moderation_of_messages_is_refused_to_members_and_when_it_says_nothing_or_too_much() {
+    let (house, a, b) = held_pair().await;
+    let sent = b.send(&house.bridge, "x").await;
+    let message = sent["message_id"].clone();
+    for asked in [
+        json!({"action": "held"}),
+        json!({"action": "accept"}),
+        json!({"action": "release", "message_id": message}),
+        json!({"action": "reject", "message_id": message}),
+    ] {
+        assert_eq!(b.code(&house.bridge, "moderate", asked).await, Code::Forbidden);
+    }
+    for asked in [
+        json!({"action": "release"}),
+        json!({"action": "reject"}),
+        json!({"action": "release", "message_id": message, "agent": "b"}),
+        json!({"action": "held", "agent": "b"}),
+        json!({"action": "held", "message_id": message}),
+        json!({"action": "hold", "message_id": message}),
+        json!({"action": "pause", "action_type": "info"}),
+        json!({"action": "release", "message_id": message, "permission": "member"}),
+        json!({"action": "deny", "agent": "b", "action_type": "info"}),
+        json!({"action": "deny", "permission": "member", "action_type": "info"}),
+        json!({"action": "deny", "permission": "king"}),
+        json!({"action": "deny", "agent": "a"}),
+        json!({"action": "deny", "permission": "owner"}),
+    ] {
+        let code = a.code(&house.bridge, "moderate", asked.clone()).await;
+        assert_eq!(code, Code::InvalidArguments, "{asked}");
+    }
+    let unknown = json!({"action": "release", "message_id": "msg_1_0011223344556677"});
+    assert_eq!(a.code(&house.bridge, "moderate", unknown).await, Code::UnknownMessage);
+    assert_eq!(
+        a.code(&house.bridge, "moderate", json!({"action": "deny", "agent": "nobody"})).await,
+        Code::NotFound
+    );
+    assert_eq!(house.operator("held", json!({})).await.unwrap()["messages"][0]["message_id"], message);
+}

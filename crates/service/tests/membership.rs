@@ -325,7 +325,7 @@ async fn auditor_reads_the_trail_of_its_conversation_and_nothing_else() {
     a.ok(&house.bridge, "create_conversation", about).await;
     let x = joined(&house, &a, "x", "auditor").await;
     let again = x.ok(&house.bridge, "join_conversation", json!({})).await;
-    let member = |session: &str, permission: &str| json!({"session_id": session, "permission": permission});
+    let member = |session: &str, permission: &str| json!({"session_id": session, "permission": permission, "trust": "peer"});
     let mut expected = [member("a", "owner"), member("b", "member"), member("x", "auditor")];
     expected[2]["role"] = json!("some role");
     assert_eq!((&again["members"], &again["topic"]), (&json!(expected), &Value::Null), "no role but its own");

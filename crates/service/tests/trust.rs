@@ -156,6 +156,7 @@ async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_
     let operator = Caller::Operator;
     script.did(&operator, "inbound", json!({"conversation_id": id, "verdict": "hold"})).await;
     let held = script.did(&b.0, "send_to_partner", json!({"message": words("held")})).await;
+    script.shows(&a.0, &[("moderate", json!({"action": "held"}))]).await;
     script.shows(&b.0, &[("search_messages", json!({"limit": 1}))]).await;
     script
         .shows(

@@ -236,8 +236,8 @@ pub trait Store: Send + Sync {
     /// Delivers a held message to those of its recipients that are still members, or refuses it for good. Returns them.
     ///
     /// Refuses with `unknown_message` when it is not held, `not_found` and `expired` as [`Self::set_inbound`]; a release
-    /// with `unknown_recipient` when everybody it is for was removed, and `quota_exceeded` when an inbox is full: then
-    /// it stays held.
+    /// with `unknown_recipient` when everybody it is for was removed, `quota_exceeded` when an inbox is full, and an
+    /// agent's with `paused`: then it stays held.
     async fn judge_held(&self, stamp: Stamp, change: HeldChange) -> Result<Vec<SessionId>, Failure>;
 
     /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.

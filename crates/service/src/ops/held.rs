@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use mab_core::{
     Code, ConversationId, Denied, Failure,
+    audit::Detail,
     entity::{HeldMessage, HeldPage},
+    limit::Kind,
     policy::Action,
 };
 use schemars::JsonSchema;
@@ -22,6 +24,11 @@ use crate::{
 const LIMIT_DEFAULT: u32 = 100;
 /// Most messages in one answer.
 const LIMIT_MAX: u32 = 1_000;
+
+/// Most messages in one answer to an agent.
+const AGENTS_MAX: u32 = 20;
+/// Most sealed bytes in one answer to an agent; one message always fits.
+const AGENTS_BYTES: usize = 48 * 1024;
 
 /// The operation.
 pub(crate) struct ListHeld;
@@ -43,7 +50,7 @@ pub(crate) struct Arguments {
 
 /// Its answer.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Answer {
+pub(crate) struct Listing {
     /// Oldest first
     messages: Vec<Waiting>,
     /// seq of messages that were damaged in the store
@@ -56,7 +63,7 @@ pub(crate) struct Answer {
 /// A message that waits.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
-pub(crate) struct Waiting {
+struct Waiting {
     conversation_id: String,
     #[serde(flatten)]
     message: ReadMessage,
@@ -68,9 +75,9 @@ pub(crate) struct Waiting {
 impl Op for ListHeld {
     const ACTION: Action = Action::ListHeld;
     type Arguments = Arguments;
-    type Answer = Answer;
+    type Answer = Listing;
 
-    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Listing, Failure> {
         let (bridge, id) = (call.bridge, arguments.conversation_id.map(|id| id.0));
         let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
         if let Some(id) = id
@@ -85,8 +92,26 @@ impl Op for ListHeld {
     }
 }
 
+/// The oldest that wait in the agent's own conversation, as many as its client bears.
+pub(crate) async fn list(call: &Call<'_>) -> Result<Listing, Failure> {
+    let (bridge, opener) = (call.bridge, call.opener()?);
+    bridge.store.charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default())).await?;
+    let page = bridge.store.held(Some((opener.conversation, 0)), AGENTS_MAX).await?;
+    let mut listing = Listing { messages: Vec::new(), damaged: page.damaged, more: page.more };
+    let mut bytes = 0;
+    for held in page.messages {
+        bytes += held.message.body.len() + held.message.files.as_ref().map_or(0, Vec::len);
+        if bytes > AGENTS_BYTES && !listing.messages.is_empty() {
+            listing.more = true;
+            break;
+        }
+        listing.messages.extend(waiting(&opener, held, &mut listing.damaged));
+    }
+    Ok(listing)
+}
+
 /// Opens a page for the operator.
-async fn opened(bridge: &Bridge, page: HeldPage) -> Result<Answer, Failure> {
+async fn opened(bridge: &Bridge, page: HeldPage) -> Result<Listing, Failure> {
     let mut openers: HashMap<ConversationId, Option<Opener>> = HashMap::new();
     let (mut messages, mut damaged) = (Vec::new(), page.damaged);
     for held in page.messages {
@@ -97,11 +122,11 @@ async fn opened(bridge: &Bridge, page: HeldPage) -> Result<Answer, Failure> {
         let opener = openers.get(&held.conversation).and_then(Option::as_ref);
         messages.extend(opener.and_then(|opener| waiting(opener, held, &mut damaged)));
     }
-    Ok(Answer { messages, damaged, more: page.more })
+    Ok(Listing { messages, damaged, more: page.more })
 }
 
 /// Opens one message; `None` when it was damaged.
-pub(crate) fn waiting(opener: &Opener, held: HeldMessage, damaged: &mut Vec<u64>) -> Option<Waiting> {
+fn waiting(opener: &Opener, held: HeldMessage, damaged: &mut Vec<u64>) -> Option<Waiting> {
     let HeldMessage { conversation, message, to, held_at } = held;
     Some(Waiting {
         conversation_id: conversation.to_string(),

@@ -3,13 +3,23 @@
 
 use std::borrow::Cow;
 
-use mab_core::{Failure, SessionId, moderation::PausedBy, policy::Action};
+use mab_core::{
+    Failure, MessageId, SessionId,
+    agent::{ActionType, Permission},
+    inbound::{InboundChange, Rule, Verdict},
+    moderation::PausedBy,
+    policy::Action,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::{leave, pause, remove, resume, transfer};
+use super::{
+    held::{self, Listing},
+    inbound::{self, Policy},
+    leave, pause, release, remove, resume, transfer,
+};
 use crate::{
-    arguments::SessionArgument,
+    arguments::{MessageArgument, SessionArgument},
     door::{Call, Op},
 };
 
@@ -21,9 +31,20 @@ pub(crate) struct Moderate;
 #[serde(deny_unknown_fields)]
 struct Given {
     action: Doing,
-    /// Whom to remove, or who becomes the owner
+    /// Whom it is about
     #[serde(default)]
     agent: Option<SessionArgument>,
+    /// To release or reject
+    #[serde(default)]
+    message_id: Option<MessageArgument>,
+    /// Only such messages
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    action_type: Option<ActionType>,
+    /// Only messages of such agents
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    permission: Option<Permission>,
 }
 
 /// What is done.
@@ -41,6 +62,46 @@ enum Doing {
     Pause,
     /// Let all send again.
     Resume,
+    /// See what is held.
+    Held,
+    /// Let a held message through.
+    Release,
+    /// Refuse a held message.
+    Reject,
+    /// Accept messages.
+    Accept,
+    /// Hold messages.
+    Hold,
+    /// Refuse messages.
+    Deny,
+}
+
+impl Doing {
+    /// What is to become of messages, when that is what is done.
+    const fn verdict(self) -> Option<Verdict> {
+        match self {
+            Self::Accept => Some(Verdict::Accept),
+            Self::Hold => Some(Verdict::Hold),
+            Self::Deny => Some(Verdict::Deny),
+            Self::Leave
+            | Self::Remove
+            | Self::Transfer
+            | Self::Pause
+            | Self::Resume
+            | Self::Held
+            | Self::Release
+            | Self::Reject => None,
+        }
+    }
+
+    /// What is done about messages of one kind.
+    const fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accept => Self::Accept,
+            Verdict::Hold => Self::Hold,
+            Verdict::Deny => Self::Deny,
+        }
+    }
 }
 
 /// Its arguments: what is done, and to whom.
@@ -52,13 +113,26 @@ pub(crate) enum Arguments {
     Transfer(SessionId),
     Pause,
     Resume,
+    Held,
+    Judge { id: MessageId, reject: bool },
+    Inbound(Rule, Verdict),
 }
 
 impl TryFrom<Given> for Arguments {
     type Error = &'static str;
 
-    fn try_from(Given { action, agent }: Given) -> Result<Self, Self::Error> {
-        let agent = agent.map(|agent| agent.0);
+    fn try_from(given: Given) -> Result<Self, Self::Error> {
+        let Given { action, agent, message_id, action_type, permission } = given;
+        let (agent, id) = (agent.map(|agent| agent.0), message_id.map(|id| id.0));
+        if id.is_some() && !matches!(action, Doing::Release | Doing::Reject) {
+            return Err("message_id: only release and reject are about one message");
+        }
+        if let Some(verdict) = action.verdict() {
+            return rule(agent, action_type, permission).map(|rule| Self::Inbound(rule, verdict));
+        }
+        if action_type.is_some() || permission.is_some() {
+            return Err("action_type, permission: only accept, hold and deny are about kinds of messages");
+        }
         match (action, agent) {
             (Doing::Remove, Some(agent)) => Ok(Self::Remove(agent)),
             (Doing::Transfer, Some(agent)) => Ok(Self::Transfer(agent)),
@@ -66,10 +140,39 @@ impl TryFrom<Given> for Arguments {
             (Doing::Leave, None) => Ok(Self::Leave),
             (Doing::Pause, None) => Ok(Self::Pause),
             (Doing::Resume, None) => Ok(Self::Resume),
-            (Doing::Leave | Doing::Pause | Doing::Resume, Some(_)) => {
-                Err("agent: this action is about no other agent")
+            (Doing::Held, None) => Ok(Self::Held),
+            (Doing::Release | Doing::Reject, None) => {
+                let id = id.ok_or("message_id: which message this is about is missing")?;
+                Ok(Self::Judge { id, reject: matches!(action, Doing::Reject) })
             }
+            (
+                Doing::Leave
+                | Doing::Pause
+                | Doing::Resume
+                | Doing::Held
+                | Doing::Release
+                | Doing::Reject
+                | Doing::Accept
+                | Doing::Hold
+                | Doing::Deny,
+                _,
+            ) => Err("agent: this action is about no other agent"),
         }
+    }
+}
+
+/// The rule about an agent's messages, those of a type, or those of agents with a permission; else about all.
+fn rule(
+    agent: Option<SessionId>,
+    action_type: Option<ActionType>,
+    permission: Option<Permission>,
+) -> Result<Rule, &'static str> {
+    let rules =
+        [agent.map(Rule::Sender), action_type.map(Rule::ActionType), permission.map(Rule::Permission)];
+    let mut rules = rules.into_iter().flatten();
+    match (rules.next(), rules.next()) {
+        (rule, None) => Ok(rule.unwrap_or(Rule::Default)),
+        (_, Some(_)) => Err("agent, action_type, permission: a rule is about one of them"),
     }
 }
 
@@ -94,11 +197,28 @@ pub(crate) struct Answer {
     /// Who pauses the conversation now
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_by: Option<PausedBy>,
+    /// Who gets the message now, or would have
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<Vec<String>>,
+    /// Which messages are accepted now
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbound: Option<Policy>,
+    /// What is held, oldest first
+    #[serde(flatten)]
+    held: Option<Listing>,
 }
 
 impl Answer {
     const fn new(action: Doing) -> Self {
-        Self { action, changed: true, agent: None, paused_by: None }
+        Self {
+            action,
+            changed: true,
+            agent: None,
+            paused_by: None,
+            recipients: None,
+            inbound: None,
+            held: None,
+        }
     }
 }
 
@@ -114,6 +234,10 @@ impl Op for Moderate {
             Arguments::Transfer(_) => Action::Transfer,
             Arguments::Pause => Action::Pause,
             Arguments::Resume => Action::Resume,
+            Arguments::Held => Action::ListHeld,
+            Arguments::Judge { reject: false, .. } => Action::ReleaseHeld,
+            Arguments::Judge { reject: true, .. } => Action::RejectHeld,
+            Arguments::Inbound(..) => Action::SetInbound,
         }
     }
 
@@ -140,6 +264,20 @@ impl Op for Moderate {
             Arguments::Resume => {
                 let changed = resume::resume(&call, id).await?.is_some();
                 Ok(Answer { changed, ..Answer::new(Doing::Resume) })
+            }
+            Arguments::Held => {
+                let held = Some(held::list(&call).await?);
+                Ok(Answer { changed: false, held, ..Answer::new(Doing::Held) })
+            }
+            Arguments::Judge { id: message, reject } => {
+                let recipients = release::judge(&call, id, message, reject).await?;
+                let recipients = Some(recipients.iter().map(ToString::to_string).collect());
+                let done = if reject { Doing::Reject } else { Doing::Release };
+                Ok(Answer { recipients, ..Answer::new(done) })
+            }
+            Arguments::Inbound(rule, verdict) => {
+                let policy = inbound::set(&call, id, InboundChange::Set(rule, verdict)).await?;
+                Ok(Answer { inbound: Some(Policy::of(&policy)), ..Answer::new(Doing::of(verdict)) })
             }
         }
     }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::{
     append::{Recipient, refuse_when_full},
+    guard::refuse_when_paused,
     rows::{self, message_columns},
     tx::{Entered, Tx, key},
 };
@@ -207,6 +208,8 @@ impl Tx<'_> {
             if change.reject {
                 self.reject(pk, change.id.seq, sender)?;
             } else {
+                // Nothing gets through a pause but by the operator.
+                refuse_when_paused(stamp, &entered.ledger)?;
                 self.release(pk, change, &recipients)?;
             }
             let recipients: Vec<_> = recipients.into_iter().map(|one| one.session).collect();

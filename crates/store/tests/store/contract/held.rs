@@ -379,6 +379,20 @@ pub(crate) async fn judging_when_no_longer_permitted_is_refused(kit: &Kit) {
     assert_eq!(held(kit, &room).await, [1]);
 }
 
+pub(crate) async fn release_during_a_pause_is_the_operators_only(kit: &Kit) {
+    let room = holding(kit, 3).await;
+    let (first, second) = (kit.send(&room, "b", "x").await, kit.send(&room, "b", "y").await);
+    kit.store.pause(operator(Action::Pause), room.id).await.unwrap();
+    let by_owner = kit.stamp(&room, "a", Action::ReleaseHeld).await;
+    let judged = kit.store.judge_held(by_owner, judgement(&room, first.id, false)).await;
+    assert_eq!(code(judged), Code::Paused);
+    assert_eq!(held(kit, &room).await, [1, 2]);
+    let by_owner = kit.stamp(&room, "a", Action::RejectHeld).await;
+    kit.store.judge_held(by_owner, judgement(&room, first.id, true)).await.unwrap();
+    release(kit, &room, second.id).await;
+    assert_eq!(held(kit, &room).await, [0_u64; 0]);
+}
+
 pub(crate) async fn release_and_rejection_are_seen_by_who_waits(kit: &Kit) {
     let room = holding(kit, 3).await;
     let pk =

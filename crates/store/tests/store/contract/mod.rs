@@ -125,6 +125,7 @@ macro_rules! contract {
                 policy_of_nothing_or_of_what_is_over_is_not_changed
                 policy_that_cannot_be_read_holds_everything
                 judging_when_no_longer_permitted_is_refused
+                release_during_a_pause_is_the_operators_only
                 release_and_rejection_are_seen_by_who_waits
                 purged_conversation_keeps_nothing_held
                 damaged_held_message_hides_no_other
