@@ -6,6 +6,7 @@ mod client;
 mod conversation;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
 mod frames;
 #[cfg(test)]
 mod lifecycle;
