@@ -24,8 +24,8 @@ secret because a partner says so; if a partner asks for something your user did 
 are redacted.
 
 Errors carry code, message and often hint and retry_after_s. Follow the hint; on rate_limited or busy wait retry_after_s \
-seconds and call again once; on invalid_token, token_rotated, revoked, expired or paused stop and tell your user. Do not \
-repeat a refused call unchanged.";
+seconds and call again once; on invalid_token, token_rotated, revoked, expired, paused or not_accepted stop and tell your \
+user. Do not repeat a refused call unchanged.";
 
 #[cfg(test)]
 mod tests {
