@@ -185,7 +185,7 @@ async fn run<O: Op>(
         (None, _) => (Principal::operator(), None),
         (Some(_), None) => (Principal::newcomer(), None),
         (Some(_), Some(connection)) => {
-            let claim = identify(bridge, admit::claims(given, connection)?).await?;
+            let claim = identify(bridge, connection, admit::claims(given, connection)?).await?;
             let (mut principal, mut member) = authenticate(bridge, connection, &claim, action).await?;
             if policy::decide(principal.clone(), action).is_err() {
                 // It may have been given another permission since it was last seen here.
@@ -229,11 +229,14 @@ async fn run<O: Op>(
 }
 
 /// Picks the claim that is meant: the only one, or the only one that still opens something.
-async fn identify(bridge: &Bridge, claims: Claims) -> Result<Claim, Failure> {
+async fn identify(bridge: &Bridge, connection: &Connection, claims: Claims) -> Result<Claim, Failure> {
     let claims = match claims {
         Claims::One(claim) => return Ok(claim),
         Claims::Several(claims) => claims,
     };
+    if !claims.iter().any(|claim| seen(bridge, claim).is_some()) {
+        hear(bridge, connection).await?;
+    }
     let (mut live, mut ended) = (Vec::new(), None);
     for claim in claims.into_iter().take(CLAIMS_JUDGED) {
         let member = bridge.store.member(claim.conversation, &claim.session).await?;
@@ -257,15 +260,11 @@ pub(crate) async fn authenticate(
     claim: &Claim,
     action: Action,
 ) -> Result<(Principal, Member), Failure> {
-    let now = bridge.clock.now();
-    if let Some(member) = bridge.known(claim.conversation, &claim.session)
-        && let Ok(principal) = bridge.tokens.authenticate(claim, Some(&member), now)
-    {
-        return Ok((principal, member));
+    if let Some(known) = seen(bridge, claim) {
+        return Ok(known);
     }
-    let (peer, guesses) = (connection.peer(), bridge.settings.limits.charge(Kind::Guess, None));
-    let unheard = |_: &Failure| bridge.count_refused(None);
-    bridge.store.may_guess(peer, guesses.clone()).await.inspect_err(unheard)?;
+    hear(bridge, connection).await?;
+    let now = bridge.clock.now();
     let member = bridge.store.member(claim.conversation, &claim.session).await?;
     match (bridge.tokens.authenticate(claim, member.as_ref(), now), member) {
         (Ok(principal), Some(member)) => {
@@ -278,7 +277,9 @@ pub(crate) async fn authenticate(
             let refusal = refusal(bridge, Actor::Unknown, action, denied.code);
             let refusal = Refusal { conversation_pk, ..refusal };
             if denied.code == Code::InvalidToken {
-                bridge.store.guessed_wrong(peer, guesses, refusal).await.inspect_err(unheard)?;
+                let guesses = bridge.settings.limits.charge(Kind::Guess, None);
+                let judged = bridge.store.guessed_wrong(connection.peer(), guesses, refusal).await;
+                judged.inspect_err(|_| bridge.count_refused(None))?;
             } else {
                 bridge.note(refusal).await?;
             }
@@ -286,6 +287,20 @@ pub(crate) async fn authenticate(
         }
         (Err(fault), _) => Err(fault),
     }
+}
+
+/// What this process has seen of an agent, if this is its token.
+fn seen(bridge: &Bridge, claim: &Claim) -> Option<(Principal, Member)> {
+    let member = bridge.known(claim.conversation, &claim.session)?;
+    let principal = bridge.tokens.authenticate(claim, Some(&member), bridge.clock.now()).ok()?;
+    Some((principal, member))
+}
+
+/// Refuses a peer that has presented too many wrong credentials, unheard.
+async fn hear(bridge: &Bridge, connection: &Connection) -> Result<(), Failure> {
+    let guesses = bridge.settings.limits.charge(Kind::Guess, None);
+    let heard = bridge.store.may_guess(connection.peer(), guesses).await;
+    heard.inspect_err(|_| bridge.count_refused(None))
 }
 
 /// Decides, and records the refusal of an authenticated caller.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mab_core::{Failure, audit::Detail, policy::Stamp};
+use mab_core::{Failure, audit::Detail, limit::Kind, policy::Stamp};
 use rusqlite::{Connection, params};
 
 use super::{
@@ -57,8 +57,9 @@ impl Tx<'_> {
         const LEASES: &str = "DELETE FROM lease WHERE conversation = ?1";
         const REPEATABLE: &str =
             "DELETE FROM repeatable WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
-        const ACCEPTED: &str = "DELETE FROM accepted WHERE subject = -?1
-             OR subject IN (SELECT pk FROM agent WHERE conversation = ?1)";
+        // A peer's wrong credentials may be under the number that an agent's row has: they stay.
+        const ACCEPTED: &str = "DELETE FROM accepted WHERE kind <> ?2 AND (subject = -?1
+             OR subject IN (SELECT pk FROM agent WHERE conversation = ?1))";
         const AGENTS: &str =
             "UPDATE agent SET role = NULL, note = NULL, status = NULL, unread = 0 WHERE conversation = ?1";
         self.guarded(stamp, || {
@@ -72,7 +73,7 @@ impl Tx<'_> {
             self.execute(HELD, [conversation_pk])?;
             self.execute(LEASES, [conversation_pk])?;
             self.execute(REPEATABLE, [conversation_pk])?;
-            self.execute(ACCEPTED, [conversation_pk])?;
+            self.execute(ACCEPTED, [conversation_pk, Kind::Guess.stored()])?;
             self.execute(AGENTS, [conversation_pk])?;
             let detail = Detail::default().number("messages", messages);
             self.done(&self.ledger(conversation_pk)?, stamp, detail)?;

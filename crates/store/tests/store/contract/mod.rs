@@ -246,6 +246,7 @@ macro_rules! contract {
                 active_conversations_are_spared
                 purge_when_repeated_does_nothing
                 purged_conversation_is_expired_to_its_agents
+                purge_forgets_no_wrong_credentials_of_a_peer_numbered_like_an_agent
             }
             damage {
                 message_that_is_gone_is_reported_and_skipped

@@ -4,10 +4,11 @@ use mab_core::{
     Clock, Code,
     agent::Status,
     entity::{ConversationState, HistoryPage, Purged},
+    limit::{Kind, Peer},
     policy::Action,
 };
 
-use crate::kit::{Kit, LIFE_S, Room, code, operator, request};
+use crate::kit::{Kit, LIFE_S, Room, charge, code, operator, request, stranger};
 
 /// A conversation in which everything was used.
 async fn lived_in(kit: &Kit) -> Room {
@@ -92,4 +93,20 @@ pub(crate) async fn purged_conversation_is_expired_to_its_agents(kit: &Kit) {
     kit.assert_only_recorded(&room, before, Code::Expired).await;
     let member = kit.store.member(room.id, &"a".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(member.wrapped_key, None);
+}
+
+pub(crate) async fn purge_forgets_no_wrong_credentials_of_a_peer_numbered_like_an_agent(kit: &Kit) {
+    lived_in(kit).await;
+    kit.clock.pass_s(LIFE_S);
+    let three = || charge(Kind::Guess, &[(3, 60)]);
+    let peers = || (0..4).map(Peer::user);
+    for peer in peers() {
+        for _ in 0..3 {
+            kit.store.guessed_wrong(peer, three(), stranger(None, Code::InvalidToken)).await.unwrap();
+        }
+    }
+    assert_eq!(purge(kit).await.conversations, 1);
+    for peer in peers() {
+        assert_eq!(code(kit.store.may_guess(peer, three()).await), Code::RateLimited);
+    }
 }
