@@ -90,10 +90,12 @@ impl Floods {
         if *count == 1 {
             let (store, counts) = (Arc::clone(store), Arc::clone(&self.unwritten));
             tokio::spawn(async move {
-                while {
+                loop {
                     tokio::time::sleep(Duration::from_secs(MEMORY_S)).await;
-                    !write(store.as_ref(), &counts, conversation_pk).await
-                } {}
+                    if write(store.as_ref(), &counts, conversation_pk).await {
+                        break;
+                    }
+                }
             });
         }
     }
