@@ -171,6 +171,13 @@ impl Detail {
         self
     }
 
+    /// Adds a list of names fixed in the program.
+    #[must_use]
+    pub fn names(mut self, key: &'static str, names: impl IntoIterator<Item = &'static str>) -> Self {
+        self.0.insert(key, names.into_iter().collect());
+        self
+    }
+
     /// Adds a list of agents.
     #[must_use]
     pub fn sessions<'a>(
@@ -244,27 +251,36 @@ pub struct Entry {
 impl Entry {
     /// The hash of this entry after `previous`.
     pub fn hash(&self, previous: &Hash) -> Hash {
-        let mut hasher = Sha256::new();
-        hasher.update(b"mab.audit.v1\0");
-        hasher.update(previous);
-        self.feed(|bytes| hasher.update(bytes));
-        hasher.finalize().into()
+        hash_of(previous, self.n, self.at.millis(), self.fields())
     }
 
     /// What is hashed after the hash of the entry before.
     pub fn hashed_bytes(&self) -> Vec<u8> {
         let mut hashed = Vec::new();
-        self.feed(|bytes| hashed.extend_from_slice(bytes));
+        feed(self.n, self.at.millis(), self.fields(), |bytes| hashed.extend_from_slice(bytes));
         hashed
     }
 
-    fn feed(&self, mut take: impl FnMut(&[u8])) {
-        take(&self.n.to_be_bytes());
-        take(&self.at.millis().to_be_bytes());
-        for field in [&self.actor, &self.action, &self.outcome, &self.detail] {
-            take(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
-            take(field.as_bytes());
-        }
+    fn fields(&self) -> [&[u8]; 4] {
+        [&self.actor, &self.action, &self.outcome, &self.detail].map(String::as_bytes)
+    }
+}
+
+/// The hash of an entry after `previous`; the fields are actor, action, outcome and detail.
+pub(crate) fn hash_of(previous: &Hash, n: u64, at_ms: i64, fields: [&[u8]; 4]) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(b"mab.audit.v1\0");
+    hasher.update(previous);
+    feed(n, at_ms, fields, |bytes| hasher.update(bytes));
+    hasher.finalize().into()
+}
+
+fn feed(n: u64, at_ms: i64, fields: [&[u8]; 4], mut take: impl FnMut(&[u8])) {
+    take(&n.to_be_bytes());
+    take(&at_ms.to_be_bytes());
+    for field in fields {
+        take(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+        take(field);
     }
 }
 

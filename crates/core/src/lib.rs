@@ -9,6 +9,7 @@ pub mod audit;
 pub mod delivery;
 pub mod denied;
 pub mod entity;
+pub mod evidence;
 pub mod id;
 pub mod inbound;
 pub mod lease;

@@ -14,6 +14,18 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// Reads RFC 3339; `None` when it is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(|moment: jiff::Timestamp| Self(moment.as_millisecond()))
+    }
+
+    /// The moment `seconds` before.
+    #[must_use]
+    pub fn minus_seconds(self, seconds: u64) -> Self {
+        let millis = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
         self.0

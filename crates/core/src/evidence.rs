@@ -1,0 +1,29 @@
+//! Whether a record still is what was recorded: walks over stored audit chains that name what is wrong and where.
+//!
+//! Everything here is pure: a store feeds what it holds, row by row and in order, and gets findings.
+//!
+//! ```text
+//! rows of a chain ──► Walk ──► Replay          hashes, marks, checkpoints, witnesses; then what the entries say of the
+//!                      │          │            tables: members, messages
+//!                      └─ Finding ┘
+//! ```
+//!
+//! A chain's walk ends at its first bad entry, because everything after it hangs on it.
+
+mod finding;
+mod points;
+mod replay;
+mod report;
+mod walk;
+
+pub use finding::{Finding, Kind};
+pub use points::{Point, Source, Witness, points_of};
+pub use replay::{MemberRow, MessageRow, Replay, Sent, StateRow};
+pub use report::{
+    AnchorJudged, ChainReport, Examination, Examined, Given, MarksChecked, Proof, judge_anchor,
+    missing_chains, proof,
+};
+pub use walk::{Claim, Marks, Row, Step, Walk, Walked};
+
+#[cfg(test)]
+mod tests;

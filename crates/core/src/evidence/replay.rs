@@ -1,0 +1,297 @@
+//! What the entries of a conversation say of its tables: who is a member and as what, and which messages there are.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    MessageId,
+    agent::Permission,
+    evidence::{Finding, Kind, Row},
+};
+
+/// What a conversation's tables say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// Number of its newest message.
+    pub last_seq: u64,
+    /// Whether it was purged.
+    pub purged: bool,
+    /// Its members, in join order.
+    pub members: Vec<MemberRow>,
+}
+
+/// What a member's row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// The handle.
+    pub session: String,
+    /// The permission's name.
+    pub permission: String,
+    /// Whose token is valid.
+    pub epoch: u32,
+    /// Whether it was removed.
+    pub revoked: bool,
+}
+
+/// What a message's row says.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRow<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// The random part of its id.
+    pub tag: &'a [u8],
+    /// The sender's place in join order.
+    pub sender: i64,
+    /// When it was stored, in milliseconds.
+    pub at: i64,
+    /// The sealed text.
+    pub body: &'a [u8],
+}
+
+/// What an entry tells of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The entry.
+    pub n: u64,
+    /// The message.
+    pub id: MessageId,
+    at: i64,
+    sender: Option<i64>,
+    digest: [u8; 32],
+}
+
+impl Sent {
+    /// Whether this is the row of the message.
+    pub fn is(&self, row: &MessageRow<'_>) -> bool {
+        self.id.seq == row.seq
+            && self.id.tag == row.tag
+            && self.at == row.at
+            && self.sender.is_none_or(|sender| sender == row.sender)
+            && self.digest == <[u8; 32]>::from(Sha256::digest(row.body))
+    }
+}
+
+/// The state after the entries so far.
+#[derive(Debug, Default)]
+pub struct Replay {
+    members: Vec<MemberRow>,
+    unknown: Option<u64>,
+    last_seq: u64,
+    purged: bool,
+}
+
+/// The facts of an entry that tables follow from.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Facts {
+    members: Vec<String>,
+    permissions: Vec<String>,
+    permission: Option<String>,
+    #[serde(alias = "agent")]
+    session: Sessions,
+    epoch: Option<u32>,
+    change: Option<String>,
+}
+
+/// One handle or several.
+#[derive(Deserialize, Default)]
+#[serde(untagged)]
+enum Sessions {
+    Several(Vec<String>),
+    One(String),
+    #[default]
+    None,
+}
+
+#[derive(Deserialize)]
+struct SendFacts<'a> {
+    message: &'a str,
+    body_sha256: &'a str,
+}
+
+impl Replay {
+    /// Takes the next entry that holds; returns the message it tells of.
+    pub fn take(&mut self, row: &Row<'_>) -> Option<Sent> {
+        let [actor, action, outcome, detail] = row.fields;
+        if outcome != b"ok" {
+            return None;
+        }
+        let known = match action {
+            b"send" => {
+                let sent = self.sent(row);
+                self.last_seq = sent.as_ref().map_or(self.last_seq, |sent| sent.id.seq);
+                if sent.is_none() {
+                    self.unknown = self.unknown.or(Some(row.n));
+                }
+                return sent;
+            }
+            b"cleanup" => {
+                self.purged = true;
+                true
+            }
+            b"create" | b"join" | b"invite" | b"manage_tokens" | b"remove" | b"leave" | b"transfer" => {
+                let facts = serde_json::from_slice(detail).ok();
+                facts.is_some_and(|facts| {
+                    self.change(action, &String::from_utf8_lossy(actor), facts).is_some()
+                })
+            }
+            _ => changes_no_member(action),
+        };
+        if !known {
+            self.unknown = self.unknown.or(Some(row.n));
+        }
+        None
+    }
+
+    fn sent(&self, row: &Row<'_>) -> Option<Sent> {
+        let [actor, _, _, detail] = row.fields;
+        let facts: SendFacts<'_> = serde_json::from_slice(detail).ok()?;
+        let mut digest = [0; 32];
+        hex::decode_to_slice(facts.body_sha256, &mut digest).ok()?;
+        let sender = self.members.iter().position(|member| member.session.as_bytes() == actor);
+        let sender = sender.and_then(|ordinal| i64::try_from(ordinal).ok());
+        Some(Sent { n: row.n, id: facts.message.parse().ok()?, at: row.at, sender, digest })
+    }
+
+    /// Applies an entry; `None` when it cannot be understood.
+    fn change(&mut self, action: &[u8], actor: &str, facts: Facts) -> Option<()> {
+        let named = match facts.session {
+            Sessions::Several(sessions) => sessions,
+            Sessions::One(session) => vec![session],
+            Sessions::None => Vec::new(),
+        };
+        let owner = Permission::Owner.as_str();
+        match action {
+            b"create" => {
+                let fallback = [owner, Permission::Member.as_str()].map(str::to_owned);
+                let permissions =
+                    if facts.permissions.is_empty() { &fallback[..] } else { &facts.permissions };
+                for (session, permission) in facts.members.iter().zip(permissions) {
+                    self.admit(session, permission);
+                }
+            }
+            b"invite" => self.admit(named.first()?, &facts.permission?),
+            b"join" => self.member(actor)?.epoch = facts.epoch?,
+            b"leave" => self.member(actor)?.remove(),
+            b"remove" => named.iter().try_for_each(|session| self.member(session).map(MemberRow::remove))?,
+            b"transfer" => {
+                let heir = named.first()?;
+                let all = actor == "operator";
+                for member in &mut self.members {
+                    if member.session == actor || (all && member.permission == owner) {
+                        Permission::Member.as_str().clone_into(&mut member.permission);
+                    }
+                }
+                owner.clone_into(&mut self.member(heir)?.permission);
+            }
+            _ => {
+                let change = facts.change?;
+                for session in &named {
+                    let member = self.member(session)?;
+                    match change.as_str() {
+                        "rotated" => member.epoch += 1,
+                        "revoked" => member.remove(),
+                        _ => return None,
+                    }
+                }
+                if named.is_empty() && change != "shown" {
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn admit(&mut self, session: &str, permission: &str) {
+        let (session, permission) = (session.to_owned(), permission.to_owned());
+        self.members.push(MemberRow { session, permission, epoch: 0, revoked: false });
+    }
+
+    fn member(&mut self, session: &str) -> Option<&mut MemberRow> {
+        self.members.iter_mut().find(|member| member.session == session)
+    }
+
+    /// Ends the replay against the tables.
+    pub fn finish(&self, state: &StateRow) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mismatch = |what: String| Finding::new(Kind::StateMismatch).what(what);
+        if let Some(n) = self.unknown {
+            found.push(Finding::new(Kind::StateUnknown).at(n));
+        } else {
+            found.extend(self.members_differ(&state.members).map(mismatch));
+            if self.last_seq != state.last_seq {
+                let what = format!("newest message: {}, recorded: {}", state.last_seq, self.last_seq);
+                found.push(mismatch(what));
+            }
+        }
+        if self.purged != state.purged {
+            let said = |purged| if purged { "purged" } else { "not purged" };
+            found.push(mismatch(format!("{}, recorded: {}", said(state.purged), said(self.purged))));
+        }
+        found
+    }
+
+    /// The first member that is another one than was recorded.
+    fn members_differ(&self, stored: &[MemberRow]) -> Option<String> {
+        for (stored, recorded) in stored.iter().zip(&self.members) {
+            if stored.session != recorded.session {
+                return Some(format!("member {}, recorded: {}", stored.session, recorded.session));
+            }
+            let who = &stored.session;
+            if stored.permission != recorded.permission {
+                return Some(format!(
+                    "permission of {who}: {}, recorded: {}",
+                    stored.permission, recorded.permission
+                ));
+            }
+            if stored.revoked != recorded.revoked {
+                let said = |revoked| if revoked { "removed" } else { "not removed" };
+                return Some(format!(
+                    "{who}: {}, recorded: {}",
+                    said(stored.revoked),
+                    said(recorded.revoked)
+                ));
+            }
+            if stored.epoch != recorded.epoch {
+                return Some(format!("epoch of {who}: {}, recorded: {}", stored.epoch, recorded.epoch));
+            }
+        }
+        let (stored, recorded) = (stored.len(), self.members.len());
+        (stored != recorded).then(|| format!("members: {stored}, recorded: {recorded}"))
+    }
+}
+
+impl MemberRow {
+    fn remove(&mut self) {
+        self.epoch += 1;
+        self.revoked = true;
+    }
+}
+
+/// Actions that neither members nor messages follow from.
+fn changes_no_member(action: &[u8]) -> bool {
+    const SUCH: &[&[u8]] = &[
+        b"check",
+        b"search",
+        b"update_status",
+        b"check_status",
+        b"list_own",
+        b"reserve",
+        b"release",
+        b"list_leases",
+        b"pause",
+        b"resume",
+        b"list_held",
+        b"release_held",
+        b"reject_held",
+        b"set_inbound",
+        b"read_audit",
+        b"approve",
+        b"set_limits",
+        b"inspect",
+        b"export",
+        b"checkpoint",
+        b"rotate_keys",
+    ];
+    SUCH.contains(&action)
+}
