@@ -3,7 +3,7 @@
 use crate::{
     BatchId, Code, ConversationId, Denied, MessageId, SessionId, Timestamp,
     agent::{ActionType, DeliveryState, Permission, Status},
-    audit::{Actor, Break, Entry},
+    audit::{Actor, Entry},
     inbound::Standing,
     limit::{Charge, Kind, Overrides, Refusals, Usage},
     loop_guard::LoopGuard,
@@ -426,15 +426,6 @@ pub struct AuditRow {
     pub entry: Entry,
     /// The hash stored beside it.
     pub hash: Vec<u8>,
-}
-
-/// What verifying one chain found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainReport {
-    /// The conversation; `None` is the bridge's own chain.
-    pub conversation: Option<ConversationId>,
-    /// How many entries hold, or where the chain breaks.
-    pub result: Result<u64, Break>,
 }
 
 /// What a purge removed.

@@ -59,8 +59,8 @@ impl DataFolder {
         Ok(Some(folder))
     }
 
-    /// Its operator: this process runs as the user whose folder it is, and nobody else can write it. The only place that
-    /// makes one.
+    /// Its operator: this process runs as the user whose folder it is, and nobody else can write it. Besides [`onlooker`],
+    /// who changes nothing, the only place that makes one.
     pub fn operator(&self) -> Caller {
         Caller::Operator
     }
@@ -309,6 +309,11 @@ pub(crate) fn quoted(path: &Path) -> String {
         return text;
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Whoever looks at a database that is opened for reading only: what the system lets one read, and nothing is changed.
+pub(crate) fn onlooker() -> Caller {
+    Caller::Operator
 }
 
 /// What an error of the file system means to the operator.

@@ -6,7 +6,10 @@ use std::{future::Future, path::Path, sync::Arc};
 
 use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
 use mab_service::{Bridge, Caller, Parts, table};
-use mab_store::sqlite::{Options, SqliteStore};
+use mab_store::{
+    Progress,
+    sqlite::{Options, SqliteStore},
+};
 use serde_json::{Map, Value};
 
 pub use log::start_log;
@@ -70,6 +73,42 @@ impl Opened {
         }
         answer
     }
+}
+
+/// A database that is only looked at, and whether the master key that belongs to it is at hand.
+pub struct Archive<'a> {
+    /// The database.
+    pub database: &'a Path,
+    /// Its master key, if there is one.
+    pub master: Option<MasterKey>,
+    /// Where it is told how far an examination has come.
+    pub progress: Arc<Progress>,
+}
+
+/// Opens the bridge over a database that is only looked at: every change is refused, and no file is created.
+///
+/// # Errors
+/// `not_found` when there is no database; refusals of the store.
+pub fn open_archive(config: &Config, archive: Archive<'_>) -> Result<Opened, Failure> {
+    if matches!(archive.database.try_exists(), Ok(false)) {
+        let message = format!("no database at {}", archive.database.display());
+        return Err(Denied::new(Code::NotFound, message).hint("check --data-dir and --db").into());
+    }
+    let keyed = archive.master.is_some();
+    // Without the key nothing is read that it would open: any other does.
+    let master = archive.master.map_or_else(|| MasterKey::draw(&OsRandom), Ok)?;
+    let clock = Arc::new(SystemClock);
+    let options = Options {
+        path: archive.database.to_owned(),
+        durability: config.durability,
+        busy_timeout_ms: config.busy_timeout_ms,
+        master_fingerprint: master.fingerprint()?,
+        marker: Marker::new(&master)?,
+    };
+    let store = SqliteStore::open_read_only(options, keyed, archive.progress, clock.clone())?;
+    let (store, random) = (Arc::new(store), Arc::new(OsRandom));
+    let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
+    Ok(Opened { bridge, caller: folder::onlooker() })
 }
 
 /// The data folder of a database that exists.

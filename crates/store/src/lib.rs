@@ -3,7 +3,9 @@
 //! It may not decide policy and knows no protocol: callers bring proofs (`Stamp`, `Sealed`), it re-checks them and
 //! carries them out. To add an engine, implement [`Store`] and run the contract suite against it.
 
+mod query;
 pub mod sqlite;
 mod store;
 
+pub use query::{AuditPage, AuditQuery, Cursor, Progress};
 pub use store::{Doorbell, LeaseOutcome, LimitsChange, NewCheckpoint, Store, TokenChange, WriteCheckpoint};

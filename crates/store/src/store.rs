@@ -6,10 +6,11 @@ use mab_core::{
     agent::Status,
     anchor::{Leaf, Pending},
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HeldChange,
-        HeldPage, HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook,
-        Overdue, Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
+        AgentState, Appended, AuditRow, ConversationState, ConversationUsage, HeldChange, HeldPage,
+        HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue,
+        Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
+    evidence::{Examination, Examined},
     inbound::{Inbound, InboundChange},
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
@@ -18,6 +19,8 @@ use mab_core::{
     repeat::Digests,
     seal::Sealed,
 };
+
+use crate::{AuditPage, AuditQuery};
 
 /// A durable store of conversations, shared by several processes.
 ///
@@ -240,9 +243,8 @@ pub trait Store: Send + Sync {
     /// agent's with `paused`: then it stays held.
     async fn judge_held(&self, stamp: Stamp, change: HeldChange) -> Result<Vec<SessionId>, Failure>;
 
-    /// The newest audit entries, newest first, at most `limit`: of one conversation, or of all chains.
-    async fn audit(&self, conversation: Option<ConversationId>, limit: u32)
-    -> Result<Vec<AuditRow>, Failure>;
+    /// Audit entries, as the query says.
+    async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Failure>;
 
     /// Audit entries of one conversation, oldest first, at most `limit`: those after entry `after_n`, or the newest.
     async fn audit_after(
@@ -252,8 +254,8 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AuditRow>, Failure>;
 
-    /// Walks the audit chain of one conversation, or every chain.
-    async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure>;
+    /// Walks the audit chains, holds them against what others have seen, and the tables against them.
+    async fn examine(&self, examination: Examination) -> Result<Examined, Failure>;
 
     /// Destroys the key, messages, roles, notes and topics of every conversation that ended by now; keeps the audit
     /// chain. Afterwards nothing of them is in the file or its log.

@@ -14,9 +14,10 @@ use crate::cli::{
 macro_rules! exit_codes {
     () => {
         "  0 done               4 not allowed    8 store unavailable\n  \
-           1 internal           5 expired        9 audit chain broken\n  \
+           1 internal           5 expired        9 audit trail broken\n  \
            2 wrong use          6 limited       10 doctor found a fault\n  \
-           3 not found          7 conflict      11 demo failed"
+           3 not found          7 conflict      11 demo failed\n  \
+           12 audit trail not checkable"
     };
 }
 
@@ -116,7 +117,7 @@ pub(crate) enum Command {
     /// Deliver or refuse messages that wait.
     Release(release::Release),
     /// Print or verify the audit trail.
-    Audit(audit::Audit),
+    Audit(Box<audit::Audit>),
     /// Show or replace the keys that sign the audit trail.
     Keys(keys::Keys),
     /// Destroy what has expired: keys, messages, members.

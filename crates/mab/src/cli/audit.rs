@@ -1,4 +1,4 @@
-//! `mab audit` and `mab audit verify`: what happened, and whether the record of it is whole.
+//! `mab audit`: what happened, filtered, as a table, JSON or CSV, once or as it comes.
 
 use clap::{Args, Subcommand};
 use mab_core::ConversationId;
@@ -6,11 +6,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::{
-    Exit, Output, Trouble, Visible, arguments, audit_checkpoint, audit_export,
+    Exit, Output, Trouble, Visible, arguments, audit_checkpoint, audit_export, audit_follow, audit_verify,
+    csv,
     operator::Operator,
-    output::{BAD, GOOD},
     table::{Column, Page, Table, absent, optional},
 };
+use crate::harmless;
+
+/// Columns of the comma-separated form.
+const CSV_HEADER: [&str; 8] = ["conversation", "n", "at", "actor", "action", "outcome", "detail", "hash"];
 
 /// Arguments of `mab audit`.
 #[derive(Debug, Args)]
@@ -19,7 +23,9 @@ use crate::cli::{
     after_help = "Examples:\n  \
         mab audit                       the latest entries of all conversations\n  \
         mab audit conv_0123456789abcdef --limit 20\n  \
-        mab audit verify                exits with 9 when a chain was changed\n\n\
+        mab audit --outcome invalid_token --since 2h\n  \
+        mab audit --follow --json       entries of every process as they come\n  \
+        mab audit verify                whether all this is as it was recorded\n\n\
         Entries hold no text of agents: only ids, numbers, digests and fixed names.\n\n\
         Without a terminal each entry is one line of tab-separated cells: at,\n\
         conversation, n, actor, action, outcome, detail."
@@ -28,32 +34,42 @@ pub(crate) struct Audit {
     /// Only this conversation.
     #[arg(value_parser = arguments::conversation)]
     conversation: Option<ConversationId>,
+    /// Only this agent, or operator, newcomer, unknown.
+    #[arg(long, value_name = "AGENT")]
+    agent: Option<String>,
+    /// Only this action, such as send or join.
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only this outcome: ok, or the code of a refusal.
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<String>,
+    /// Only from this moment on: RFC 3339, or 10m, 2h, 3d ago.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only before this moment.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
     /// Most entries to print, newest first.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    /// Print comma-separated values (RFC 4180).
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print the latest entries, oldest first, and then every new one until interrupted.
+    #[arg(short, long, conflicts_with = "until")]
+    follow: bool,
     #[command(subcommand)]
     command: Option<AuditCommand>,
 }
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Recompute the hash chains and report what was changed, deleted, reordered or cut off.
-    Verify(Box<Verify>),
+    /// Check that everything is as it was recorded, and say up to where that is proven.
+    Verify(Box<audit_verify::Verify>),
     /// Sign the state of the audit trail now and print the signed note.
     Checkpoint(audit_checkpoint::Checkpoint),
     /// Take out evidence that can be checked without mab and its database.
     Export(audit_export::Export),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Without a terminal each chain is one line of tab-separated cells: ok or broken,\n\
-    conversation (or bridge), entries, kind of break, n of the first entry broken.")]
-struct Verify {
-    /// Only this conversation; default: every chain.
-    #[arg(value_parser = arguments::conversation)]
-    conversation: Option<ConversationId>,
-    #[command(flatten)]
-    bundle: audit_export::OfBundle,
 }
 
 impl Audit {
@@ -62,45 +78,94 @@ impl Audit {
             Some(AuditCommand::Verify(verify)) => verify.run(operator),
             Some(AuditCommand::Checkpoint(checkpoint)) => checkpoint.run(operator),
             Some(AuditCommand::Export(export)) => export.run(operator),
+            None if self.follow => audit_follow::run(operator, self.arguments(), self.form(operator.output)),
             None => self.print(operator),
         }
     }
 
+    fn arguments(&self) -> Value {
+        json!({
+            "conversation_id": self.conversation.map(|id| id.to_string()), "agent": self.agent,
+            "action": self.action, "outcome": self.outcome, "since": self.since, "until": self.until,
+            "limit": self.limit,
+        })
+    }
+
+    fn form(&self, output: Output) -> Form {
+        match (self.csv, output.is_json()) {
+            (true, _) => Form::Csv,
+            (false, true) => Form::Json,
+            (false, false) => Form::Cells,
+        }
+    }
+
     fn print(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let arguments = json!({"conversation_id": name(self.conversation), "limit": self.limit});
-        let answer = operator.call("audit", arguments)?;
-        operator.output.answer(answer, |trail: &Trail, page| {
-            if trail.entries.is_empty() {
-                Output::talk("no entries");
-            } else {
-                render(trail, self.conversation.is_some(), page);
-                if trail.more {
-                    Output::talk("there are more; raise --limit");
+        let answer = operator.call("audit", self.arguments())?;
+        if self.csv {
+            let entries = answer.get("entries").and_then(Value::as_array).cloned().unwrap_or_default();
+            let lines: String = entries.iter().map(|entry| Form::Csv.line(entry)).collect();
+            Output::data(&format!("{}{lines}", csv::line(&CSV_HEADER)))?;
+        } else {
+            operator.output.answer(answer.clone(), |trail: &Trail, page| {
+                if trail.entries.is_empty() {
+                    Output::talk("no entries");
+                } else {
+                    render(trail, self.conversation.is_some(), page);
                 }
-            }
-        })?;
+            })?;
+        }
+        if answer.get("more") == Some(&Value::Bool(true)) && !operator.output.is_json() {
+            Output::talk("there are more; raise --limit");
+        }
         Ok(Exit::OK)
     }
 }
 
-impl Verify {
-    fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        if let Some(exit) = self.bundle.verify(operator) {
-            return exit;
+/// How single entries are printed, one line each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Cells,
+    Json,
+    Csv,
+}
+
+impl Form {
+    /// What comes before the first entry.
+    pub(super) fn head(self) -> String {
+        match self {
+            Self::Csv => csv::line(&CSV_HEADER),
+            Self::Cells | Self::Json => String::new(),
         }
-        let answer = operator.call("audit_verify", json!({"conversation_id": name(self.conversation)}))?;
-        // Anything but a clear yes counts as a break.
-        let whole = answer.get("ok").and_then(Value::as_bool) == Some(true);
-        operator.output.answer(answer, render_verdict)?;
-        Ok(if whole { Exit::OK } else { Exit::AUDIT_BROKEN })
+    }
+
+    /// One entry as the operation tells it.
+    pub(super) fn line(self, entry: &Value) -> String {
+        match self {
+            Self::Json => format!("{}\n", harmless::one_line(entry)),
+            Self::Csv => {
+                let fields = ["conversation_id", "n", "at", "actor", "action", "outcome", "detail", "hash"];
+                let text = |name: &str| match entry.get(name) {
+                    Some(Value::String(text)) => Visible::line(text).as_str().to_owned(),
+                    Some(value) => harmless::one_line(value),
+                    None => String::new(),
+                };
+                let fields = fields.map(text);
+                csv::line(&fields.each_ref().map(String::as_str))
+            }
+            Self::Cells => {
+                let mut page = Page::new(None);
+                if let Ok(entry) = Entry::deserialize(entry) {
+                    render(&Trail { entries: vec![entry] }, false, &mut page);
+                }
+                page.as_str().to_owned()
+            }
+        }
     }
 }
 
 #[derive(Deserialize)]
 struct Trail {
     entries: Vec<Entry>,
-    #[serde(default)]
-    more: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,29 +177,6 @@ struct Entry {
     action: String,
     outcome: String,
     detail: Value,
-}
-
-#[derive(Deserialize)]
-struct Verdict {
-    ok: bool,
-    chains: Vec<Chain>,
-}
-
-#[derive(Deserialize)]
-struct Chain {
-    conversation_id: Option<String>,
-    entries: Option<u64>,
-    broken: Option<Broken>,
-}
-
-#[derive(Deserialize)]
-struct Broken {
-    kind: String,
-    n: u64,
-}
-
-fn name(conversation: Option<ConversationId>) -> Option<String> {
-    conversation.map(|conversation| conversation.to_string())
 }
 
 fn render(trail: &Trail, one_conversation: bool, page: &mut Page) {
@@ -189,38 +231,6 @@ fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn render_verdict(verdict: &Verdict, page: &mut Page) {
-    let broken = verdict.chains.iter().filter(|chain| chain.broken.is_some()).count();
-    if page.for_person() && verdict.ok {
-        let entries: u64 = verdict.chains.iter().filter_map(|chain| chain.entries).sum();
-        let chains = verdict.chains.len();
-        page.line(&format!("{GOOD}ok{GOOD:#} {entries} entries in {chains} chains, every one in its place"));
-        return;
-    }
-    let row = |chain: &Chain| {
-        vec![
-            Visible::line(if chain.broken.is_some() { "broken" } else { "ok" }),
-            Visible::line(chain.conversation_id.as_deref().unwrap_or("bridge")),
-            chain.entries.map_or_else(absent, Visible::from),
-            chain.broken.as_ref().map_or_else(absent, |broken| Visible::line(&broken.kind)),
-            chain.broken.as_ref().map_or_else(absent, |broken| broken.n.into()),
-        ]
-    };
-    let shown = |chain: &&Chain| !page.for_person() || chain.broken.is_some();
-    let rows: Vec<_> = verdict.chains.iter().filter(shown).map(row).collect();
-    page.aside(&format!("{BAD}broken{BAD:#} {broken} of {} chains", verdict.chains.len()));
-    if !rows.is_empty() {
-        let columns = &[
-            Column::Whole("chain"),
-            Column::Id("conversation"),
-            Column::Number("entries"),
-            Column::Whole("break"),
-            Column::Number("at n"),
-        ];
-        page.table(&Table { kind: None, columns, rows });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,23 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn verdict_when_broken_names_the_chain_and_the_place() -> Result<(), serde_json::Error> {
-        let verdict: Verdict = serde_json::from_value(json!({"ok": false, "chains": [
-            {"conversation_id": "conv_0123456789abcdef", "broken": {"kind": "changed", "n": 3}},
-            {"entries": 12},
-        ]}))?;
-        let mut plain = Page::new(None);
-        render_verdict(&verdict, &mut plain);
-        let mut person = Page::new(Some(100));
-        render_verdict(&verdict, &mut person);
-        insta::assert_snapshot!(format!("{}{}", plain.as_str(), anstream::adapter::strip_str(person.as_str())), @r#"
-broken	conv_0123456789abcdef	-	changed	3
-ok	bridge	12	-	-
-broken 1 of 2 chains
- CHAIN    CONVERSATION            BREAK     AT N
-─────────────────────────────────────────────────
- broken   conv_0123456789abcdef   changed      3
+    fn entry_as_a_line_is_harmless_in_every_form() {
+        let entry = json!({"n": 1, "at": "2026-11-22T07:30:00.125Z", "actor": "=cmd\u{1b}[2J", "action": "send",
+            "outcome": "ok", "detail": {"to": ["b", "c"]}, "hash": "ab"});
+        let lines: Vec<String> = [Form::Cells, Form::Json, Form::Csv].map(|form| form.line(&entry)).into();
+        insta::assert_snapshot!(lines.concat(), @r#"
+2026-11-22T07:30:00.125Z	-	1	=cmd\u{1b}[2J	send	ok	to=b,c
+{"action":"send","actor":"=cmd\u001b[2J","at":"2026-11-22T07:30:00.125Z","detail":{"to":["b","c"]},"hash":"ab","n":1,"outcome":"ok"}
+,1,2026-11-22T07:30:00.125Z,'=cmd\u{1b}[2J,send,ok,"{""to"":[""b"",""c""]}",ab
 "#);
-        Ok(())
     }
 }

@@ -42,9 +42,9 @@ pub(crate) struct OfBundle {
     /// Check what `mab audit export` wrote; neither database nor data folder is needed.
     #[arg(long, value_name = "FOLDER", conflicts_with = "conversation")]
     bundle: Option<PathBuf>,
-    /// The key one knows from elsewhere, as `mab keys` prints it; default: the bundle's own.
-    #[arg(long, value_name = "KEY", requires = "bundle", value_parser = key)]
-    key: Option<VerifierKey>,
+    /// The key one knows from elsewhere, as `mab keys` prints it; default: audit.key, or the bundle's own.
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(super) key: Option<VerifierKey>,
 }
 
 #[derive(Deserialize)]

@@ -15,21 +15,28 @@ impl Exit {
     pub const INTERNAL: Self = Self(1);
     /// The command line or an input is not what it should be.
     pub const USAGE: Self = Self(2);
-    /// `mab audit verify` found a chain that was changed.
+    /// `mab audit verify` found that something is not as it was recorded.
     pub const AUDIT_BROKEN: Self = Self(9);
     /// `mab doctor` found something that does not work.
     pub const CHECK_FAILED: Self = Self(10);
     /// `mab demo` saw something else than it should.
     pub const DEMO_FAILED: Self = Self(11);
 
+    /// `mab audit verify` could not check: the database cannot be read, or is damaged.
+    pub const AUDIT_UNCHECKED: Self = Self(12);
+
     /// The exits that no refusal [`Code`] stands for, with their meaning, for the documentation.
-    pub const OWN: [(Self, &'static str); 6] = [
+    pub const OWN: [(Self, &'static str); 7] = [
         (Self::OK, "Done."),
         (Self::INTERNAL, "The bridge failed; the message says where."),
         (Self::USAGE, "The command line or an input is not what it should be."),
-        (Self::AUDIT_BROKEN, "`mab audit verify` found a chain that was changed, cut or reordered."),
+        (Self::AUDIT_BROKEN, "`mab audit verify` found that something is not as it was recorded."),
         (Self::CHECK_FAILED, "`mab doctor` found something that does not work."),
         (Self::DEMO_FAILED, "`mab demo` saw something else than it should."),
+        (
+            Self::AUDIT_UNCHECKED,
+            "`mab audit verify` could not check: the database cannot be read, or is damaged.",
+        ),
     ];
 
     /// The exit of a refusal.
@@ -55,7 +62,7 @@ mod tests {
 
     #[test]
     fn own_exits_when_not_shared_on_purpose_are_no_code_of_a_refusal() {
-        for exit in [Exit::AUDIT_BROKEN, Exit::CHECK_FAILED, Exit::DEMO_FAILED] {
+        for exit in [Exit::AUDIT_BROKEN, Exit::CHECK_FAILED, Exit::DEMO_FAILED, Exit::AUDIT_UNCHECKED] {
             assert!(Code::ALL.iter().all(|code| Exit::refused(*code) != exit), "{exit:?}");
         }
         assert_eq!(Exit::refused(Code::Internal), Exit::INTERNAL);

@@ -10,9 +10,13 @@
 mod arguments;
 mod audit;
 mod audit_checkpoint;
+mod audit_evidence;
 mod audit_export;
+mod audit_follow;
+mod audit_verify;
 mod cleanup;
 mod completions;
+mod csv;
 mod doctor;
 mod doctor_files;
 mod doctor_store;

@@ -77,9 +77,10 @@ Start here:
 
 Exit codes:
   0 done               4 not allowed    8 store unavailable
-  1 internal           5 expired        9 audit chain broken
+  1 internal           5 expired        9 audit trail broken
   2 wrong use          6 limited       10 doctor found a fault
   3 not found          7 conflict      11 demo failed
+  12 audit trail not checkable
 "#);
     Ok(())
 }

@@ -215,7 +215,7 @@ fn verify_when_an_entry_was_changed_in_the_file_exits_with_9() -> Anything {
     let run = filled.home.mab(&["audit", "verify"])?;
     assert_eq!((run.exit, run.stderr.as_str()), (Some(9), ""));
     let told = filled.masked(&run.stdout);
-    assert!(told.lines().any(|line| line == "broken\tCONVERSATION\t-\tchanged\t2"), "{told}");
+    assert!(told.lines().any(|line| line == "broken\tCONVERSATION\t1\tchanged\t2"), "{told}");
     let run = filled.home.mab(&["audit", "verify", "--json"])?;
     assert_eq!(run.exit, Some(9));
     assert_eq!(run.json()?.get("ok"), Some(&json!(false)));

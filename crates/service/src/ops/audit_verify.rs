@@ -1,6 +1,16 @@
-//! `audit_verify`: walks the audit chains, for the operator.
+//! `audit_verify`: walks the audit chains, holds them against checkpoints and witnesses, and the tables against them.
+//!
+//! The files outside of the store are the caller's to read: it passes what they hold.
 
-use mab_core::{Code, Denied, Failure, audit::Break, policy::Action};
+use mab_core::{
+    Code, Denied, Failure,
+    evidence::{
+        self, AnchorJudged, ChainReport, Examination, Examined, Finding, Given, Kind, MarksChecked, Proof,
+        Witness,
+    },
+    note::VerifierKey,
+    policy::Action,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +18,9 @@ use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
 };
+
+/// The bridge's own chain.
+pub(crate) const BRIDGE: &str = "bridge";
 
 /// The operation.
 pub(crate) struct AuditVerify;
@@ -19,14 +32,84 @@ pub(crate) struct Arguments {
     /// Only this conversation's chain
     #[serde(default)]
     conversation_id: Option<ConversationArgument>,
+    /// Text of the anchor
+    #[serde(default)]
+    anchor: Option<String>,
+    /// Whether that is the anchor which this store writes to, rather than a copy of some time
+    #[serde(default)]
+    anchor_is_own: bool,
+    /// Verifier keys that are trusted
+    #[serde(default)]
+    trusted_keys: Vec<String>,
+    /// Verifier key of the key that signs
+    #[serde(default)]
+    signing_key: Option<String>,
+    /// What others were told: `conversation:n:digits`
+    #[serde(default)]
+    witnesses: Vec<String>,
 }
 
 /// Its answer.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
-    /// Whether every chain holds
+    /// Whether nothing was tampered with
     ok: bool,
+    /// One sentence
+    summary: String,
+    /// Of the database
+    schema: u32,
+    /// `shared`, `read-only` or `immutable`
+    opened: &'static str,
+    /// Whether marks were checked
+    marks: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proven: Option<Proven>,
+    /// The first one first, warnings last
+    findings: Vec<Found>,
     chains: Vec<Chain>,
+}
+
+/// Up to where a signature proves everything.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Proven {
+    /// The newest checkpoint
+    checkpoint: u64,
+    at: String,
+    /// Leaves of its tree
+    size: u64,
+    /// Id of the key
+    key: String,
+    /// Whether somebody vouches for the key, rather than the anchor itself
+    key_trusted: bool,
+    /// Entries it covers
+    entries: u64,
+    /// Entries that are newer
+    newer: u64,
+}
+
+/// Something that was found.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Found {
+    kind: &'static str,
+    warning: bool,
+    /// `bridge`: the bridge's own. Absent: not of one chain
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<String>,
+    /// The first bad entry
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
+    /// The last one, or the other one of two
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<u64>,
+    /// The checkpoint that tells
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<u64>,
+    /// What exactly
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<String>,
+    meaning: &'static str,
 }
 
 /// One chain.
@@ -37,8 +120,10 @@ struct Chain {
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<String>,
     /// How many entries hold
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entries: Option<u64>,
+    entries: u64,
+    /// How many of them a checkpoint has seen
+    anchored: u64,
+    /// What is wrong first
     #[serde(skip_serializing_if = "Option::is_none")]
     broken: Option<Broken>,
 }
@@ -47,10 +132,10 @@ struct Chain {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Broken {
-    /// missing, changed or truncated
     kind: &'static str,
     /// The entry
-    n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
 }
 
 impl Op for AuditVerify {
@@ -59,24 +144,142 @@ impl Op for AuditVerify {
     type Answer = Answer;
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let reports = call.bridge.store.verify(arguments.conversation_id.map(|id| id.0)).await?;
-        if reports.is_empty() {
+        let (store, now) = (&call.bridge.store, call.bridge.clock.now());
+        let only = arguments.conversation_id.map(|id| id.0);
+        let witnesses = witnesses(&arguments.witnesses)?;
+        let given = Given {
+            anchor: arguments.anchor,
+            own: arguments.anchor_is_own,
+            trusted: arguments.trusted_keys.iter().map(|key| verifier_key(key)).collect::<Result<_, _>>()?,
+            key: arguments.signing_key.as_deref().map(verifier_key).transpose()?,
+        };
+        let judged = evidence::judge_anchor(&given, store.newest_checkpoint().await?.as_ref(), now);
+        let mut examination = Examination { conversation: only, own: given.own, ..Examination::default() };
+        if let Some(anchor) = &judged.anchor {
+            examination.points = evidence::points_of(anchor);
+            examination.newest_checkpoint_at = anchor.checkpoints().last().map(|newest| newest.at);
+        }
+        for witness in witnesses {
+            let points = examination.points.entry(witness.conversation).or_default();
+            points.push(witness.point);
+            points.sort_by_key(|point| point.n);
+        }
+        let examined = store.examine(examination).await?;
+        if examined.chains.is_empty() {
             return Err(Denied::new(Code::NotFound, "no such conversation")
                 .hint("`mab list --all` shows what there is")
                 .into());
         }
-        let chains: Vec<Chain> = reports
-            .into_iter()
-            .map(|report| Chain {
-                conversation_id: report.conversation.map(|id| id.to_string()),
-                entries: report.result.as_ref().ok().copied(),
-                broken: report.result.err().map(|broken| match broken {
-                    Break::Missing { n } => Broken { kind: "missing", n },
-                    Break::Changed { n } => Broken { kind: "changed", n },
-                    Break::Truncated { n } => Broken { kind: "truncated", n },
-                }),
-            })
-            .collect();
-        Ok(Answer { ok: chains.iter().all(|chain| chain.broken.is_none()), chains })
+        Ok(answer(&judged, &examined, &given))
+    }
+}
+
+fn verifier_key(text: &str) -> Result<VerifierKey, Denied> {
+    text.trim().parse().map_err(|error: mab_core::note::NoVerifierKey| {
+        Denied::new(Code::InvalidArguments, error.to_string()).hint("`mab keys` shows the keys in this form")
+    })
+}
+
+fn witnesses(texts: &[String]) -> Result<Vec<Witness>, Denied> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error: &str| {
+            Denied::new(Code::InvalidArguments, error)
+                .hint("for example conv_0123456789abcdef:17:<32 digits>")
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn answer(judged: &AnchorJudged, examined: &Examined, given: &Given) -> Answer {
+    let mut found: Vec<Found> = Vec::new();
+    for chain in &examined.chains {
+        found.extend(chain.findings.iter().map(|finding| Found::new(finding, Some(chain))));
+    }
+    found.extend(judged.findings.iter().map(|finding| Found::new(finding, None)));
+    if examined.marks == MarksChecked::WrongKey {
+        found.push(Found::new(&Finding::new(Kind::WrongMasterKey), None));
+    }
+    let entries = examined.chains.iter().map(|chain| chain.entries).sum::<u64>();
+    let anchored = examined.chains.iter().map(|chain| chain.anchored).sum::<u64>();
+    let sound = judged.findings.iter().all(|finding| finding.kind.is_warning());
+    let proof = judged.anchor.as_ref().filter(|_| sound).and_then(evidence::proof);
+    let proven = proof.map(|proof| Proven::new(&proof, given, (anchored, entries - anchored)));
+    if proven.as_ref().is_some_and(|proven| proven.newer > 0) {
+        let what = format!("{} entries", entries - anchored);
+        found.push(Found::new(&Finding::new(Kind::Unproven).what(what), None));
+    }
+    found.sort_by_key(|found| found.warning);
+    let ok = found.iter().all(|found| found.warning);
+    let summary = summary(found.first().filter(|_| !ok), proven.as_ref(), examined.marks, entries);
+    let (schema, opened, marks) = (examined.schema, examined.opened, examined.marks.as_str());
+    let chains = examined.chains.iter().map(Chain::new).collect();
+    Answer { ok, summary, schema, opened, marks, proven, findings: found, chains }
+}
+
+fn summary(bad: Option<&Found>, proven: Option<&Proven>, marks: MarksChecked, entries: u64) -> String {
+    let held = match marks {
+        MarksChecked::Checked => "held by marks only",
+        MarksChecked::NoKey | MarksChecked::WrongKey | MarksChecked::None => {
+            "held by public hashes only, which anybody can make anew"
+        }
+    };
+    match (bad, proven) {
+        (Some(bad), _) => {
+            let place = bad.chain.as_deref().map(|chain| format!(" in {chain}")).unwrap_or_default();
+            let entry = bad.n.map(|n| format!(" at entry {n}")).unwrap_or_default();
+            format!("not as it was recorded: {}{place}{entry}", bad.kind)
+        }
+        (None, Some(Proven { at, checkpoint, key, newer, .. })) => {
+            let newer = match newer {
+                0 => "nothing is newer".to_owned(),
+                1 => format!("1 newer entry is {held}"),
+                newer => format!("{newer} newer entries are {held}"),
+            };
+            format!("proven up to {at} (checkpoint {checkpoint}, key {key}); {newer}")
+        }
+        (None, None) => {
+            format!("no checkpoint proves anything; {entries} entries hold among themselves, {held}")
+        }
+    }
+}
+
+impl Proven {
+    fn new(proof: &Proof, given: &Given, (entries, newer): (u64, u64)) -> Self {
+        Self {
+            checkpoint: proof.checkpoint,
+            at: proof.at.to_string(),
+            size: proof.size,
+            key: proof.key.id(),
+            key_trusted: !given.trusted.is_empty() || given.key.is_some(),
+            entries,
+            newer,
+        }
+    }
+}
+
+impl Found {
+    fn new(finding: &Finding, chain: Option<&ChainReport>) -> Self {
+        Self {
+            kind: finding.kind.as_str(),
+            warning: finding.kind.is_warning(),
+            chain: chain.map(|chain| chain.conversation.map_or(BRIDGE.to_owned(), |id| id.to_string())),
+            n: finding.n,
+            to: finding.to,
+            checkpoint: finding.checkpoint,
+            what: finding.what.clone(),
+            meaning: finding.kind.meaning(),
+        }
+    }
+}
+
+impl Chain {
+    fn new(report: &ChainReport) -> Self {
+        let broken = report.findings.iter().find(|finding| !finding.kind.is_warning());
+        Self {
+            conversation_id: report.conversation.map(|id| id.to_string()),
+            entries: report.entries,
+            anchored: report.anchored,
+            broken: broken.map(|finding| Broken { kind: finding.kind.as_str(), n: finding.n }),
+        }
     }
 }

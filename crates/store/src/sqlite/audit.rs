@@ -1,33 +1,145 @@
-//! Reading and verifying the audit chains.
+//! Reading the audit chains.
 
-use mab_core::{
-    ConversationId, Timestamp,
-    audit::{Break, Entry, Verifier},
-    entity::{AuditRow, ChainReport},
-};
-use rusqlite::{Connection, Row, params};
+use mab_core::{ConversationId, Timestamp, audit::Entry, entity::AuditRow};
+use rusqlite::{Connection, Row, named_params, params};
 
 use super::{rows, tx};
+use crate::{AuditPage, AuditQuery, Cursor};
 
-const COLUMNS_OF_ALL: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash, c.id
-     FROM audit a JOIN conversation c ON c.pk = a.key >> 32 ORDER BY a.at DESC, a.key DESC LIMIT ?1";
+/// What a query filters by.
+macro_rules! filtered {
+    () => {
+        "(:actor IS NULL OR a.actor = :actor) AND (:action IS NULL OR a.action = :action)
+         AND (:outcome IS NULL OR a.outcome = :outcome) AND (:since IS NULL OR a.at >= :since)
+         AND (:until IS NULL OR a.at < :until)"
+    };
+}
 
-const COLUMNS_OF_ONE: &str = "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash, c.id
-     FROM conversation c JOIN audit a ON a.key BETWEEN (c.pk << 32) AND (c.pk << 32) + 4294967295
-     WHERE c.id = ?2 AND c.pk <> 0 ORDER BY a.key DESC LIMIT ?1";
+/// What is read of an entry.
+macro_rules! columns {
+    () => {
+        "SELECT a.key, a.at, a.actor, a.action, a.outcome, a.detail, a.hash FROM audit a WHERE "
+    };
+}
 
-/// The newest entries, newest first.
-pub(super) fn newest(
-    connection: &Connection,
+/// Of all chains: one pass over the trail, which has no index by time, for the sake of every other call.
+const NEWEST: &str = concat!(columns!(), filtered!(), " ORDER BY a.at DESC, a.key DESC LIMIT :limit");
+
+const NEWEST_OF_ONE: &str = concat!(
+    columns!(),
+    "a.key BETWEEN :first AND :last AND ",
+    filtered!(),
+    " ORDER BY a.key DESC LIMIT :limit"
+);
+
+const FOLLOWING: &str =
+    concat!(columns!(), "a.key BETWEEN :first AND :last AND ", filtered!(), " ORDER BY a.key LIMIT :limit");
+
+/// A chain by its conversation's row.
+struct Chain {
+    pk: i64,
     conversation: Option<ConversationId>,
-    limit: u32,
-) -> rusqlite::Result<Vec<AuditRow>> {
-    match conversation {
-        None => connection.prepare_cached(COLUMNS_OF_ALL)?.query_map([limit], listed)?.collect(),
-        Some(id) => connection
-            .prepare_cached(COLUMNS_OF_ONE)?
-            .query_map(params![limit, id.bytes()], listed)?
-            .collect(),
+    length: u64,
+}
+
+/// The entries that a query asks for, from one snapshot.
+pub(super) fn page(connection: &Connection, query: &AuditQuery) -> rusqlite::Result<AuditPage> {
+    let snapshot = connection.unchecked_transaction()?;
+    let chains = chains(&snapshot, query.conversation)?;
+    match &query.after {
+        Some(after) => following(&snapshot, query, &chains, after),
+        None => newest(&snapshot, query, &chains),
+    }
+}
+
+fn chains(connection: &Connection, only: Option<ConversationId>) -> rusqlite::Result<Vec<Chain>> {
+    const CHAINS: &str =
+        "SELECT pk, id, audit_n FROM conversation WHERE ?1 IS NULL OR (id = ?1 AND pk <> 0) ORDER BY pk";
+    let read = |row: &Row<'_>| {
+        let (pk, id) = (row.get(0)?, ConversationId::from_bytes(row.get(1)?));
+        let conversation = (pk != tx::BRIDGE).then_some(id);
+        Ok(Chain { pk, conversation, length: rows::count(row.get(2)?) })
+    };
+    connection.prepare_cached(CHAINS)?.query_map([only.map(ConversationId::bytes)], read)?.collect()
+}
+
+fn newest(connection: &Connection, query: &AuditQuery, chains: &[Chain]) -> rusqlite::Result<AuditPage> {
+    let cursor = chains.iter().map(|chain| (chain.conversation, chain.length)).collect();
+    let one = query.conversation.map(|_| chains.first().map_or(-1, |chain| chain.pk));
+    let (sql, range) = match one {
+        Some(pk) => (NEWEST_OF_ONE, Some((tx::key_after(pk, 0), tx::last_key(pk)))),
+        None => (NEWEST, None),
+    };
+    let mut rows = select(connection, sql, query, range, query.limit)?
+        .into_iter()
+        .map(|(pk, entry, hash)| {
+            let chain = chains.iter().find(|chain| chain.pk == pk);
+            AuditRow { conversation: chain.and_then(|chain| chain.conversation), entry, hash }
+        })
+        .collect::<Vec<_>>();
+    let more = rows.len() > query.limit as usize;
+    rows.truncate(query.limit as usize);
+    Ok(AuditPage { rows, cursor, more })
+}
+
+/// Chain by chain, so that nothing is missed whatever the clocks say.
+fn following(
+    connection: &Connection,
+    query: &AuditQuery,
+    chains: &[Chain],
+    after: &Cursor,
+) -> rusqlite::Result<AuditPage> {
+    let mut page = AuditPage { rows: Vec::new(), cursor: after.clone(), more: false };
+    for chain in chains {
+        let known = after.get(&chain.conversation).copied().unwrap_or_default();
+        if chain.length <= known {
+            continue;
+        }
+        let room = query.limit.saturating_sub(u32::try_from(page.rows.len()).unwrap_or(u32::MAX));
+        let range = Some((tx::key_after(chain.pk, known), tx::key_after(chain.pk, chain.length) - 1));
+        let mut found = select(connection, FOLLOWING, query, range, room)?;
+        let full = found.len() > room as usize;
+        found.truncate(room as usize);
+        let reached = if full { found.last().map_or(known, |(_, entry, _)| entry.n) } else { chain.length };
+        page.cursor.insert(chain.conversation, reached);
+        let row = |(_, entry, hash)| AuditRow { conversation: chain.conversation, entry, hash };
+        page.rows.extend(found.into_iter().map(row));
+        if full {
+            page.more = true;
+            break;
+        }
+    }
+    Ok(page)
+}
+
+type Found = (i64, Entry, Vec<u8>);
+
+/// Reads one entry more than there is room for, which tells whether there are more.
+fn select(
+    connection: &Connection,
+    sql: &str,
+    query: &AuditQuery,
+    range: Option<(i64, i64)>,
+    room: u32,
+) -> rusqlite::Result<Vec<Found>> {
+    let read = |row: &Row<'_>| {
+        Ok((tx::conversation_pk(row.get(0)?), entry(row)?, row.get_ref(6)?.as_bytes()?.to_vec()))
+    };
+    let (since, until) = (query.since.map(Timestamp::millis), query.until.map(Timestamp::millis));
+    let limit = u64::from(room) + 1;
+    let mut statement = connection.prepare_cached(sql)?;
+    let filters = named_params! {
+        ":actor": query.actor, ":action": query.action, ":outcome": query.outcome,
+        ":since": since, ":until": until, ":limit": rows::stored(limit),
+    };
+    match range {
+        None => statement.query_map(filters, read)?.collect(),
+        Some((first, last)) => {
+            let mut all = filters.to_vec();
+            let bounds = named_params! { ":first": first, ":last": last };
+            all.extend_from_slice(bounds);
+            statement.query_map(&*all, read)?.collect()
+        }
     }
 }
 
@@ -75,48 +187,4 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         outcome: text(4)?,
         detail: text(5)?,
     })
-}
-
-/// What a conversation's row says of its chain.
-struct Claim {
-    pk: i64,
-    conversation: Option<ConversationId>,
-    length: u64,
-    head: Vec<u8>,
-}
-
-/// Walks one chain, or every chain, from one snapshot.
-pub(super) fn verify(
-    connection: &Connection,
-    only: Option<ConversationId>,
-) -> rusqlite::Result<Vec<ChainReport>> {
-    const CLAIMS: &str = "SELECT pk, id, audit_n, audit_head FROM conversation WHERE ?1 IS NULL OR (id = ?1 AND pk <> 0) ORDER BY pk";
-    let snapshot = connection.unchecked_transaction()?;
-    let read = |row: &Row<'_>| {
-        let pk: i64 = row.get(0)?;
-        let id = ConversationId::from_bytes(row.get(1)?);
-        let conversation = (pk != tx::BRIDGE).then_some(id);
-        Ok(Claim { pk, conversation, length: rows::count(row.get(2)?), head: row.get(3)? })
-    };
-    let id = only.map(ConversationId::bytes);
-    let claims = snapshot.prepare(CLAIMS)?.query_map([id], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    claims
-        .into_iter()
-        .map(|claim| Ok(ChainReport { conversation: claim.conversation, result: walk(&snapshot, &claim)? }))
-        .collect()
-}
-
-fn walk(connection: &Connection, claim: &Claim) -> rusqlite::Result<Result<u64, Break>> {
-    const CHAIN: &str = "SELECT key, at, actor, action, outcome, detail, hash FROM audit
-         WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key";
-    let mut verifier = Verifier::new(claim.conversation);
-    let mut statement = connection.prepare_cached(CHAIN)?;
-    let mut entries = statement.query([claim.pk])?;
-    while let Some(row) = entries.next()? {
-        let hash: Vec<u8> = row.get(6)?;
-        if let Err(broken) = verifier.take(&entry(row)?, &hash) {
-            return Ok(Err(broken));
-        }
-    }
-    Ok(verifier.finish(claim.length, &claim.head))
 }

@@ -84,7 +84,7 @@ fn open(options: &Options) -> Result<Connection, Failure> {
 }
 
 /// The path with links in its folder resolved: `NOFOLLOW` then refuses only a linked file.
-fn real_path(path: &Path) -> std::path::PathBuf {
+pub(super) fn real_path(path: &Path) -> std::path::PathBuf {
     let resolve = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
     resolve().unwrap_or_else(|| path.to_path_buf())
 }

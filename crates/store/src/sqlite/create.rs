@@ -35,8 +35,9 @@ impl Tx<'_> {
                 self.insert_agent(pk, ordinal, agent)?;
             }
             let members = new.agents.iter().map(|agent| &agent.session);
-            let detail =
-                stamp.detail().clone().conversation("conversation", &new.id).sessions("members", members);
+            let permissions = new.agents.iter().map(|agent| agent.permission.as_str());
+            let detail = stamp.detail().clone().conversation("conversation", &new.id);
+            let detail = detail.sessions("members", members).names("permissions", permissions);
             self.done(&self.ledger(pk)?, stamp, detail)
         })
     }

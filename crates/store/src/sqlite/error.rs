@@ -14,6 +14,9 @@ pub(super) fn failure(what: &'static str, source: rusqlite::Error) -> Failure {
             read_only("the database cannot be written; nothing was changed").into()
         }
         Some(ErrorCode::CannotOpen) => read_only("the database cannot be opened").into(),
+        Some(ErrorCode::DatabaseCorrupt) => Denied::new(Code::WrongStore, "the database file is damaged")
+            .hint("stop every mab, copy the data folder, and restore a backup; `mab doctor` tells more")
+            .into(),
         Some(ErrorCode::NotADatabase) => wrong_store("the file is not a database").into(),
         Some(_) | None => Fault::from_source(what, source).into(),
     }

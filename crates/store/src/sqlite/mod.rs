@@ -4,12 +4,14 @@
 //! fair hand-off ([`turn`]). To add a use case, add a function on [`tx::Tx`] beside its like and a method below.
 
 mod append;
+mod archive;
 mod audit;
 mod bells;
 mod checkpoint;
 mod connection;
 mod create;
 mod error;
+mod examine;
 mod export;
 mod guard;
 mod held;

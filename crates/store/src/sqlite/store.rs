@@ -8,10 +8,11 @@ use mab_core::{
     agent::Status,
     anchor::Pending,
     entity::{
-        AgentState, Appended, AuditRow, ChainReport, ConversationState, ConversationUsage, HeldChange,
-        HeldPage, HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook,
-        Overdue, Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
+        AgentState, Appended, AuditRow, ConversationState, ConversationUsage, HeldChange, HeldPage,
+        HistoryPage, Member, NewAgent, NewConversation, NewMessage, OfferRequest, Offered, Outlook, Overdue,
+        Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
+    evidence::{Examination, Examined},
     inbound::{Inbound, InboundChange},
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
@@ -23,9 +24,12 @@ use mab_core::{
 use rusqlite::Connection;
 
 use super::{
-    audit,
+    archive, audit,
     bells::Bells,
-    checkpoint, connection, export, held, leases, limits,
+    checkpoint, connection,
+    error::read_only,
+    examine::{self, Judge},
+    export, held, leases, limits,
     offer::has_mail,
     options::Options,
     purge,
@@ -38,15 +42,18 @@ use super::{
     wait, windows,
     writer::{Desk, NeedsDisk, Writer},
 };
-use crate::{Doorbell, LeaseOutcome, LimitsChange, NewCheckpoint, Store, TokenChange};
+use crate::{
+    AuditPage, AuditQuery, Doorbell, LeaseOutcome, LimitsChange, NewCheckpoint, Progress, Store, TokenChange,
+};
 
 /// Conversations in one SQLite file.
 pub struct SqliteStore {
-    writer: Writer,
+    writer: Option<Writer>,
     reader: Reader,
     clock: Arc<dyn Clock>,
     options: Options,
     bells: Arc<Bells>,
+    judge: Judge,
 }
 
 impl SqliteStore {
@@ -74,7 +81,32 @@ impl SqliteStore {
             bells: Arc::clone(&bells),
         };
         let writer = Writer::start(desk, patience)?;
-        Ok(Self { writer, reader, clock, options, bells })
+        let judge = Judge::of_writer(&options);
+        Ok(Self { writer: Some(writer), reader, clock, options, bells, judge })
+    }
+
+    /// Opens a file to look at it: no migration, no writer, nothing is created or changed. Every change is refused.
+    ///
+    /// Without `keyed`, the keys in `options` are nobody's, and nothing that needs them is checked. `progress` counts the
+    /// entries that were examined.
+    ///
+    /// # Errors
+    /// `wrong_store` when the file belongs to another program or a newer version; `read_only` when it cannot be read
+    /// without creating something beside it.
+    pub fn open_read_only(
+        options: Options,
+        keyed: bool,
+        progress: Arc<Progress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        let (connection, opened) = archive::open(&options)?;
+        let bells = Arc::new(Bells::beside(&options.path));
+        let judge = Judge::of_archive(&options, keyed, opened, progress);
+        Ok(Self { writer: None, reader: Reader::start(connection)?, clock, options, bells, judge })
+    }
+
+    fn writer(&self) -> Result<&Writer, Denied> {
+        self.writer.as_ref().ok_or_else(|| read_only("the database was opened to be looked at"))
     }
 
     /// A write whose commit must reach the disk.
@@ -82,7 +114,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        self.writer.write(Box::new(|_| true), work).await
+        self.writer()?.write(Box::new(|_| true), work).await
     }
 
     /// A write of which a power cut may take the newest: read windows and refusals.
@@ -90,7 +122,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        self.writer.write(Box::new(|_| false), work).await
+        self.writer()?.write(Box::new(|_| false), work).await
     }
 
     async fn read<T: Send + 'static>(
@@ -143,7 +175,7 @@ impl Store for SqliteStore {
         let needs_disk: NeedsDisk = Box::new(move |connection| {
             acknowledges || (!peek && agent_pk.is_none_or(|agent_pk| has_mail(connection, agent_pk)))
         });
-        self.writer.write(needs_disk, move |tx| tx.offer(&stamp, &request)).await
+        self.writer()?.write(needs_disk, move |tx| tx.offer(&stamp, &request)).await
     }
 
     fn listen(&self, agent_pk: i64, name: u64, awake: bool) -> Box<dyn Doorbell> {
@@ -352,13 +384,8 @@ impl Store for SqliteStore {
         self.durable(move |tx| tx.judge_held(&stamp, &change)).await
     }
 
-    async fn audit(
-        &self,
-        conversation: Option<ConversationId>,
-        limit: u32,
-    ) -> Result<Vec<AuditRow>, Failure> {
-        self.read("reading the audit trail", move |connection| audit::newest(connection, conversation, limit))
-            .await
+    async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Failure> {
+        self.read("reading the audit trail", move |connection| audit::page(connection, &query)).await
     }
 
     async fn audit_after(
@@ -371,12 +398,16 @@ impl Store for SqliteStore {
         self.read("reading a conversation's audit trail", read).await
     }
 
-    async fn verify(&self, conversation: Option<ConversationId>) -> Result<Vec<ChainReport>, Failure> {
-        self.read("verifying the audit trail", move |connection| audit::verify(connection, conversation))
-            .await
+    async fn examine(&self, examination: Examination) -> Result<Examined, Failure> {
+        let judge = self.judge.clone();
+        self.read("verifying the audit trail", move |connection| {
+            examine::examine(connection, &examination, &judge)
+        })
+        .await
     }
 
     async fn purge(&self, stamp: Stamp) -> Result<Purged, Failure> {
+        self.writer()?;
         let (stamp, now_ms) = (Arc::new(stamp), self.clock.now().millis());
         let mut purged = Purged::default();
         for conversation_pk in self.read("finding what has ended", move |c| purge::ended(c, now_ms)).await? {

@@ -48,6 +48,17 @@ pub(super) fn key(conversation_pk: i64, number: u64) -> Result<i64, Fault> {
     Ok(base | i64::from(number))
 }
 
+/// The first key after row `number` of a conversation.
+pub(super) fn key_after(conversation_pk: i64, number: u64) -> i64 {
+    let number = rows::stored(number.min(u64::from(u32::MAX)));
+    conversation_pk.saturating_mul(1 << NUMBER_BITS).saturating_add(number).saturating_add(1)
+}
+
+/// The last key a row of a conversation may have.
+pub(super) fn last_key(conversation_pk: i64) -> i64 {
+    key_after(conversation_pk, u64::from(u32::MAX)) - 1
+}
+
 /// The number inside a key.
 pub(super) fn number(key: i64) -> u64 {
     rows::count(key & ((1 << NUMBER_BITS) - 1))

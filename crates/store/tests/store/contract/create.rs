@@ -105,7 +105,7 @@ pub(crate) async fn create_when_its_window_is_full_is_refused_for_the_whole_fold
     let full = refused(create().await);
     assert_eq!((full.code, full.retry_after_s), (Code::RateLimited, Some(50)));
     assert_eq!(kit.store.conversations(None, 9).await.unwrap().len(), 2);
-    let entry = kit.store.audit(None, 1).await.unwrap().remove(0);
+    let entry = kit.audit(None, 1).await.remove(0);
     assert_eq!((entry.conversation, entry.entry.outcome.as_str()), (None, "rate_limited"));
     kit.clock.pass_s(50);
     create().await.unwrap();

@@ -215,7 +215,7 @@ pub(crate) async fn resume_of_nothing_or_of_what_is_over_is_refused(kit: &Kit) {
     kit.store.purge(operator(Action::Cleanup)).await.unwrap();
     kit.clock.move_ms(-1);
     assert_eq!(code(resume(kit, &room).await), Code::Expired, "the key is gone");
-    let entries = kit.store.audit(None, 9).await.unwrap();
+    let entries = kit.audit(None, 9).await;
     let refused: Vec<_> = entries
         .iter()
         .filter(|row| row.entry.action == "resume")

@@ -387,7 +387,7 @@ pub(crate) async fn entries_tell_what_was_charged_and_as_which_one(kit: &Kit) {
     let stamp = kit.stamp(&room, "a", Action::Send).await;
     code(kit.store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await);
     change(kit, &room, set(&[(Limit::SendPerDay, 1)])).await.unwrap();
-    let rows = kit.store.audit(Some(room.id), 10).await.unwrap();
+    let rows = kit.audit(Some(room.id), 10).await;
     let charged: Vec<Value> = rows
         .iter()
         .rev()

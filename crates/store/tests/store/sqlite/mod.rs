@@ -1,5 +1,6 @@
 //! What is SQLite's own: the file, its neighbours, its locks, and what remains in it.
 
+mod archive;
 mod atomicity;
 mod contention;
 mod engine;

@@ -28,7 +28,7 @@ fn refusal(options: Options) -> (Code, String) {
 }
 
 /// Every file of a folder, with length and hash of its content.
-fn content(folder: &Path) -> BTreeMap<String, (usize, u64)> {
+pub(super) fn content(folder: &Path) -> BTreeMap<String, (usize, u64)> {
     let files = fs::read_dir(folder).unwrap().map(|entry| {
         let entry = entry.unwrap();
         let bytes = if entry.path().is_file() { fs::read(entry.path()).unwrap() } else { Vec::new() };

@@ -1,0 +1,310 @@
+//! Examines the audit chains and, in the same pass, whether the tables are as the entries say.
+
+use std::{path::PathBuf, sync::Arc};
+
+use mab_core::{
+    ConversationId,
+    audit::{self, Marker},
+    evidence::{
+        ChainReport, Claim, Examination, Examined, Finding, Kind, Marks, MarksChecked, MemberRow, MessageRow,
+        Replay, Row as Entry, Sent, StateRow, Step, Walk, missing_chains,
+    },
+};
+use rusqlite::{
+    Connection, OptionalExtension, Row, Rows, fallible_streaming_iterator::FallibleStreamingIterator as _,
+    types::ValueRef,
+};
+
+use super::{archive, options::Options, rows, tx};
+use crate::Progress;
+
+/// The first schema whose entries are marked.
+const MARKED_SINCE: u32 = 3;
+
+/// Entries between two reports of progress.
+const PROGRESS_EVERY: u64 = 1_024;
+
+/// What a store judges with.
+#[derive(Debug, Clone)]
+pub(super) struct Judge {
+    marker: Option<Marker>,
+    fingerprint: [u8; 8],
+    opened: &'static str,
+    path: PathBuf,
+    progress: Arc<Progress>,
+}
+
+impl Judge {
+    pub(super) fn of_writer(options: &Options) -> Self {
+        Self::of_archive(options, true, "shared", Arc::default())
+    }
+
+    pub(super) fn of_archive(
+        options: &Options,
+        keyed: bool,
+        opened: &'static str,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            marker: keyed.then(|| options.marker.clone()),
+            fingerprint: options.master_fingerprint,
+            opened,
+            path: options.path.clone(),
+            progress,
+        }
+    }
+
+    fn marks(&self, connection: &Connection, schema: u32) -> rusqlite::Result<(MarksChecked, Marks<'_>)> {
+        const KEPT: &str = "SELECT value FROM meta WHERE name = 'master_fingerprint'";
+        let Some(marker) = &self.marker else { return Ok(unkeyed(schema, MarksChecked::NoKey)) };
+        let kept = connection.query_row(KEPT, [], |row| Ok(bytes(row, 0) == self.fingerprint)).optional()?;
+        Ok(match kept {
+            Some(true) if schema >= MARKED_SINCE => (MarksChecked::Checked, Marks::Checked(marker)),
+            Some(true) => (MarksChecked::None, Marks::None),
+            Some(false) | None => unkeyed(schema, MarksChecked::WrongKey),
+        })
+    }
+}
+
+/// How marks are judged without the key.
+fn unkeyed(schema: u32, why: MarksChecked) -> (MarksChecked, Marks<'static>) {
+    let marks = if schema >= MARKED_SINCE { Marks::Present } else { Marks::None };
+    (why, marks)
+}
+
+/// Examines one chain, or every chain, from one snapshot.
+pub(super) fn examine(
+    connection: &Connection,
+    examination: &Examination,
+    judge: &Judge,
+) -> rusqlite::Result<Examined> {
+    let snapshot = connection.unchecked_transaction()?;
+    let schema = snapshot.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let (checked, marks) = judge.marks(&snapshot, schema)?;
+    let conversations = conversations(&snapshot, examination.conversation, schema)?;
+    judge.progress.begin(conversations.iter().map(|conversation| conversation.claim.length).sum());
+    let chain = Chain { connection: &snapshot, examination, judge, marks, schema };
+    let chains = conversations.iter().map(|it| chain.examine(it)).collect::<rusqlite::Result<Vec<_>>>()?;
+    if archive::was_disturbed(&judge.path, judge.opened) {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("somebody wrote to the database meanwhile".to_owned()),
+        ));
+    }
+    let mut examined = Examined { schema, opened: judge.opened, marks: checked, chains };
+    let missing = missing_chains(examination, &examined);
+    examined.chains.extend(missing);
+    Ok(examined)
+}
+
+/// A conversation's row.
+struct Conversation {
+    pk: i64,
+    id: Option<ConversationId>,
+    claim: Claim,
+    last_seq: u64,
+    purged: bool,
+    anchored_n: u64,
+}
+
+fn conversations(
+    connection: &Connection,
+    only: Option<ConversationId>,
+    schema: u32,
+) -> rusqlite::Result<Vec<Conversation>> {
+    let anchored = if schema >= MARKED_SINCE { "anchored_n" } else { "0" };
+    let sql = format!(
+        "SELECT pk, id, audit_n, audit_head, last_seq, purged_at IS NOT NULL, {anchored} FROM conversation
+         WHERE ?1 IS NULL OR (id = ?1 AND pk <> 0) ORDER BY pk"
+    );
+    let read = |row: &Row<'_>| {
+        let pk: i64 = row.get(0)?;
+        let id = <[u8; 8]>::try_from(bytes(row, 1)).unwrap_or_default();
+        Ok(Conversation {
+            pk,
+            id: (pk != tx::BRIDGE).then(|| ConversationId::from_bytes(id)),
+            claim: Claim { length: rows::count(row.get(2)?), head: bytes(row, 3).to_vec() },
+            last_seq: rows::count(row.get(4)?),
+            purged: row.get(5)?,
+            anchored_n: rows::count(row.get(6)?),
+        })
+    };
+    let id = only.map(ConversationId::bytes);
+    connection.prepare(&sql)?.query_map([id], read)?.collect()
+}
+
+/// What every chain is examined with.
+struct Chain<'a> {
+    connection: &'a Connection,
+    examination: &'a Examination,
+    judge: &'a Judge,
+    marks: Marks<'a>,
+    schema: u32,
+}
+
+impl Chain<'_> {
+    fn examine(&self, conversation: &Conversation) -> rusqlite::Result<ChainReport> {
+        const MESSAGES: &str = "SELECT key, tag, sender, at, body FROM message
+             WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key";
+        let mark = if self.schema >= MARKED_SINCE { "mark" } else { "NULL" };
+        let sql = format!(
+            "SELECT key, at, actor, action, outcome, detail, hash, {mark} FROM audit
+             WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key"
+        );
+        let points = self.examination.points.get(&conversation.id).map_or(&[][..], Vec::as_slice);
+        let newest_ms = self.examination.newest_checkpoint_at.map(mab_core::Timestamp::millis);
+        let mut walk = Walk::new(audit::genesis(conversation.id), self.marks, points, newest_ms);
+        let mut entries = self.connection.prepare_cached(&sql)?;
+        let mut entries = entries.query([conversation.pk])?;
+        let mut messages = self.connection.prepare_cached(MESSAGES)?;
+        let mut messages = Messages::new(messages.query([conversation.pk])?, conversation.purged);
+        let (mut replay, mut fed) = (Replay::default(), 0_u64);
+        while let Some(row) = entries.next()? {
+            let entry = entry(row);
+            match walk.take(&entry) {
+                Step::Holds => {
+                    if let Some(sent) = replay.take(&entry) {
+                        messages.told(&sent)?;
+                    }
+                }
+                Step::Searching => {}
+                Step::Broken => break,
+            }
+            fed += 1;
+            if fed.is_multiple_of(PROGRESS_EVERY) {
+                self.judge.progress.add(PROGRESS_EVERY);
+            }
+        }
+        self.judge.progress.add(fed % PROGRESS_EVERY);
+        let walked = walk.finish(&conversation.claim);
+        let mut findings: Vec<Finding> = walked.broken.into_iter().collect();
+        if findings.is_empty() && conversation.id.is_some() {
+            findings.extend(messages.finish()?);
+            findings.extend(replay.finish(&self.state(conversation)?));
+        }
+        let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
+        if self.examination.own && conversation.anchored_n > seen {
+            findings.push(Finding::new(Kind::AnchorTruncated).at(seen + 1).to(conversation.anchored_n));
+        }
+        findings.extend(walked.clock_back);
+        Ok(ChainReport {
+            conversation: conversation.id,
+            entries: walked.entries,
+            anchored: walked.anchored,
+            findings,
+        })
+    }
+
+    fn state(&self, conversation: &Conversation) -> rusqlite::Result<StateRow> {
+        const MEMBERS: &str = "SELECT session, permission, epoch, revoked_at IS NOT NULL FROM agent
+             WHERE conversation = ?1 ORDER BY ordinal";
+        let read = |row: &Row<'_>| {
+            let text = |column| String::from_utf8_lossy(bytes(row, column)).into_owned();
+            let epoch = u32::try_from(row.get::<_, i64>(2)?).unwrap_or(u32::MAX);
+            Ok(MemberRow { session: text(0), permission: text(1), epoch, revoked: row.get(3)? })
+        };
+        let mut members = self.connection.prepare_cached(MEMBERS)?;
+        let members = members.query_map([conversation.pk], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members })
+    }
+}
+
+/// The message rows of one conversation, held against the entries as they come.
+struct Messages<'a> {
+    rows: Rows<'a>,
+    purged: bool,
+    /// Whether the row that was read last is still to be held against an entry.
+    waiting: bool,
+    found: Vec<(Finding, u64)>,
+}
+
+impl<'a> Messages<'a> {
+    fn new(rows: Rows<'a>, purged: bool) -> Self {
+        Self { rows, purged, waiting: false, found: Vec::new() }
+    }
+
+    /// Takes the next entry of a message: its row must be the next one.
+    fn told(&mut self, sent: &Sent) -> rusqlite::Result<()> {
+        if self.purged {
+            return Ok(());
+        }
+        loop {
+            let row = if self.waiting { self.rows.get() } else { self.rows.next()? };
+            self.waiting = false;
+            let Some(row) = row else {
+                self.find(Kind::MessageMissing, Some(sent.n), sent.id.seq);
+                return Ok(());
+            };
+            let message = message(row);
+            if message.seq < sent.id.seq {
+                let seq = message.seq;
+                self.find(Kind::MessageAdded, None, seq);
+                continue;
+            }
+            if message.seq > sent.id.seq {
+                self.waiting = true;
+                self.find(Kind::MessageMissing, Some(sent.n), sent.id.seq);
+            } else if !sent.is(&message) {
+                self.find(Kind::MessageChanged, Some(sent.n), sent.id.seq);
+            }
+            return Ok(());
+        }
+    }
+
+    /// What is left was told of by nobody.
+    fn finish(mut self) -> rusqlite::Result<impl Iterator<Item = Finding>> {
+        loop {
+            let row = if self.waiting { self.rows.get() } else { self.rows.next()? };
+            self.waiting = false;
+            let Some(seq) = row.map(|row| message(row).seq) else { break };
+            self.find(Kind::MessageAdded, None, seq);
+        }
+        let counted = |(finding, count): (Finding, u64)| {
+            let what = finding.what.clone().unwrap_or_default();
+            if count > 1 { finding.what(format!("{what}, and {} more", count - 1)) } else { finding }
+        };
+        Ok(self.found.into_iter().map(counted))
+    }
+
+    /// Keeps the first of each kind, and counts the others.
+    fn find(&mut self, kind: Kind, n: Option<u64>, seq: u64) {
+        if let Some((_, count)) = self.found.iter_mut().find(|(finding, _)| finding.kind == kind) {
+            *count += 1;
+            return;
+        }
+        let finding = Finding { n, ..Finding::new(kind).what(format!("message {seq}")) };
+        self.found.push((finding, 1));
+    }
+}
+
+fn message<'a>(row: &'a Row<'_>) -> MessageRow<'a> {
+    MessageRow {
+        seq: tx::number(integer(row, 0)),
+        tag: bytes(row, 1),
+        sender: integer(row, 2),
+        at: integer(row, 3),
+        body: bytes(row, 4),
+    }
+}
+
+fn entry<'a>(row: &'a Row<'_>) -> Entry<'a> {
+    Entry {
+        n: tx::number(integer(row, 0)),
+        at: integer(row, 1),
+        fields: [2, 3, 4, 5].map(|column| bytes(row, column)),
+        hash: bytes(row, 6),
+        mark: row.get_ref(7).ok().and_then(|value| value.as_bytes_or_null().ok().flatten()),
+    }
+}
+
+/// A column's bytes; none when it holds something else.
+fn bytes<'a>(row: &'a Row<'_>, column: usize) -> &'a [u8] {
+    match row.get_ref(column) {
+        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => bytes,
+        Ok(ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_)) | Err(_) => &[],
+    }
+}
+
+fn integer(row: &Row<'_>, column: usize) -> i64 {
+    row.get(column).unwrap_or_default()
+}
