@@ -1,0 +1,87 @@
+//! Verifying only reads.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use serde_json::json;
+
+use crate::{home::Anything, scene::Scene};
+
+/// The files of a folder, each with a digest of its content; the index of a log is no content.
+fn content(folder: &Path) -> Anything<BTreeMap<String, u64>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let mut hasher = DefaultHasher::new();
+        if entry.file_type()?.is_file() && !name.ends_with("-shm") {
+            fs::read(entry.path())?.hash(&mut hasher);
+        }
+        files.insert(name, hasher.finish());
+    }
+    Ok(files)
+}
+
+#[test]
+fn folder_when_verified_stays_as_it_is_also_when_nothing_may_be_written() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    let before = content(copy.path())?;
+    for mode in [0o700, 0o500] {
+        fs::set_permissions(copy.path(), fs::Permissions::from_mode(mode))?;
+        let verdict = scene.verify(&copy, &[])?;
+        assert_eq!(verdict.exit, Some(0), "{verdict:?}");
+        assert_eq!(content(copy.path())?, before);
+    }
+    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+#[test]
+fn folder_when_a_bridge_writes_to_it_is_verified_all_the_same() -> Anything {
+    let scene = Scene::new()?;
+    let mut agent = scene.home.agent_with(&[("MAB_AGENT", "a")])?;
+    agent.call("send_to_partner", &json!({"message": "and on"}))?;
+    let before = content(&scene.home.data())?;
+    let verdict = scene.verify_at(&scene.home.data(), &[])?;
+    assert_eq!(content(&scene.home.data())?, before);
+    assert_eq!((verdict.exit, &verdict.found[..]), (Some(0), &[][..]), "{verdict:?}");
+    assert_eq!(verdict.answer.get("opened"), Some(&json!("read-only")));
+    assert_eq!(verdict.warnings, ["unproven"]);
+    agent.leave()
+}
+
+#[test]
+fn database_when_it_cannot_be_read_is_not_checked_and_that_is_an_exit_of_its_own() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    let mut bytes = fs::read(copy.file("bridge.db"))?;
+    bytes[4_096..].fill(0xff);
+    fs::write(copy.file("bridge.db"), bytes)?;
+    let verdict = scene.verify(&copy, &[])?;
+    assert_eq!(verdict.exit, Some(12), "{verdict:?}");
+    fs::write(copy.file("bridge.db"), "no database at all, but text of some length")?;
+    assert_eq!(scene.verify(&copy, &[])?.exit, Some(12));
+    fs::remove_file(copy.file("bridge.db"))?;
+    assert_eq!(scene.verify(&copy, &[])?.exit, Some(3), "nothing there is no damage");
+    Ok(())
+}
+
+#[test]
+fn copy_of_the_database_alone_is_verified_without_keys() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    for name in ["master.key", "audit.key", "audit.anchor"] {
+        fs::remove_file(copy.file(name))?;
+    }
+    let database = copy.file("bridge.db").display().to_string();
+    let verdict = scene.verify(&copy, &["--db", &database])?;
+    // The database itself tells that there was an anchor.
+    assert_eq!(verdict.found.first().map(|(kind, _)| kind.as_str()), Some("anchor_truncated"), "{verdict:?}");
+    Ok(())
+}
