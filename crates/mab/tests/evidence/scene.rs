@@ -103,7 +103,7 @@ fn talk(agent: &mut Agent) -> Anything<String> {
     let mut head = String::new();
     for n in 0..A_DAY {
         let sent = agent.call("send_to_partner", &json!({"message": format!("message {n}")}))?;
-        head = sent.get("audit").and_then(Value::as_str).unwrap_or_default().to_owned();
+        sent.get("audit").and_then(Value::as_str).unwrap_or_default().clone_into(&mut head);
     }
     Ok(head)
 }
