@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod another_user;
+mod audit;
 mod evidence;
 mod held;
 mod home;
