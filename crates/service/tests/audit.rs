@@ -1,12 +1,14 @@
 //! The audit trail as the operator filters and follows it.
 
+#[cfg(test)]
 mod kit;
 
 use kit::{Agent, House, credentials};
 use mab_core::Code;
 use serde_json::{Value, json};
 
-/// What is told of each entry: chain, number, actor, action, outcome.
+/// What is told of each entry: number, actor, action, outcome.
+#[cfg(test)]
 fn entries(answer: &Value) -> Vec<String> {
     let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or("-").to_owned();
     let entry = |entry: &Value| {
@@ -21,10 +23,12 @@ fn entries(answer: &Value) -> Vec<String> {
     answer["entries"].as_array().unwrap().iter().map(entry).collect()
 }
 
+#[cfg(test)]
 fn id(agent: &Agent) -> String {
     credentials(agent)["conversation_id"].as_str().unwrap().to_owned()
 }
 
+#[cfg(test)]
 async fn refused(house: &House, arguments: Value) -> (Code, String) {
     let denied = house.operator("audit", arguments).await.unwrap_err();
     (denied.code, denied.hint.unwrap_or_default())

@@ -87,20 +87,11 @@ struct Facts {
     members: Vec<String>,
     permissions: Vec<String>,
     permission: Option<String>,
-    #[serde(alias = "agent")]
-    session: Sessions,
+    session: Vec<String>,
+    owner: Vec<String>,
+    before: Vec<String>,
     epoch: Option<u32>,
     change: Option<String>,
-}
-
-/// One handle or several.
-#[derive(Deserialize, Default)]
-#[serde(untagged)]
-enum Sessions {
-    Several(Vec<String>),
-    One(String),
-    #[default]
-    None,
 }
 
 #[derive(Deserialize)]
@@ -155,11 +146,6 @@ impl Replay {
 
     /// Applies an entry; `None` when it cannot be understood.
     fn change(&mut self, action: &[u8], actor: &str, facts: Facts) -> Option<()> {
-        let named = match facts.session {
-            Sessions::Several(sessions) => sessions,
-            Sessions::One(session) => vec![session],
-            Sessions::None => Vec::new(),
-        };
         let owner = Permission::Owner.as_str();
         match action {
             b"create" => {
@@ -170,33 +156,27 @@ impl Replay {
                     self.admit(session, permission);
                 }
             }
-            b"invite" => self.admit(named.first()?, &facts.permission?),
+            b"invite" => self.admit(facts.session.first()?, &facts.permission?),
             b"join" => self.member(actor)?.epoch = facts.epoch?,
             b"leave" => self.member(actor)?.remove(),
-            b"remove" => named.iter().try_for_each(|session| self.member(session).map(MemberRow::remove))?,
+            b"remove" => {
+                facts.session.iter().try_for_each(|session| self.member(session).map(MemberRow::remove))?;
+            }
             b"transfer" => {
-                let heir = named.first()?;
-                let all = actor == "operator";
-                for member in &mut self.members {
-                    if member.session == actor || (all && member.permission == owner) {
-                        Permission::Member.as_str().clone_into(&mut member.permission);
-                    }
+                for before in &facts.before {
+                    Permission::Member.as_str().clone_into(&mut self.member(before)?.permission);
                 }
-                owner.clone_into(&mut self.member(heir)?.permission);
+                owner.clone_into(&mut self.member(facts.owner.first()?)?.permission);
             }
             _ => {
                 let change = facts.change?;
-                for session in &named {
-                    let member = self.member(session)?;
-                    match change.as_str() {
-                        "rotated" => member.epoch += 1,
-                        "revoked" => member.remove(),
-                        _ => return None,
-                    }
-                }
-                if named.is_empty() && change != "shown" {
-                    return None;
-                }
+                let effect: fn(&mut MemberRow) = match change.as_str() {
+                    "shown" => |_| (),
+                    "rotated" => |member| member.epoch += 1,
+                    "revoked" => MemberRow::remove,
+                    _ => return None,
+                };
+                facts.session.iter().try_for_each(|session| self.member(session).map(effect))?;
             }
         }
         Some(())

@@ -381,7 +381,7 @@ fn lived() -> (Vec<Kept>, StateRow) {
         told(5, "operator", "manage_tokens", r#"{"change":"rotated","session":["b"]}"#),
         told(6, "operator", "manage_tokens", r#"{"change":"shown"}"#),
         told(7, "d", "remove", r#"{"session":["c"]}"#),
-        told(8, "a", "transfer", r#"{"agent":"b"}"#),
+        told(8, "a", "transfer", r#"{"before":["a"],"owner":["b"]}"#),
         told(9, "d", "leave", "{}"),
         told(10, "b", "check", "{}"),
     ];

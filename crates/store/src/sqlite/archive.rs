@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! log and its index are there    mode=ro       another process may be writing; SQLite's locks are respected
-//! no log, or an empty one        immutable=1   nothing is locked: the file must stay as it is, which is looked at after
+//! no log                         immutable=1   nothing is locked: the file must stay as it is, which is looked at after
 //! log without its index          refused       SQLite would create the index (tried with 3.53, 2026-11-22)
 //! ```
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use mab_core::Failure;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -28,8 +28,8 @@ pub(super) fn open(options: &Options) -> Result<(Connection, &'static str), Fail
     let path = real_path(&options.path);
     let (log, index) = (beside(&path, "-wal"), beside(&path, "-shm"));
     let opened = match (log, index) {
-        (Some(1..), Some(_)) => SHARED,
-        (None | Some(0), _) => IMMUTABLE,
+        (Some(_), Some(_)) => SHARED,
+        (None, _) | (Some(0), None) => IMMUTABLE,
         (Some(1..), None) => {
             return Err(read_only("the database has a log without its index, and nothing may be created")
                 .hint("copy the file and its -wal to a folder of your own, run `mab list --db COPY` once, and verify the copy")
@@ -73,7 +73,13 @@ fn escaped(path: &Path) -> String {
     path.as_os_str().as_bytes().iter().map(escape).collect()
 }
 
-/// Whether somebody has begun to write to a file that was taken for immutable.
-pub(super) fn was_disturbed(path: &Path, opened: &str) -> bool {
-    opened == IMMUTABLE && beside(&real_path(path), "-wal").is_some_and(|bytes| bytes > 0)
+/// What shows that somebody has written to a file: whether there is a log, its length, when it was changed.
+pub(super) type Traces = (bool, u64, i64, i64);
+
+/// The traces of a file that is taken for immutable.
+pub(super) fn traces(path: &Path) -> Option<Traces> {
+    let path = real_path(path);
+    let metadata = fs::metadata(&path).ok()?;
+    let log = beside(&path, "-wal").is_some_and(|bytes| bytes > 0);
+    Some((log, metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }

@@ -31,6 +31,8 @@ pub(super) struct Judge {
     fingerprint: [u8; 8],
     opened: &'static str,
     path: PathBuf,
+    /// What the file was like when it was opened.
+    traces: Option<archive::Traces>,
     progress: Arc<Progress>,
 }
 
@@ -50,6 +52,7 @@ impl Judge {
             fingerprint: options.master_fingerprint,
             opened,
             path: options.path.clone(),
+            traces: if opened == archive::IMMUTABLE { archive::traces(&options.path) } else { None },
             progress,
         }
     }
@@ -85,7 +88,7 @@ pub(super) fn examine(
     judge.progress.begin(conversations.iter().map(|conversation| conversation.claim.length).sum());
     let chain = Chain { connection: &snapshot, examination, judge, marks, schema };
     let chains = conversations.iter().map(|it| chain.examine(it)).collect::<rusqlite::Result<Vec<_>>>()?;
-    if archive::was_disturbed(&judge.path, judge.opened) {
+    if judge.opened == archive::IMMUTABLE && archive::traces(&judge.path) != judge.traces {
         return Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
             Some("somebody wrote to the database meanwhile".to_owned()),
