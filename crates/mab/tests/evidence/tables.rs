@@ -1,5 +1,8 @@
 //! What is done to tables behind the back of the entries.
 
+use rusqlite::Connection;
+use serde_json::json;
+
 use crate::{home::Anything, scene::Scene};
 
 #[test]
@@ -47,4 +50,49 @@ fn message_when_deleted_changed_or_put_in_is_named_with_its_entry() -> Anything 
         scene.assert_found(&copy, &[], kind, n)?;
     }
     Ok(())
+}
+
+#[test]
+fn tables_after_everything_that_changes_members_are_as_the_entries_say() -> Anything {
+    let scene = Scene::new()?;
+    let conversation = scene.conversation.as_str();
+    let mut a = scene.home.agent_with(&[("MAB_AGENT", "a")])?;
+    for (name, permission) in [("c", "observer"), ("d", "moderator")] {
+        let new = json!({"role": "tester", "new_session_id": name, "permission": permission});
+        a.call("invite_agent", &new)?;
+    }
+    a.leave()?;
+    for words in [
+        ["tokens", conversation, "--rotate", "c"].as_slice(),
+        &["tokens", conversation, "--revoke", "c"],
+        &["transfer", conversation, "b"],
+        &["remove", conversation, "d"],
+        &["tokens", conversation, "--rotate-all"],
+        &["pause", conversation],
+        &["resume", conversation],
+        &["tokens", conversation, "--revoke-all"],
+        &["tokens", conversation],
+    ] {
+        let run = scene.home.mab(words)?;
+        assert_eq!(run.exit, Some(0), "{words:?}: {}", run.stderr);
+        let verdict = scene.verify_at(&scene.home.data(), &[])?;
+        assert_eq!((verdict.exit, &verdict.found[..]), (Some(0), &[][..]), "{words:?}: {verdict:?}");
+        assert_eq!(verdict.warnings, Vec::<String>::new(), "{words:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn conversation_when_cleaned_up_keeps_a_chain_that_is_proven() -> Anything {
+    let scene = Scene::new()?;
+    let connection = Connection::open(scene.home.data().join("bridge.db"))?;
+    connection.execute("UPDATE conversation SET expires_at = 1 WHERE pk = 1", [])?;
+    connection.close().map_err(|(_, error)| error)?;
+    assert_eq!(scene.home.mab(&["cleanup"])?.exit, Some(0));
+    let verdict = scene.verify_at(&scene.home.data(), &[])?;
+    assert_eq!((verdict.exit, &verdict.found[..]), (Some(0), &[][..]), "{verdict:?}");
+    // What says to have been cleaned up and was not is found as well.
+    let copy = scene.copy()?;
+    copy.sql("UPDATE conversation SET purged_at = NULL WHERE pk = 1")?;
+    scene.assert_found(&copy, &[], "message_missing", Some(3))
 }
