@@ -9,8 +9,12 @@ use std::{
 };
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use crate::{home::Anything, scene::Scene};
+use crate::{
+    home::{Anything, Home},
+    scene::Scene,
+};
 
 /// The files of a folder, each with a digest of its content; the index of a log is no content.
 fn content(folder: &Path) -> Anything<BTreeMap<String, u64>> {
@@ -83,5 +87,24 @@ fn copy_of_the_database_alone_is_verified_without_keys() -> Anything {
     let verdict = scene.verify(&copy, &["--db", &database])?;
     // The database itself tells that there was an anchor.
     assert_eq!(verdict.found.first().map(|(kind, _)| kind.as_str()), Some("anchor_truncated"), "{verdict:?}");
+    Ok(())
+}
+
+#[test]
+fn database_elsewhere_is_held_against_the_anchor_beside_it() -> Anything {
+    let (home, elsewhere) = (Home::new()?, TempDir::new()?);
+    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o700))?;
+    let database = elsewhere.path().join("other.db").display().to_string();
+    let mut agent = home.agent_with(&[("MAB_DATABASE_URL", &database)])?;
+    agent.call("create_conversation", &json!({"my_role": "backend", "partner_role": "frontend"}))?;
+    agent.leave()?;
+    let verified = || -> Anything<_> {
+        let run = home.mab(&["audit", "verify", "--json", "--db", &database])?;
+        let kind = run.json()?.pointer("/findings/0/kind").and_then(|kind| kind.as_str().map(str::to_owned));
+        Ok((run.exit, run.json()?.pointer("/proven/entries").and_then(serde_json::Value::as_u64), kind))
+    };
+    assert_eq!(verified()?, (Some(0), Some(1), None));
+    fs::remove_file(elsewhere.path().join("other.db.anchor"))?;
+    assert_eq!(verified()?, (Some(9), None, Some("anchor_truncated".to_owned())));
     Ok(())
 }
