@@ -226,7 +226,8 @@ impl Tx<'_> {
             let message = "everybody the message is for was removed; it stays held";
             return Err(Denied::new(Code::UnknownRecipient, message).hint("reject it instead").into());
         }
-        refuse_when_full(recipients, change.unread_per_inbox)?;
+        refuse_when_full(recipients, change.unread_per_inbox)
+            .map_err(|full| full.hint("the message stays held; release it when some were read"))?;
         self.execute_one(DELIVER, params![key(pk, change.id.seq)?, audience(recipients).bits()])?;
         self.execute_one(FORGET, params![pk, rows::stored(change.id.seq)])?;
         recipients.iter().try_for_each(|recipient| self.put_in_inbox(recipient.agent_pk, change.id.seq))

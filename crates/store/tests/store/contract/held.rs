@@ -236,7 +236,9 @@ pub(crate) async fn release_into_a_full_inbox_is_refused_and_stays_held(kit: &Ki
     let new = NewMessage { quotas: full, ..kit.message(&room, "held, however full the inbox is") };
     let sent = try_send(kit, &room, "b", new).await.unwrap();
     let change = HeldChange { unread_per_inbox: 1, ..judgement(&room, sent.id, false) };
-    assert_eq!(code(try_judge(kit, change).await), Code::QuotaExceeded);
+    let denied = refused(try_judge(kit, change).await);
+    assert_eq!(denied.code, Code::QuotaExceeded);
+    assert!(denied.hint.is_some_and(|hint| hint.contains("stays held")));
     assert_eq!((held(kit, &room).await, kit.unread(&room).await), (vec![2], vec![0, 0, 1]));
     let change = HeldChange { unread_per_inbox: 2, ..change };
     assert_eq!(try_judge(kit, change).await.unwrap(), sessions(&["a", "c"]));

@@ -9,15 +9,16 @@ use std::{
 };
 
 use mab_core::{
-    BatchId, Code, Denied, Failure, Timestamp,
+    BatchId, Code, Denied, Failure, MessageId, Timestamp,
     agent::ActionType,
     delivery::{self, Check, Delivery},
-    entity::{NewMessage, OfferRequest, Offered, StoredMessage},
+    entity::{HeldChange, NewMessage, OfferRequest, Offered, StoredMessage},
+    inbound::{InboundChange, Rule, Verdict},
     policy::Action,
 };
 use mab_store::Store;
 
-use crate::kit::{Kit, LEASE_S, LIFE_S, Room, Seeded, request};
+use crate::kit::{Kit, LEASE_S, LIFE_S, Room, Seeded, operator, request};
 
 const SEEDS: u64 = 12;
 const OPERATIONS: usize = 120;
@@ -40,15 +41,25 @@ struct Model {
     inboxes: [Inbox; MEMBERS],
     /// Batches handed out: to which member, to which holder.
     batches: Vec<(usize, u64, BatchId)>,
+    /// Messages that wait to be released, and whom they are for.
+    held: Vec<(MessageId, Vec<usize>)>,
 }
 
 impl Model {
-    fn append(&mut self, message: StoredMessage, recipients: &[usize]) {
-        for recipient in recipients {
-            self.inboxes[*recipient].messages.insert(message.id.seq, Delivery::Stored);
-            self.inboxes[*recipient].unread += 1;
+    fn append(&mut self, message: StoredMessage, recipients: Vec<usize>, held: bool) {
+        if held {
+            self.held.push((message.id, recipients));
+        } else {
+            self.deliver(message.id.seq, &recipients);
         }
         self.messages.push(message);
+    }
+
+    fn deliver(&mut self, seq: u64, recipients: &[usize]) {
+        for recipient in recipients {
+            self.inboxes[*recipient].messages.insert(seq, Delivery::Stored);
+            self.inboxes[*recipient].unread += 1;
+        }
     }
 
     fn offer(&mut self, member: usize, request: &OfferRequest, at: Timestamp) -> Result<Offered, Denied> {
@@ -112,6 +123,8 @@ struct Game<'a> {
     stores: [Arc<dyn Store>; 2],
     redelivered: usize,
     refused: usize,
+    /// Messages released to members that had acknowledged newer ones.
+    released_late: usize,
 }
 
 impl Game<'_> {
@@ -138,8 +151,11 @@ impl Game<'_> {
         } else {
             self.kit.message_to(&self.room, &text, &[name(other)])
         };
-        let NewMessage { tag, body, .. } = &new;
-        let (tag, body) = (*tag, body.as_bytes().to_vec());
+        // A proposal of anybody but the owner is held.
+        let action_type = if self.one_in(2) { ActionType::Proposal } else { ActionType::Info };
+        let held = sender != 0 && action_type == ActionType::Proposal;
+        let new = NewMessage { action_type, ..new };
+        let (tag, body) = (new.tag, new.body.as_bytes().to_vec());
         let stamp = self.kit.stamp(&self.room, name(sender), Action::Send).await;
         let appended = self.store().append(stamp, new).await.unwrap();
         let names: Vec<&str> = appended.recipients.iter().map(mab_core::SessionId::as_str).collect();
@@ -151,14 +167,36 @@ impl Game<'_> {
             sender_ordinal: u8::try_from(sender).unwrap(),
             sender_role: self.kit.state(&self.room).await.agents[sender].role.clone(),
             at: appended.at,
-            action_type: ActionType::Info,
+            action_type,
             body,
             files: None,
             reply_to: None,
             redelivered: false,
             standing: None,
         };
-        self.model.append(message, &recipients);
+        assert_eq!(appended.standing.is_some(), held);
+        self.model.append(message, recipients, held);
+    }
+
+    /// Releases or rejects one of the messages that are held, however much newer ones were read meanwhile.
+    async fn judge(&mut self) {
+        let waiting = self.model.held.len() as u64;
+        if waiting == 0 {
+            return;
+        }
+        let (id, recipients) =
+            self.model.held.swap_remove(usize::try_from(self.dice.below(waiting)).unwrap());
+        let reject = self.one_in(4);
+        let action = if reject { Action::RejectHeld } else { Action::ReleaseHeld };
+        let change = HeldChange { conversation: self.room.id, id, reject, unread_per_inbox: 1_000 };
+        let told = self.store().judge_held(operator(action), change).await.unwrap();
+        let names: Vec<&str> = told.iter().map(mab_core::SessionId::as_str).collect();
+        assert_eq!(names, recipients.iter().copied().map(name).collect::<Vec<_>>());
+        if !reject {
+            let late = |member: &usize| self.model.inboxes[*member].acknowledged_seq > Some(id.seq);
+            self.released_late += recipients.iter().filter(|member| late(member)).count();
+            self.model.deliver(id.seq, &recipients);
+        }
     }
 
     /// A batch to acknowledge: mostly the newest of this holder, else any that was ever handed out to anybody, as it
@@ -237,24 +275,29 @@ fn name(member: usize) -> &'static str {
 
 pub(crate) async fn store_and_model_answer_alike_whatever_is_asked(kit: &Kit) {
     let stores = [Arc::clone(&kit.store), kit.open_again()];
-    let (mut redelivered, mut refused) = (0, 0);
+    let (mut redelivered, mut refused, mut released_late) = (0, 0, 0);
     for seed in 1..=SEEDS {
         let dice = Seeded::new(1_000 + seed);
         let room = kit.room(3).await;
         kit.clock.set_ms(0);
+        let hold = InboundChange::Set(Rule::ActionType(ActionType::Proposal), Verdict::Hold);
+        kit.store.set_inbound(operator(Action::SetInbound), room.id, hold).await.unwrap();
         let (model, stores) = (Model::default(), stores.clone());
-        let mut game = Game { kit, room, model, dice, stores, redelivered: 0, refused: 0 };
+        let mut game = Game { kit, room, model, dice, stores, redelivered: 0, refused: 0, released_late: 0 };
         for _ in 0..OPERATIONS {
-            match game.dice.below(10) {
+            match game.dice.below(11) {
                 0..=3 => game.send().await,
                 4..=8 => game.check().await,
+                9 => game.judge().await,
                 _ => game.clock(),
             }
             game.compare().await;
         }
         redelivered += game.redelivered;
         refused += game.refused;
+        released_late += game.released_late;
     }
     // The dice reach what they are thrown for.
     assert!(redelivered > 50 && refused > 50, "{redelivered} redelivered, {refused} refused");
+    assert!(released_late > 10, "{released_late} released late");
 }
