@@ -171,7 +171,7 @@ async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_
             ],
         )
         .await;
-    for operation in ["inbound", "resume", "audit", "audit_verify", "pause"] {
+    for operation in ["inbound", "limits", "resume", "audit", "audit_entries", "audit_verify", "pause"] {
         let about = if operation == "audit_verify" { json!({}) } else { json!({"conversation_id": id}) };
         script.did(&operator, operation, about).await;
     }
@@ -179,7 +179,14 @@ async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_
     script
         .refuses(
             &operator,
-            &[("release", json!({"conversation_id": id, "message_id": "msg_9_0011223344556677"}))],
+            &[
+                ("release", json!({"conversation_id": id, "message_id": "msg_9_0011223344556677"})),
+                // This house has no files to keep checkpoints in.
+                ("audit_checkpoint", json!({})),
+                ("audit_export", json!({})),
+                ("keys", json!({})),
+                ("keys_rotate", json!({})),
+            ],
         )
         .await;
     let release = json!({"conversation_id": id, "message_id": held["message_id"]});
