@@ -201,15 +201,15 @@ fn answer(judged: &AnchorJudged, examined: &Examined, given: &Given) -> Answer {
     }
     let entries = examined.chains.iter().map(|chain| chain.entries).sum::<u64>();
     let anchored = examined.chains.iter().map(|chain| chain.anchored).sum::<u64>();
-    let sound = judged.findings.iter().all(|finding| finding.kind.is_warning());
-    let proof = judged.anchor.as_ref().filter(|_| sound).and_then(evidence::proof);
+    let ok = found.iter().all(|found| found.warning);
+    // Of what is broken, each chain tells how far it holds.
+    let proof = judged.anchor.as_ref().filter(|_| ok).and_then(evidence::proof);
     let proven = proof.map(|proof| Proven::new(&proof, given, (anchored, entries - anchored)));
     if proven.as_ref().is_some_and(|proven| proven.newer > 0) {
         let what = format!("{} entries", entries - anchored);
         found.push(Found::new(&Finding::new(Kind::Unproven).what(what), None));
     }
     found.sort_by_key(|found| found.warning);
-    let ok = found.iter().all(|found| found.warning);
     let summary = summary(found.first().filter(|_| !ok), proven.as_ref(), examined.marks, entries);
     let (schema, opened, marks) = (examined.schema, examined.opened, examined.marks.as_str());
     let chains = examined.chains.iter().map(Chain::new).collect();
