@@ -58,7 +58,7 @@ pub(crate) struct Answer {
     summary: String,
     /// Of the database
     schema: u32,
-    /// `shared`, `read-only` or `immutable`
+    /// `shared`, `read-only`, `immutable` or `copy`
     opened: &'static str,
     /// Whether marks were checked
     marks: &'static str,

@@ -3,17 +3,20 @@
 //! ```text
 //! log and its index are there    mode=ro       another process may be writing; SQLite's locks are respected
 //! no log                         immutable=1   nothing is locked: the file must stay as it is, which is looked at after
-//! log without its index          refused       SQLite would create the index (tried with 3.53, 2026-11-22)
+//! log without its index          a copy        SQLite would create the index: both are copied to a private temporary folder
 //! ```
+//!
+//! A log loses its index when a process ends while SQLite closes the file, and when somebody copies the two without it.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use mab_core::Failure;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use tempfile::TempDir;
 
 use super::{
-    connection::real_path,
-    error::{failure, read_only},
+    connection::{file_failure, real_path},
+    error::failure,
     options::Options,
     schema,
 };
@@ -23,32 +26,53 @@ pub(super) const SHARED: &str = "read-only";
 /// As nobody writes to it.
 pub(super) const IMMUTABLE: &str = "immutable";
 
-/// Opens the file, and says how.
-pub(super) fn open(options: &Options) -> Result<(Connection, &'static str), Failure> {
+/// As a copy of the file and its log.
+pub(super) const COPY: &str = "copy";
+
+/// A file that is only looked at.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// How it is read.
+    pub(super) how: &'static str,
+    /// Where the copy lies; removed with this.
+    pub(super) copy: Option<TempDir>,
+}
+
+/// Opens the file.
+pub(super) fn open(options: &Options) -> Result<Opened, Failure> {
     let path = real_path(&options.path);
-    let (log, index) = (beside(&path, "-wal"), beside(&path, "-shm"));
-    let opened = match (log, index) {
-        (Some(_), Some(_)) => SHARED,
-        (None, _) | (Some(0), None) => IMMUTABLE,
-        (Some(1..), None) => {
-            return Err(read_only("the database has a log without its index, and nothing may be created")
-                .hint("copy the file and its -wal to a folder of your own, run `mab list --db COPY` once, and verify the copy")
-                .into());
-        }
+    let (how, copy) = match (beside(&path, "-wal"), beside(&path, "-shm")) {
+        (Some(_), Some(_)) => (SHARED, None),
+        (None, _) | (Some(0), None) => (IMMUTABLE, None),
+        (Some(1..), None) => (COPY, Some(copied(&path).map_err(file_failure)?)),
     };
-    let connection = connect(&path, opened).map_err(|source| failure("opening the database", source))?;
+    let place = copy.as_ref().map_or(path, |folder| folder.path().join(COPIED));
+    let connection = connect(&place, how).map_err(|source| failure("opening the database", source))?;
     schema::check_owner(&connection)?;
     let busy = Duration::from_millis(options.busy_timeout_ms);
     connection.busy_timeout(busy).map_err(|source| failure("setting up the reader", source))?;
-    Ok((connection, opened))
+    Ok(Opened { connection, how, copy })
 }
 
-fn connect(path: &Path, opened: &str) -> rusqlite::Result<Connection> {
+/// The name of a copy.
+const COPIED: &str = "copy.db";
+
+/// Copies a file and its log to a folder that nobody else can enter.
+fn copied(path: &Path) -> io::Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::copy(path, folder.path().join(COPIED))?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::copy(Path::new(&log), folder.path().join(format!("{COPIED}-wal")))?;
+    Ok(folder)
+}
+
+fn connect(path: &Path, how: &str) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW
         | OpenFlags::SQLITE_OPEN_URI;
-    let mode = if opened == IMMUTABLE { "immutable=1" } else { "mode=ro" };
+    let mode = if how == IMMUTABLE { "immutable=1" } else { "mode=ro" };
     let connection = Connection::open_with_flags(format!("file:{}?{mode}", escaped(path)), flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;

@@ -22,9 +22,11 @@ use mab_core::{
     seal::Sealed,
 };
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use super::{
-    archive, audit,
+    archive::{self, Opened},
+    audit,
     bells::Bells,
     checkpoint, connection,
     error::read_only,
@@ -54,6 +56,8 @@ pub struct SqliteStore {
     options: Options,
     bells: Arc<Bells>,
     judge: Judge,
+    /// What is looked at instead of the file, as long as it is.
+    _copy: Option<TempDir>,
 }
 
 impl SqliteStore {
@@ -82,7 +86,7 @@ impl SqliteStore {
         };
         let writer = Writer::start(desk, patience)?;
         let judge = Judge::of_writer(&options);
-        Ok(Self { writer: Some(writer), reader, clock, options, bells, judge })
+        Ok(Self { writer: Some(writer), reader, clock, options, bells, judge, _copy: None })
     }
 
     /// Opens a file to look at it: no migration, no writer, nothing is created or changed. Every change is refused.
@@ -91,18 +95,25 @@ impl SqliteStore {
     /// entries that were examined.
     ///
     /// # Errors
-    /// `wrong_store` when the file belongs to another program or a newer version; `read_only` when it cannot be read
-    /// without creating something beside it.
+    /// `wrong_store` when the file belongs to another program or a newer version; `read_only` when it cannot be read.
     pub fn open_read_only(
         options: Options,
         keyed: bool,
         progress: Arc<Progress>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        let (connection, opened) = archive::open(&options)?;
+        let Opened { connection, how, copy } = archive::open(&options)?;
         let bells = Arc::new(Bells::beside(&options.path));
-        let judge = Judge::of_archive(&options, keyed, opened, progress);
-        Ok(Self { writer: None, reader: Reader::start(connection)?, clock, options, bells, judge })
+        let judge = Judge::of_archive(&options, keyed, how, progress);
+        Ok(Self {
+            writer: None,
+            reader: Reader::start(connection)?,
+            clock,
+            options,
+            bells,
+            judge,
+            _copy: copy,
+        })
     }
 
     fn writer(&self) -> Result<&Writer, Denied> {

@@ -90,15 +90,20 @@ fn file_when_a_bridge_has_it_open_is_read_beside_it() {
 }
 
 #[test]
-fn log_without_its_index_is_refused_and_nothing_is_created() {
-    let engine = closed();
-    let log = engine.path().with_file_name("bridge.db-wal");
-    fs::write(&log, [0; 40]).unwrap();
-    let before = content(engine.folder.path());
-    let denied = refused(look(options(&engine.path()), true).map(|_| ()));
-    assert_eq!(denied.code, Code::ReadOnly);
-    assert!(denied.hint.is_some());
-    assert_eq!(content(engine.folder.path()), before);
+fn log_without_its_index_is_read_from_a_copy_and_nothing_is_created_beside_it() {
+    let (engine, folder) = (SqliteEngine::fresh(), TempDir::new().unwrap());
+    let (from, to) = (engine.path(), folder.path().join("bridge.db"));
+    run(engine, async |kit: &Kit| {
+        let room = kit.room(2).await;
+        kit.send(&room, "a", "only in the log").await;
+        for suffix in ["", "-wal"] {
+            let name = |path: &Path| format!("{}{suffix}", path.display());
+            fs::copy(name(&from), name(&to)).unwrap();
+        }
+    });
+    assert_untouched(&to, "copy");
+    let found = examined(&look(options(&to), true).unwrap());
+    assert_eq!(found.chains.last().unwrap().entries, 2);
 }
 
 #[test]
