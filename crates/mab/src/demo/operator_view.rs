@@ -30,7 +30,7 @@ pub(super) async fn all(
     let nothing_set = Environment::from([("HOME", home.to_string_lossy().as_ref())]);
     let bridge = runtime::open_existing(&Config::load(&flags, &nothing_set)?)?;
     trail(&bridge, conversation, stage).await?;
-    verify(&bridge, stage).await?;
+    verify(&bridge, &home.join("data/audit.anchor"), stage).await?;
     // While the bridge is open its write-ahead log is still there to be searched.
     let found = files::holding(home, secrets)?;
     drop(bridge);
@@ -62,13 +62,25 @@ async fn trail(bridge: &Opened, conversation: &str, stage: &mut Stage) -> Result
     Ok(())
 }
 
-async fn verify(bridge: &Opened, stage: &mut Stage) -> Result<(), Stop> {
-    let verdict = call(bridge, "audit_verify", json!({})).await?;
+async fn verify(bridge: &Opened, anchor: &Path, stage: &mut Stage) -> Result<(), Stop> {
+    let signed = call(bridge, "audit_checkpoint", json!({})).await?;
+    let note = text(&signed, "note");
+    ensure(note.contains("\n— mab.audit/"), format!("the checkpoint is not signed: {note}"))?;
+    stage.show(&operator("mab audit checkpoint", "signed, and kept outside the database".to_owned()))?;
+    let anchor = std::fs::read_to_string(anchor).map_err(|error| Stop::from(error.to_string().as_str()))?;
+    let keys = call(bridge, "keys", json!({})).await?;
+    let signs =
+        keys.get("keys").and_then(Value::as_array).and_then(|keys| keys.last()?.get("verifier_key").cloned());
+    let kept = json!({"anchor": anchor, "anchor_is_own": true, "signing_key": signs});
+    let verdict = call(bridge, "audit_verify", kept).await?;
     let whole = verdict.get("ok").and_then(Value::as_bool) == Some(true);
     ensure(whole, format!("the audit chain is broken: {verdict}"))?;
     let chains = verdict.get("chains").and_then(Value::as_array).map_or(0, Vec::len);
     ensure(chains > 1, "the conversation's chain was not verified")?;
-    stage.show(&operator("mab audit verify", format!("{chains} hash chains, every entry in its place")))?;
+    let unsigned = verdict.pointer("/proven/newer").and_then(Value::as_u64);
+    ensure(unsigned == Some(0), format!("the newest entries are under no signed checkpoint: {verdict}"))?;
+    let result = format!("{chains} hash chains, every entry in its place and under a signature");
+    stage.show(&operator("mab audit verify", result))?;
     Ok(())
 }
 
