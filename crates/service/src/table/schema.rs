@@ -51,11 +51,13 @@ pub(super) fn recorded<O: Op>() -> Value {
     schema
 }
 
-/// The names of a schema's properties, and which of them are always there: what is described by the schema fits that
-/// all the same.
+/// The names of a schema's properties: what is described by the schema fits that all the same.
 pub(super) fn bare(mut schema: Value) -> Value {
-    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.values_mut().for_each(|property| *property = json!({}));
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("required");
+        if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.values_mut().for_each(|property| *property = json!({}));
+        }
     }
     schema
 }
