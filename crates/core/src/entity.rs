@@ -174,6 +174,8 @@ pub struct Offered {
     pub damaged: Vec<u64>,
     /// Who paused the conversation: nobody in it can send.
     pub paused_by: Option<PausedBy>,
+    /// Messages that wait for the agent to release them.
+    pub held: u64,
 }
 
 /// How an inbox looks without taking anything out of it.
@@ -189,6 +191,8 @@ pub struct Outlook {
     pub arrivals: u64,
     /// Who paused the conversation.
     pub paused_by: Option<PausedBy>,
+    /// Messages that wait for the agent to release them.
+    pub held: u64,
 }
 
 /// Who waits for messages right now.

@@ -1,7 +1,10 @@
 //! The inbound policy of a conversation: which messages are accepted, held back for a moderator, or refused.
 //!
 //! Of the rules that fit a message the most specific decides: its sender's, then its action type's, then its sender's
-//! permission's, then the default. Whoever may release held messages is not judged: it could let its own through.
+//! permission's, then the default.
+//!
+//! What agents set does not apply to who may release held messages: it could let its own through. What the operator set
+//! applies to everybody, and only the operator changes it or releases what it holds.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -65,6 +68,7 @@ pub struct Inbound {
     senders: BTreeMap<SessionId, Verdict>,
     action_types: BTreeMap<ActionType, Verdict>,
     permissions: BTreeMap<Permission, Verdict>,
+    by_operator: bool,
     unreadable: bool,
 }
 
@@ -75,6 +79,7 @@ impl Default for Inbound {
             senders: BTreeMap::new(),
             action_types: BTreeMap::new(),
             permissions: BTreeMap::new(),
+            by_operator: false,
             unreadable: false,
         }
     }
@@ -88,6 +93,8 @@ struct Stored {
     senders: BTreeMap<String, Verdict>,
     action_types: BTreeMap<ActionType, Verdict>,
     permissions: BTreeMap<Permission, Verdict>,
+    #[serde(default)]
+    by_operator: bool,
 }
 
 impl Inbound {
@@ -105,10 +112,11 @@ impl Inbound {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let Stored { default, senders, action_types, permissions } = serde_json::from_str(text).ok()?;
+        let Stored { default, senders, action_types, permissions, by_operator } =
+            serde_json::from_str(text).ok()?;
         let senders = senders.into_iter().map(|(name, verdict)| Some((name.parse().ok()?, verdict)));
         let senders = senders.collect::<Option<_>>()?;
-        Some(Self { default, senders, action_types, permissions, unreadable: false })
+        Some(Self { default, senders, action_types, permissions, by_operator, unreadable: false })
     }
 
     /// What is to be stored; nothing when everything is accepted.
@@ -124,6 +132,7 @@ impl Inbound {
             senders: self.senders.iter().map(|(name, verdict)| (name.to_string(), *verdict)).collect(),
             action_types: self.action_types.clone(),
             permissions: self.permissions.clone(),
+            by_operator: self.by_operator,
         };
         let text = serde_json::to_string(&stored);
         text.map(Some).map_err(|source| Fault::from_source("writing an inbound policy", source))
@@ -134,17 +143,19 @@ impl Inbound {
         if self.unreadable {
             return Verdict::Hold;
         }
-        if is_above(permission) {
+        if !self.is_operators() && is_above(permission) {
             return Verdict::Accept;
         }
         let rule = self.senders.get(sender).or_else(|| self.action_types.get(&action_type));
         rule.or_else(|| self.permissions.get(&permission)).copied().unwrap_or(self.default)
     }
 
-    /// The policy after a change. One that could not be read is replaced, and holds whatever no new rule fits.
+    /// The policy after a change, by the operator or by an agent. One that could not be read is replaced, and holds
+    /// whatever no new rule fits.
     #[must_use]
-    pub fn changed(mut self, change: &InboundChange) -> Self {
+    pub fn changed(mut self, change: &InboundChange, by_operator: bool) -> Self {
         self.unreadable = false;
+        self.by_operator = by_operator;
         match change {
             InboundChange::Clear => return Self::default(),
             InboundChange::Set(Rule::Default, verdict) => self.default = *verdict,
@@ -159,6 +170,12 @@ impl Inbound {
             }
         }
         self
+    }
+
+    /// Whether only the operator changes it and releases what it holds. Of one that cannot be read nobody knows whose it
+    /// was.
+    pub fn is_operators(&self) -> bool {
+        self.by_operator || self.unreadable
     }
 
     /// Whether what was stored cannot be read.
@@ -180,7 +197,7 @@ impl Inbound {
     }
 }
 
-/// Whether the policy says nothing about agents with this permission: they may release what it holds.
+/// Whether a policy of agents says nothing about agents with this permission: they may release what it holds.
 pub fn is_above(permission: Permission) -> bool {
     Action::ReleaseHeld.is_of(permission)
 }
@@ -188,10 +205,11 @@ pub fn is_above(permission: Permission) -> bool {
 /// The refusal of a rule that could never decide anything.
 pub fn without_effect(permission: Permission) -> Denied {
     let message = format!(
-        "the inbound policy does not apply to who may release held messages ({})",
+        "the inbound policy of agents does not apply to who may release held messages ({})",
         permission.as_str()
     );
-    Denied::new(Code::InvalidArguments, message).hint("remove the agent, or make it a member first")
+    Denied::new(Code::InvalidArguments, message)
+        .hint("tell your user: what `mab inbound` sets applies to everybody")
 }
 
 #[cfg(test)]
@@ -209,7 +227,7 @@ mod tests {
 
     fn set(rules: &[(Rule, Verdict)]) -> Inbound {
         let set = |policy: Inbound, (rule, verdict): &(Rule, Verdict)| {
-            policy.changed(&InboundChange::Set(rule.clone(), *verdict))
+            policy.changed(&InboundChange::Set(rule.clone(), *verdict), false)
         };
         rules.iter().fold(Inbound::default(), set)
     }
@@ -280,11 +298,11 @@ mod tests {
     #[test]
     fn policy_that_could_not_be_read_when_changed_holds_what_no_rule_fits() {
         let accepts_b = InboundChange::Set(Rule::Sender(session("b")), Verdict::Accept);
-        let policy = Inbound::unreadable().changed(&accepts_b);
+        let policy = Inbound::unreadable().changed(&accepts_b, true);
         assert!(!policy.is_unreadable());
         let judged = |name| policy.judge(&session(name), Permission::Member, ActionType::Info);
         assert_eq!((judged("b"), judged("c")), (Verdict::Accept, Verdict::Hold));
-        assert_eq!(Inbound::unreadable().changed(&InboundChange::Clear), Inbound::default());
+        assert_eq!(Inbound::unreadable().changed(&InboundChange::Clear, true), Inbound::default());
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {

@@ -75,6 +75,8 @@ pub(crate) enum Event {
     /// There is something to collect, or the conversation is paused, or the agent may no longer collect: the next
     /// transaction says which.
     Mail,
+    /// More messages wait for the agent to release them.
+    Held,
     /// Messages the agent sent have not arrived.
     News(Vec<Undelivered>),
     /// The time is over.
@@ -94,6 +96,8 @@ pub(crate) struct Wait<'a> {
     next_progress: Instant,
     /// How much had come for the agent when it was looked last.
     arrivals: Option<u64>,
+    /// How many messages the caller was told wait for the agent to release them.
+    pub(crate) held: u64,
 }
 
 /// How long a call may wait: as long as it asks, or as its caller's program bears, or as the operator set for those that
@@ -163,7 +167,7 @@ impl<'a> Wait<'a> {
         let began = Instant::now();
         let waiter = call.waiter;
         let (next_progress, arrivals) = (began, None);
-        Ok(Some(Self { waiter, bell, interest, newer, began, length, next_progress, arrivals }))
+        Ok(Some(Self { waiter, bell, interest, newer, began, length, next_progress, arrivals, held: 0 }))
     }
 
     /// Sleeps until something happens that the caller has to hear.
@@ -205,6 +209,10 @@ impl<'a> Wait<'a> {
                 return Ok(Event::Mail);
             };
             if matches!(self.interest, Interest::Mail) {
+                if outlook.held > self.held {
+                    return Ok(Event::Held);
+                }
+                self.held = outlook.held;
                 // Something came that is no mail: a message of the agent's was rejected.
                 let came = self.arrivals.replace(outlook.arrivals) != Some(outlook.arrivals);
                 let news = watch::news(bridge, connection, member, came).await;

@@ -20,10 +20,11 @@ use crate::cli::{Exit, Trouble, Visible, arguments, operator::Operator, output::
     mab inbound conv_0123456789abcdef hold             every message waits for you\n  \
     mab inbound conv_0123456789abcdef deny --from b\n  \
     mab inbound conv_0123456789abcdef --clear\n\n\
-    A held message is delivered when a moderator, the owner or you release it; `mab\n\
-    held` lists what waits. Of the rules that fit a message the most specific\n\
-    decides: sender, then type, then permission, then the default. Who may release\n\
-    held messages (owner and moderators) is not judged.\n\n\
+    What you set binds every agent, owner and moderators too; only you change it,\n\
+    and only you release what it holds (`mab held`, `mab release`). --clear leaves the\n\
+    policy to owner and moderators again: what they set does not bind themselves.\n\
+    Of the rules that fit a message the most specific decides: sender, then type,\n\
+    then permission, then the default.\n\n\
     Without a terminal each line is a field's name and value, tab-separated:\n\
     conversation, inbound, held.")]
 pub(crate) struct Inbound {
@@ -79,6 +80,8 @@ pub(crate) struct Policy {
     #[serde(default)]
     permissions: BTreeMap<String, String>,
     #[serde(default)]
+    by_operator: bool,
+    #[serde(default)]
     unreadable: bool,
 }
 
@@ -95,7 +98,8 @@ impl Policy {
         all.extend(rules("type", &self.action_types));
         all.extend(rules("permission", &self.permissions));
         all.push(self.default.clone());
-        Visible::line(&all.join(", "))
+        let line = all.join(", ");
+        Visible::line(&if self.by_operator { format!("{line} (set by the operator)") } else { line })
     }
 }
 

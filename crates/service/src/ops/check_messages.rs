@@ -64,6 +64,9 @@ pub(crate) struct Answer {
     /// `mab resume` lifts it; what a moderator paused, also a moderator
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_by: Option<PausedBy>,
+    /// Messages that wait for you: see them with moderate, action held
+    #[serde(skip_serializing_if = "is_none")]
+    held: u64,
     /// Nothing came; call again
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     timed_out: bool,
@@ -97,7 +100,12 @@ impl Op for CheckMessages {
         let mut answer = collect(&call, ask, Said { ack, received }).await?;
         answer.undelivered = watch::news(bridge, connection, member, false).await;
         while let Some(wait) = wait.as_mut().filter(|_| answer.is_empty()) {
+            wait.held = answer.held;
             match wait.next(&call).await? {
+                Event::Held => {
+                    answer = collect(&call, ask, Said::default()).await?;
+                    break;
+                }
                 Event::Mail => answer = collect(&call, ask, Said::default()).await?,
                 Event::News(news) => answer.undelivered = news,
                 Event::TimedOut => {
@@ -121,6 +129,11 @@ impl Answer {
     fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.damaged.is_empty() && self.undelivered.is_empty() && !self.paused
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a check wants.
@@ -177,6 +190,7 @@ async fn collect(call: &Call<'_>, ask: Ask, said: Said) -> Result<Answer, Failur
         damaged,
         paused: offered.paused_by.is_some(),
         paused_by: offered.paused_by,
+        held: offered.held,
         timed_out: false,
         waited_seconds: None,
         undelivered: Vec::new(),

@@ -63,6 +63,9 @@ pub(crate) struct Policy {
     action_types: BTreeMap<ActionType, Verdict>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     permissions: BTreeMap<Permission, Verdict>,
+    /// Whether the operator set it: it applies to everybody, and only the operator changes it or releases what it holds
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_operator: bool,
     /// It was damaged in the store: everything is held, of whomever, until it is set anew
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unreadable: bool,
@@ -76,6 +79,7 @@ impl Policy {
             senders: BTreeMap::new(),
             action_types: BTreeMap::new(),
             permissions: BTreeMap::new(),
+            by_operator: inbound.is_operators(),
             unreadable: inbound.is_unreadable(),
         };
         for (rule, verdict) in inbound.rules() {

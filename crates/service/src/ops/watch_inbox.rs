@@ -57,7 +57,7 @@ impl Op for WatchInbox {
                         .await?;
                     arrivals = look().await?;
                 }
-                Event::News(_) | Event::TimedOut | Event::Abandoned => {}
+                Event::Held | Event::News(_) | Event::TimedOut | Event::Abandoned => {}
             }
         }
         Ok(Answer { newer: arrivals > known, arrivals: arrivals.max(known) })

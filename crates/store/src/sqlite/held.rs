@@ -5,7 +5,7 @@
 
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
-    agent::{Audience, Permission},
+    agent::{ActionType, Audience, Permission},
     audit::Detail,
     entity::{HeldChange, HeldMessage, HeldPage, NewMessage},
     inbound::{self, Inbound, InboundChange, Rule, Standing, Verdict},
@@ -15,6 +15,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::{
     append::{Recipient, refuse_when_full},
+    error::failure,
     guard::refuse_when_paused,
     rows::{self, message_columns},
     tx::{Entered, Tx, key},
@@ -31,15 +32,27 @@ struct Held {
 /// The policy of a conversation, and how many messages wait.
 pub(super) fn policy(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<(Inbound, u64)> {
     const COUNT: &str = "SELECT count(*) FROM held WHERE conversation = ?1 AND rejected_at IS NULL";
-    let snapshot = connection.unchecked_transaction()?;
-    let mut find = snapshot.prepare_cached(POLICY)?;
+    let mut find = connection.prepare_cached(POLICY)?;
     let inbound = match find.query_row([conversation_pk], |row| row.get::<_, Option<String>>(0)) {
         Ok(stored) => Inbound::from_stored(stored.as_deref()),
         Err(error) if rows::is_damage(&error) => Inbound::unreadable(),
         Err(error) => return Err(error),
     };
-    let held = snapshot.prepare_cached(COUNT)?.query_row([conversation_pk], |row| row.get(0))?;
+    let held = connection.prepare_cached(COUNT)?.query_row([conversation_pk], |row| row.get(0))?;
     Ok((inbound, rows::count(held)))
+}
+
+/// How many messages wait for an agent with this permission to release them.
+pub(super) fn waiting_for(
+    connection: &Connection,
+    conversation_pk: i64,
+    permission: Permission,
+) -> rusqlite::Result<u64> {
+    if !inbound::is_above(permission) {
+        return Ok(0);
+    }
+    let (inbound, held) = policy(connection, conversation_pk)?;
+    Ok(if inbound.is_operators() { 0 } else { held })
 }
 
 /// Messages that wait, oldest first; of one conversation those after a number.
@@ -132,9 +145,31 @@ impl Tx<'_> {
         }
     }
 
-    fn policy(&self, conversation_pk: i64) -> Result<Inbound, Failure> {
+    pub(super) fn policy(&self, conversation_pk: i64) -> Result<Inbound, Failure> {
         let stored = self.sound_row(POLICY, [conversation_pk], |row| row.get::<_, Option<String>>(0))?;
         Ok(stored.map_or_else(Inbound::unreadable, |stored| Inbound::from_stored(stored.as_deref())))
+    }
+
+    /// Refuses a note of an agent whose messages are not accepted: everybody reads it.
+    pub(super) fn refuse_note(&self, entered: &Entered, stamp: &Stamp) -> Result<(), Failure> {
+        let Some(seat) = stamp.seat() else { return Ok(()) };
+        let permission = entered.permission.unwrap_or(seat.permission);
+        let policy = self.policy(entered.conversation_pk)?;
+        if policy.judge(&seat.session, permission, ActionType::Info) == Verdict::Accept {
+            return Ok(());
+        }
+        let message =
+            "the conversation's inbound policy does not accept your words unseen, in a note neither";
+        Err(Denied::new(Code::NotAccepted, message).hint("leave the note out, or send a message").into())
+    }
+
+    /// How many messages wait for this agent to release them; none for whom they do not wait.
+    pub(super) fn waiting_for(&self, entered: &Entered) -> Result<u64, Failure> {
+        match entered.permission {
+            Some(permission) => waiting_for(self.connection(), entered.conversation_pk, permission)
+                .map_err(|source| failure("counting held messages", source)),
+            None => Ok(0),
+        }
     }
 
     fn refuse_when_held_is_full(&self, entered: &Entered, most: u64) -> Result<(), Failure> {
@@ -162,13 +197,21 @@ impl Tx<'_> {
         let audience = audience(recipients).bits();
         let held = params![entered.conversation_pk, seq, audience, self.now().millis()];
         self.execute_one(INSERT, held)?;
-        self.moderators(entered.conversation_pk)
+        let moderators = self.moderators(entered.conversation_pk)?;
+        let members = self.reachable(entered.conversation_pk)?.into_iter();
+        members
+            .filter(|member| moderators.contains(&member.session))
+            .for_each(|moderator| self.wake(moderator.agent_pk));
+        Ok(moderators)
     }
 
-    /// Who may release what is held, in join order.
+    /// The agents that may release what is held, in join order.
     pub(super) fn moderators(&self, conversation_pk: i64) -> Result<Vec<SessionId>, Failure> {
         const MEMBERS: &str = "SELECT session, permission FROM agent
              WHERE conversation = ?1 AND revoked_at IS NULL ORDER BY ordinal";
+        if self.policy(conversation_pk)?.is_operators() {
+            return Ok(Vec::new());
+        }
         let members =
             self.rows(MEMBERS, [conversation_pk], |row| Ok((rows::session(row, 0)?, rows::named(row, 1)?)))?;
         let above =
@@ -199,6 +242,7 @@ impl Tx<'_> {
         self.guarded(stamp, || {
             let entered = self.enter_conversation(stamp, change.conversation)?;
             let pk = entered.conversation_pk;
+            self.refuse_what_is_the_operators(stamp, &self.policy(pk)?)?;
             let held = self.held(pk, change.id.seq)?.filter(|held| !held.rejected).ok_or_else(not_held)?;
             let (tag, sender) = self.sealed_by(pk, change.id.seq)?.ok_or_else(not_held)?;
             if tag != change.id.tag {
@@ -268,16 +312,35 @@ impl Tx<'_> {
         const SET: &str = "UPDATE conversation SET inbound = ?2 WHERE pk = ?1";
         self.guarded(stamp, || {
             let entered = self.enter_conversation(stamp, conversation)?;
-            self.refuse_without_effect(entered.conversation_pk, change)?;
-            let policy = self.policy(entered.conversation_pk)?.changed(change);
+            let (before, by_operator) = (self.policy(entered.conversation_pk)?, stamp.seat().is_none());
+            self.refuse_what_is_the_operators(stamp, &before)?;
+            self.refuse_without_effect(entered.conversation_pk, change, by_operator)?;
+            let policy = before.changed(change, by_operator);
             self.execute_one(SET, params![entered.conversation_pk, policy.to_stored()?])?;
             self.done(&entered.ledger, stamp, described(change))?;
             Ok(policy)
         })
     }
 
+    /// Refuses an agent where the operator has decided.
+    fn refuse_what_is_the_operators(&self, stamp: &Stamp, policy: &Inbound) -> Result<(), Denied> {
+        match stamp.seat() {
+            Some(seat) if policy.is_operators() => {
+                let message = "the operator set the inbound policy: only the operator changes it or releases what it holds";
+                let hint = format!("tell your user, who can run `mab held {}`", seat.conversation);
+                Err(Denied::new(Code::Forbidden, message).hint(hint))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Refuses a rule about nobody, or about somebody to whom the policy does not apply.
-    fn refuse_without_effect(&self, pk: i64, change: &InboundChange) -> Result<(), Failure> {
+    fn refuse_without_effect(
+        &self,
+        pk: i64,
+        change: &InboundChange,
+        by_operator: bool,
+    ) -> Result<(), Failure> {
         const FIND: &str = "SELECT permission FROM agent WHERE conversation = ?1 AND session = ?2";
         let permission = match change {
             InboundChange::Set(Rule::Permission(permission), _) => *permission,
@@ -289,7 +352,7 @@ impl Tx<'_> {
                 return Ok(());
             }
         };
-        if inbound::is_above(permission) {
+        if !by_operator && inbound::is_above(permission) {
             return Err(inbound::without_effect(permission).into());
         }
         Ok(())

@@ -70,6 +70,9 @@ impl Tx<'_> {
                 entered.ledger.calm_seq = entered.ledger.last_seq;
             }
             let note = note.map(Sealed::as_bytes);
+            if note.is_some() {
+                self.refuse_note(entered, stamp)?;
+            }
             self.execute_one(SET, params![entered.agent_pk, status.as_str(), self.now().millis(), note])?;
             Ok((self.now(), stamp.detail().clone().name("status", status.as_str())))
         })

@@ -129,8 +129,9 @@ impl Tx<'_> {
 
     fn page(&self, entered: &Entered, request: &OfferRequest) -> Result<Page, Failure> {
         let paused_by = entered.ledger.pause.map(|pause| pause.by);
+        let held = self.waiting_for(entered)?;
         let offered =
-            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused_by };
+            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused_by, held };
         let mut page = Page { offered, due: Vec::new() };
         let mut bytes = 0;
         for (seq, due) in self.due(entered, request)? {

@@ -9,7 +9,7 @@ use mab_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{bells::Bells, ledger::Ledger, rows};
+use super::{bells::Bells, held, ledger::Ledger, rows};
 
 /// Unacknowledged messages of one recipient that are looked at for one of the sender's: this many of the oldest, and of
 /// the newest if none of those is.
@@ -38,7 +38,9 @@ pub(super) fn outlook(
         .inspect(|_| any = true)
         .find(|row| row.as_ref().map_or(true, |(_, delivery)| delivery.clone().due(check).is_ok()))
         .transpose()?;
+    let held = held::waiting_for(&snapshot, member.conversation_pk, member.permission)?;
     Ok(Some(Outlook {
+        held,
         member,
         due: first_due.is_some(),
         waiting: any,

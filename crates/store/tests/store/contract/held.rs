@@ -17,7 +17,7 @@ use crate::kit::{Kit, LIFE_S, Room, code, nowhere, operator, refused, request, s
 
 async fn set(kit: &Kit, room: &Room, rule: Rule, verdict: Verdict) -> Inbound {
     let change = InboundChange::Set(rule, verdict);
-    kit.store.set_inbound(operator(Action::SetInbound), room.id, change).await.unwrap()
+    kit.store.set_inbound(kit.stamp(room, "a", Action::SetInbound).await, room.id, change).await.unwrap()
 }
 
 /// A room of `a` (owner), `b`, `c` … in which everything is held.

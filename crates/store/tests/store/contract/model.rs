@@ -87,8 +87,14 @@ impl Model {
         inbox.acknowledged_seq = inbox.acknowledged_seq.max(acknowledged.last().copied());
         let OfferRequest { holder, takes_over, lease_s, .. } = *request;
         let check = Check { holder, takes_over, at, lease_s };
-        let mut offered =
-            Offered { batch: None, messages: Vec::new(), more: false, damaged: Vec::new(), paused_by: None };
+        let mut offered = Offered {
+            batch: None,
+            messages: Vec::new(),
+            more: false,
+            damaged: Vec::new(),
+            paused_by: None,
+            held: 0,
+        };
         let (mut bytes, mut taken) = (0, Vec::new());
         for (seq, delivery) in &inbox.messages {
             let Ok(due) = delivery.clone().due(check) else { continue };
