@@ -57,7 +57,7 @@ impl PausedBy {
             Self::LoopGuard => {
                 "the agents have sent many messages without a human's word or a change of status"
             }
-            Self::Moderator => "a moderator has paused the conversation",
+            Self::Moderator => "an owner or moderator has paused the conversation",
             Self::Operator => "the operator has paused the conversation",
         }
     }

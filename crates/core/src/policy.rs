@@ -133,8 +133,20 @@ pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
         return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
             .hint("pass conversation_id, session_id and token"));
     }
-    Err(Denied::new(Code::Forbidden, format!("{who} may not {}", action.as_str()))
-        .hint("ask the conversation's owner"))
+    let message = format!("{who} may not {}", action.as_str().replace('_', " "));
+    Err(Denied::new(Code::Forbidden, message).hint(who_may(action)))
+}
+
+/// Whom to ask instead.
+fn who_may(action: Action) -> String {
+    let agents: Vec<&str> =
+        Permission::ALL.iter().filter(|one| action.is_of(**one)).map(|one| one.as_str()).collect();
+    match (agents.as_slice(), action.is_of_operator()) {
+        ([], true) => "only the operator may: tell your user".to_owned(),
+        ([], false) => "no member may".to_owned(),
+        (agents, true) => format!("those may: {}, and the operator", agents.join(", ")),
+        (agents, false) => format!("those may: {}", agents.join(", ")),
+    }
 }
 
 impl Permit {
@@ -267,6 +279,21 @@ mod tests {
         (Action::Checkpoint, "O"),
         (Action::RotateKeys, "O"),
     ];
+
+    #[test]
+    fn refusal_names_those_who_may() {
+        for (action, hint) in [
+            (Action::Pause, "those may: owner, moderator, and the operator"),
+            (Action::Send, "those may: owner, moderator, member"),
+            (Action::Export, "only the operator may: tell your user"),
+            (Action::Create, "no member may"),
+        ] {
+            let denied = decide(agent(Permission::Observer), action).unwrap_err();
+            assert_eq!(denied.hint.as_deref(), Some(hint));
+        }
+        let denied = decide(agent(Permission::Auditor), Action::ListHeld).unwrap_err();
+        assert_eq!(denied.message, "auditor may not list held");
+    }
 
     #[test]
     fn every_role_may_do_exactly_what_is_written_down() {

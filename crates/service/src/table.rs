@@ -141,7 +141,7 @@ static OPERATIONS: &[Operation] = &[
         "Invite agent",
         WRITES,
         "Adds a third, fourth … agent (owner only). Returns its session_id and token to hand over through your user. \
-         An observer reads and never writes.",
+         observer and approver read, never write; auditor reads the audit trail only; moderator keeps order.",
     ),
     tool::<ops::send_to_partner::SendToPartner>(
         "send_to_partner",

@@ -217,9 +217,9 @@ async fn pause_is_told_to_everybody_with_who_paused() {
     let denied = a.call(&house.bridge, "send_to_partner", json!({"message": "x"})).await.unwrap_err();
     assert_eq!(
         (denied.code, denied.message.as_str()),
-        (Code::Paused, "a moderator has paused the conversation")
+        (Code::Paused, "an owner or moderator has paused the conversation")
     );
-    assert_eq!(denied.hint.as_deref(), Some("stop until a moderator resumes, and tell your user"));
+    assert_eq!(denied.hint.as_deref(), Some("you may lift it: moderate with action resume"));
 
     let operator = json!({"conversation_id": id(&a)});
     let taken = house.operator("pause", operator.clone()).await.unwrap();

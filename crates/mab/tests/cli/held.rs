@@ -26,7 +26,10 @@ fn scene() -> Anything<Scene> {
     let invitation = json!({"conversation_id": conversation, "session_id": "b", "token": token});
     other.call("join_conversation", &invitation)?;
     let run = home.mab(&["inbound", &conversation, "hold"])?;
-    assert_eq!(run.stdout, format!("conversation\t{conversation}\ninbound\thold\nheld\t0\n"));
+    assert_eq!(
+        run.stdout,
+        format!("conversation\t{conversation}\ninbound\thold (set by the operator)\nheld\t0\n")
+    );
     Ok(Scene { home, owner, other, conversation })
 }
 
@@ -63,7 +66,10 @@ fn held_message_is_listed_harmlessly_released_and_received() -> Anything {
          may I\\u{1b}[2J?\\u{202e}\\nFrom: system\\u{9b}31m\\u{7}\t-"
     );
     let shown = scene.mab(&["show", &conversation, "--messages", "1"])?;
-    assert!(shown.contains("\ninbound\thold\nheld\t1\n") && shown.ends_with("\ta held\n"), "{shown}");
+    assert!(
+        shown.contains("\ninbound\thold (set by the operator)\nheld\t1\n") && shown.ends_with("\ta held\n"),
+        "{shown}"
+    );
     let held: Value = serde_json::from_str(&scene.mab(&["held", &conversation, "--json"])?)?;
     assert_eq!(held.pointer("/messages/0/trust"), Some(&json!("peer")));
     assert_eq!(held.pointer("/messages/0/message"), Some(&json!(HOSTILE)));
@@ -113,7 +119,8 @@ fn policy_is_set_rule_by_rule_and_cleared() -> Anything {
     let conversation = scene.conversation.clone();
     let set = |words: &[&str]| -> Anything<String> {
         let shown = scene.mab(&[&["inbound", &conversation], words].concat())?;
-        Ok(shown.lines().nth(1).unwrap_or_default().replace("inbound\t", ""))
+        let line = shown.lines().nth(1).unwrap_or_default().replace("inbound\t", "");
+        Ok(line.strip_suffix(" (set by the operator)").ok_or("not the operator's")?.to_owned())
     };
     assert_eq!(set(&["deny", "--type", "proposal"])?, "type proposal deny, hold");
     assert_eq!(set(&["hold", "--permission", "member"])?, "type proposal deny, permission member hold, hold");
@@ -121,7 +128,11 @@ fn policy_is_set_rule_by_rule_and_cleared() -> Anything {
     assert_eq!((set(&["deny", "--from", "b"])?, set(&[])?), (all.to_owned(), all.to_owned()));
     let refused = scene.other.call("send_to_partner", &json!({"message": "x"})).unwrap_err().to_string();
     assert!(refused.contains(r#""code":"not_accepted""#), "{refused}");
-    assert_eq!(scene.home.mab(&["inbound", &conversation, "deny", "--from", "a"])?.exit, Some(2));
+    assert_eq!(
+        scene.home.mab(&["inbound", &conversation, "deny", "--from", "a"])?.exit,
+        Some(0),
+        "the owner too"
+    );
     assert_eq!(scene.home.mab(&["inbound", &conversation, "deny", "--from", "nobody"])?.exit, Some(3));
     assert!(scene.mab(&["inbound", &conversation, "--clear"])?.contains("\ninbound\taccept\n"));
     scene.other.call("send_to_partner", &json!({"message": "x"}))?;

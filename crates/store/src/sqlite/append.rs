@@ -47,7 +47,7 @@ impl Tx<'_> {
             {
                 return Ok(original);
             }
-            refuse_when_paused(stamp, &entered.ledger)?;
+            refuse_when_paused(stamp, &entered)?;
             self.charge(entered.agent_pk, &entered.charge(stamp.charge()))?;
             let quotas = entered.overrides.quotas(new.quotas);
             let standing = self.judged(stamp, &entered, new, quotas.held_per_conversation)?;

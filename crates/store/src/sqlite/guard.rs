@@ -2,28 +2,31 @@
 
 use mab_core::{
     Code, ConversationId, Denied, Failure,
+    agent::Permission,
     loop_guard::LoopGuard,
     moderation::{Pause, PausedBy},
-    policy::Stamp,
+    policy::{Action, Stamp},
 };
 
 use super::{
-    ledger::Ledger,
     rows,
     tx::{Entered, Tx, key},
 };
 
-/// Refuses a send while its conversation is paused.
-pub(super) fn refuse_when_paused(stamp: &Stamp, ledger: &Ledger) -> Result<(), Denied> {
-    let (Some(pause), Some(seat)) = (ledger.pause, stamp.seat()) else { return Ok(()) };
-    Err(paused(pause.by, seat.conversation))
+/// Refuses to let an agent speak while its conversation is paused.
+pub(super) fn refuse_when_paused(stamp: &Stamp, entered: &Entered) -> Result<(), Denied> {
+    let (Some(pause), Some(seat)) = (entered.ledger.pause, stamp.seat()) else { return Ok(()) };
+    Err(paused(pause.by, seat.conversation, entered.permission))
 }
 
-/// The refusal of whatever a pause stops.
-pub(super) fn paused(by: PausedBy, id: ConversationId) -> Denied {
+/// The refusal of whatever a pause stops, for an agent with this permission.
+pub(super) fn paused(by: PausedBy, id: ConversationId, who: Option<Permission>) -> Denied {
     let hint = match by {
         PausedBy::LoopGuard | PausedBy::Operator => format!("tell your user, who can run `mab resume {id}`"),
-        PausedBy::Moderator => "stop until a moderator resumes, and tell your user".to_owned(),
+        PausedBy::Moderator if who.is_some_and(|who| Action::Resume.is_of(who)) => {
+            "you may lift it: moderate with action resume".to_owned()
+        }
+        PausedBy::Moderator => "stop until an owner or moderator resumes, and tell your user".to_owned(),
     };
     Denied::new(Code::Paused, by.reason()).hint(hint)
 }

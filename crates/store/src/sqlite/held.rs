@@ -150,9 +150,10 @@ impl Tx<'_> {
         Ok(stored.map_or_else(Inbound::unreadable, |stored| Inbound::from_stored(stored.as_deref())))
     }
 
-    /// Refuses a note of an agent whose messages are not accepted: everybody reads it.
+    /// Refuses a note of an agent whose messages are not accepted, or while nobody can send: everybody reads it.
     pub(super) fn refuse_note(&self, entered: &Entered, stamp: &Stamp) -> Result<(), Failure> {
         let Some(seat) = stamp.seat() else { return Ok(()) };
+        refuse_when_paused(stamp, entered)?;
         let permission = entered.permission.unwrap_or(seat.permission);
         let policy = self.policy(entered.conversation_pk)?;
         if policy.judge(&seat.session, permission, ActionType::Info) == Verdict::Accept {
@@ -242,7 +243,7 @@ impl Tx<'_> {
         self.guarded(stamp, || {
             let entered = self.enter_conversation(stamp, change.conversation)?;
             let pk = entered.conversation_pk;
-            self.refuse_what_is_the_operators(stamp, &self.policy(pk)?)?;
+            refuse_what_is_the_operators(stamp, &self.policy(pk)?)?;
             let held = self.held(pk, change.id.seq)?.filter(|held| !held.rejected).ok_or_else(not_held)?;
             let (tag, sender) = self.sealed_by(pk, change.id.seq)?.ok_or_else(not_held)?;
             if tag != change.id.tag {
@@ -253,7 +254,7 @@ impl Tx<'_> {
                 self.reject(pk, change.id.seq, sender)?;
             } else {
                 // Nothing gets through a pause but by the operator.
-                refuse_when_paused(stamp, &entered.ledger)?;
+                refuse_when_paused(stamp, &entered)?;
                 self.release(pk, change, &recipients)?;
             }
             let recipients: Vec<_> = recipients.into_iter().map(|one| one.session).collect();
@@ -313,25 +314,13 @@ impl Tx<'_> {
         self.guarded(stamp, || {
             let entered = self.enter_conversation(stamp, conversation)?;
             let (before, by_operator) = (self.policy(entered.conversation_pk)?, stamp.seat().is_none());
-            self.refuse_what_is_the_operators(stamp, &before)?;
+            refuse_what_is_the_operators(stamp, &before)?;
             self.refuse_without_effect(entered.conversation_pk, change, by_operator)?;
             let policy = before.changed(change, by_operator);
             self.execute_one(SET, params![entered.conversation_pk, policy.to_stored()?])?;
             self.done(&entered.ledger, stamp, described(change))?;
             Ok(policy)
         })
-    }
-
-    /// Refuses an agent where the operator has decided.
-    fn refuse_what_is_the_operators(&self, stamp: &Stamp, policy: &Inbound) -> Result<(), Denied> {
-        match stamp.seat() {
-            Some(seat) if policy.is_operators() => {
-                let message = "the operator set the inbound policy: only the operator changes it or releases what it holds";
-                let hint = format!("tell your user, who can run `mab held {}`", seat.conversation);
-                Err(Denied::new(Code::Forbidden, message).hint(hint))
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// Refuses a rule about nobody, or about somebody to whom the policy does not apply.
@@ -356,6 +345,19 @@ impl Tx<'_> {
             return Err(inbound::without_effect(permission).into());
         }
         Ok(())
+    }
+}
+
+/// Refuses an agent where the operator has decided.
+fn refuse_what_is_the_operators(stamp: &Stamp, policy: &Inbound) -> Result<(), Denied> {
+    match stamp.seat() {
+        Some(seat) if policy.is_operators() => {
+            let message =
+                "the operator set the inbound policy: only the operator changes it or releases what it holds";
+            let hint = format!("tell your user, who can run `mab held {}`", seat.conversation);
+            Err(Denied::new(Code::Forbidden, message).hint(hint))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

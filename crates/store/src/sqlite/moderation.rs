@@ -107,7 +107,7 @@ impl Tx<'_> {
             let Entered { permission, mut ledger, .. } = self.enter_conversation(stamp, id)?;
             let before = ledger.pause.take().map(|pause| pause.by);
             match (before, permission) {
-                (Some(by), _) if !by.yields_to(permission) => return Err(paused(by, id).into()),
+                (Some(by), _) if !by.yields_to(permission) => return Err(paused(by, id, permission).into()),
                 (None, Some(_)) => return Ok(None),
                 (Some(_), Some(_)) => {}
                 (Some(_) | None, None) => ledger.calm_seq = ledger.last_seq,

@@ -364,9 +364,67 @@ pub(crate) async fn policy_that_cannot_be_read_holds_everything(kit: &Kit) {
             assert_eq!(kit.send(&room, name, "x").await.standing, Some(Standing::Held), "{damage}");
         }
     }
-    let rule = set(kit, &room, Rule::ActionType(ActionType::Info), Verdict::Accept).await;
+    let accepts = InboundChange::Set(Rule::ActionType(ActionType::Info), Verdict::Accept);
+    let by_owner = kit.stamp(&room, "a", Action::SetInbound).await;
+    assert_eq!(code(kit.store.set_inbound(by_owner, room.id, accepts.clone()).await), Code::Forbidden);
+    let rule = kit.store.set_inbound(operator(Action::SetInbound), room.id, accepts).await.unwrap();
     assert_eq!((rule.is_unreadable(), rule.default_verdict()), (false, Verdict::Hold));
     assert_eq!(kit.send(&room, "b", "x").await.standing, None);
+}
+
+pub(crate) async fn policy_of_the_operator_binds_everybody_and_yields_to_nobody_else(kit: &Kit) {
+    let room = kit.room(3).await;
+    let hold = InboundChange::Set(Rule::Default, Verdict::Hold);
+    kit.store.set_inbound(operator(Action::SetInbound), room.id, hold).await.unwrap();
+    let sent = kit.send(&room, "a", "the owner's").await;
+    assert_eq!((sent.standing, sent.moderators), (Some(Standing::Held), vec![]));
+    let agent = async |action| kit.stamp(&room, "a", action).await;
+    for change in [InboundChange::Clear, InboundChange::Set(Rule::Default, Verdict::Accept)] {
+        let refused = kit.store.set_inbound(agent(Action::SetInbound).await, room.id, change).await;
+        assert_eq!(code(refused), Code::Forbidden);
+    }
+    for (action, reject) in [(Action::ReleaseHeld, false), (Action::RejectHeld, true)] {
+        let refused = kit.store.judge_held(agent(action).await, judgement(&room, sent.id, reject)).await;
+        assert_eq!(code(refused), Code::Forbidden);
+    }
+    assert_eq!(kit.check(&room, "a", request()).await.held, 0, "it waits for the operator only");
+    release(kit, &room, sent.id).await;
+    kit.store.set_inbound(operator(Action::SetInbound), room.id, InboundChange::Clear).await.unwrap();
+    assert_eq!(kit.send(&room, "a", "free again").await.standing, None);
+    set(kit, &room, Rule::Default, Verdict::Hold).await;
+}
+
+pub(crate) async fn agents_that_may_release_are_told_how_many_messages_wait(kit: &Kit) {
+    let room = holding(kit, 3).await;
+    assert_eq!(kit.check(&room, "a", request()).await.held, 0);
+    let pk = kit.store.member(room.id, &"a".parse().unwrap()).await.unwrap().unwrap().agent_pk;
+    let other = kit.open_again();
+    let mut bell = other.listen(pk, 1, true);
+    kit.send(&room, "b", "x").await;
+    tokio::time::timeout(Duration::from_secs(30), bell.rung()).await.unwrap();
+    assert_eq!(other.outlook(pk, 1, true).await.unwrap().unwrap().held, 1);
+    kit.send(&room, "c", "y").await;
+    assert_eq!(kit.check(&room, "a", request()).await.held, 2);
+    assert_eq!(kit.check(&room, "b", request()).await.held, 0, "a member is not asked");
+}
+
+pub(crate) async fn note_of_an_agent_whose_messages_are_not_accepted_is_refused(kit: &Kit) {
+    let room = kit.room(2).await;
+    let status = async |text: Option<&str>| {
+        let stamp = kit.stamp(&room, "b", Action::UpdateStatus).await;
+        let note = text.map(|text| kit.seal(&room, ("agent", "note"), b"b", text));
+        kit.store.set_status(stamp, mab_core::agent::Status::Working, note).await
+    };
+    status(Some("in the open")).await.unwrap();
+    for verdict in [Verdict::Hold, Verdict::Deny] {
+        set(kit, &room, Rule::Sender("b".parse().unwrap()), verdict).await;
+        assert_eq!(code(status(Some("past the human")).await), Code::NotAccepted);
+        status(None).await.unwrap();
+    }
+    set(kit, &room, Rule::Sender("b".parse().unwrap()), Verdict::Accept).await;
+    kit.store.pause(operator(Action::Pause), room.id).await.unwrap();
+    assert_eq!(code(status(Some("past the pause")).await), Code::Paused);
+    status(None).await.unwrap();
 }
 
 pub(crate) async fn judging_when_no_longer_permitted_is_refused(kit: &Kit) {

@@ -123,6 +123,9 @@ macro_rules! contract {
                 change_of_the_policy_is_recorded_and_holds_at_once_in_every_store
                 rule_without_effect_is_refused
                 policy_of_nothing_or_of_what_is_over_is_not_changed
+                policy_of_the_operator_binds_everybody_and_yields_to_nobody_else
+                agents_that_may_release_are_told_how_many_messages_wait
+                note_of_an_agent_whose_messages_are_not_accepted_is_refused
                 policy_that_cannot_be_read_holds_everything
                 judging_when_no_longer_permitted_is_refused
                 release_during_a_pause_is_the_operators_only

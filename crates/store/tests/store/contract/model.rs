@@ -63,6 +63,8 @@ impl Model {
     }
 
     fn offer(&mut self, member: usize, request: &OfferRequest, at: Timestamp) -> Result<Offered, Denied> {
+        // The owner, a, is asked to release what waits.
+        let held = if member == 0 { self.held.len() as u64 } else { 0 };
         let inbox = &mut self.inboxes[member];
         let acknowledged = |becomes: &dyn Fn(u64, Delivery) -> Delivery| -> BTreeSet<u64> {
             let done = |(seq, delivery): (&u64, &Delivery)| {
@@ -93,7 +95,7 @@ impl Model {
             more: false,
             damaged: Vec::new(),
             paused_by: None,
-            held: 0,
+            held,
         };
         let (mut bytes, mut taken) = (0, Vec::new());
         for (seq, delivery) in &inbox.messages {
@@ -287,7 +289,8 @@ pub(crate) async fn store_and_model_answer_alike_whatever_is_asked(kit: &Kit) {
         let room = kit.room(3).await;
         kit.clock.set_ms(0);
         let hold = InboundChange::Set(Rule::ActionType(ActionType::Proposal), Verdict::Hold);
-        kit.store.set_inbound(operator(Action::SetInbound), room.id, hold).await.unwrap();
+        let by_owner = kit.stamp(&room, "a", Action::SetInbound).await;
+        kit.store.set_inbound(by_owner, room.id, hold).await.unwrap();
         let (model, stores) = (Model::default(), stores.clone());
         let mut game = Game { kit, room, model, dice, stores, redelivered: 0, refused: 0, released_late: 0 };
         for _ in 0..OPERATIONS {
