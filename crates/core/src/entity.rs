@@ -5,7 +5,7 @@ use crate::{
     agent::{ActionType, DeliveryState, Permission, Status},
     audit::{Actor, Entry},
     inbound::Standing,
-    limit::{Charge, Kind, Overrides, Refusals, Usage},
+    limit::{ByPermission, Charge, Kind, Overrides, Refusals, Usage},
     loop_guard::LoopGuard,
     moderation::{Pause, PausedBy},
     policy::Action,
@@ -376,8 +376,12 @@ pub struct ConversationState {
 pub struct UsageRequest {
     /// The conversation's row.
     pub conversation_pk: i64,
-    /// Agents, each with what it may be charged when the conversation has no limits of its own.
-    pub agents: Vec<(SessionId, Vec<Charge>)>,
+    /// Whose.
+    pub agents: Vec<SessionId>,
+    /// What agents may be charged, when nothing differs for them.
+    pub charges: Vec<Charge>,
+    /// What differs for agents with a permission.
+    pub permissions: ByPermission,
 }
 
 /// How much of its limits a conversation uses.
@@ -398,6 +402,8 @@ pub struct ConversationUsage {
 pub struct AgentUsage {
     /// Its handle.
     pub session: SessionId,
+    /// What it may do now.
+    pub permission: Permission,
     /// Messages it has not acknowledged.
     pub unread: u64,
     /// Its windows as they are in this conversation.

@@ -5,7 +5,9 @@
 //! would make `limit + 1` within some span of that length. One look-up per window, whatever the limit.
 //! Times never go back: an accept is dated no earlier than the one before it.
 
-use crate::{Code, Denied, Timestamp};
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{Code, Denied, Timestamp, agent::Permission};
 
 mod named;
 
@@ -120,6 +122,9 @@ pub struct Charge {
     pub windows: Vec<Window>,
 }
 
+/// What differs for agents with a permission: applied to the one that an agent turns out to have inside the transaction.
+pub type ByPermission = Arc<BTreeMap<Permission, Overrides>>;
+
 /// What the refusal of a call costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusals {
@@ -127,6 +132,8 @@ pub struct Refusals {
     pub calls: Charge,
     /// What is recorded one by one; beyond it, refusals are counted.
     pub recorded: Charge,
+    /// What differs in these, and in whatever else the call is charged.
+    pub permissions: ByPermission,
 }
 
 /// How full a window is.

@@ -9,7 +9,7 @@ use mab_core::{
     Clock, ConversationId, Denied, Fault, Random, SessionId,
     audit::Detail,
     entity::Member,
-    limit::Kind,
+    limit::{ByPermission, Kind},
     policy::{Permit, Stamp},
     seal::Wrapper,
     secret::MasterKey,
@@ -50,6 +50,8 @@ pub struct Bridge {
     pub(crate) redactor: Redactor,
     pub(crate) anchoring: Option<Anchoring>,
     pub(crate) floods: Floods,
+    /// As in the settings; every stamp has a share of it.
+    pub(crate) of_permissions: ByPermission,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
 }
 
@@ -65,6 +67,7 @@ impl Bridge {
             wrapper: Wrapper::new(&parts.master)?,
             clock: parts.clock,
             random: parts.random,
+            of_permissions: Arc::new(parts.settings.limits.permissions.clone()),
             settings: parts.settings,
             redactor: Redactor::new(),
             anchoring: None,
@@ -123,8 +126,7 @@ impl Bridge {
 
     /// Stamps a permitted change.
     pub(crate) fn stamp(&self, permit: Permit, kind: Kind, detail: Detail) -> Stamp {
-        let (limits, permission) = (&self.settings.limits, permit.seat().map(|seat| seat.permission));
-        permit.stamp(limits.charge(kind, permission), limits.refusals(permission), detail)
+        permit.stamp(self.settings.limits.charge(kind), self.refusals(), detail)
     }
 
     /// Redacts a text on its way into the store and counts what was found.

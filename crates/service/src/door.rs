@@ -277,7 +277,7 @@ pub(crate) async fn authenticate(
             let refusal = refusal(bridge, Actor::Unknown, action, denied.code);
             let refusal = Refusal { conversation_pk, ..refusal };
             if denied.code == Code::InvalidToken {
-                let guesses = bridge.settings.limits.charge(Kind::Guess, None);
+                let guesses = bridge.settings.limits.charge(Kind::Guess);
                 let judged = bridge.store.guessed_wrong(connection.peer(), guesses, refusal).await;
                 judged.inspect_err(|_| bridge.count_refused(None))?;
             } else {
@@ -298,7 +298,7 @@ fn seen(bridge: &Bridge, claim: &Claim) -> Option<(Principal, Member)> {
 
 /// Refuses a peer that has presented too many wrong credentials, unheard.
 async fn hear(bridge: &Bridge, connection: &Connection) -> Result<(), Failure> {
-    let guesses = bridge.settings.limits.charge(Kind::Guess, None);
+    let guesses = bridge.settings.limits.charge(Kind::Guess);
     let heard = bridge.store.may_guess(connection.peer(), guesses).await;
     heard.inspect_err(|_| bridge.count_refused(None))
 }
@@ -316,8 +316,7 @@ async fn authorise(
             let refusal = refusal(bridge, principal.actor(), action, denied.code);
             let conversation_pk = member.map(|member| member.conversation_pk);
             let agent_pk = member.map(|member| member.agent_pk);
-            let charges = bridge.settings.limits.refusals(member.map(|member| member.permission));
-            bridge.note(Refusal { conversation_pk, agent_pk, charges, ..refusal }).await?;
+            bridge.note(Refusal { conversation_pk, agent_pk, ..refusal }).await?;
             Err(denied.into())
         }
     }
@@ -350,14 +349,7 @@ fn joined_already(
 }
 
 fn refusal(bridge: &Bridge, actor: Actor, action: Action, code: Code) -> Refusal {
-    Refusal {
-        conversation_pk: None,
-        agent_pk: None,
-        actor,
-        action,
-        code,
-        charges: bridge.settings.limits.refusals(None),
-    }
+    Refusal { conversation_pk: None, agent_pk: None, actor, action, code, charges: bridge.refusals() }
 }
 
 /// Where an agent's texts are sealed.

@@ -1,15 +1,15 @@
 //! What calls cost: from settings to the windows and quotas that a transaction charges and keeps.
 //!
-//! A limit of the conversation wins over one of the caller's permission, and that over the general one. The first is known
-//! to the store alone, which applies it inside the transaction.
+//! A limit of the conversation wins over one of the caller's permission, and that over the general one. The first, and
+//! which permission the caller has by now, is known to the store alone: it applies both inside the transaction.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{Bridge, Limits};
 use mab_core::{
-    Timestamp,
+    Failure, SessionId, Timestamp,
     agent::Permission,
-    entity::{AgentUsage, ConversationUsage, Member, Quotas},
+    entity::{AgentUsage, ConversationUsage, Quotas, UsageRequest},
     limit::{Charge, Kind, Limit, Overrides, Refusals, Window},
 };
 use schemars::JsonSchema;
@@ -44,8 +44,8 @@ impl Limits {
         own.unwrap_or_else(|| self.general(limit))
     }
 
-    /// What one accept of this kind costs; `permission` is that of the agent, if it is one's.
-    pub(crate) fn charge(&self, kind: Kind, permission: Option<Permission>) -> Charge {
+    /// What one accept of this kind costs in general.
+    pub(crate) fn charge(&self, kind: Kind) -> Charge {
         let window = |limit: u32, length_s| Window { limit, length_s };
         let windows = match kind {
             Kind::Create => vec![
@@ -58,26 +58,26 @@ impl Limits {
             Kind::Change | Kind::Read | Kind::Refusal | Kind::Refused => {
                 let of = |limit: &Limit| {
                     let (_, length_s) = limit.window().filter(|(of, _)| *of == kind)?;
-                    let amount = permission
-                        .map_or_else(|| self.general(*limit), |permission| self.of(permission, *limit));
-                    Some(window(u32::try_from(amount).unwrap_or(u32::MAX), length_s))
+                    Some(window(u32::try_from(self.general(*limit)).unwrap_or(u32::MAX), length_s))
                 };
                 Limit::ALL.iter().filter_map(of).collect()
             }
         };
         Charge { kind, windows }
     }
-
-    /// What a refusal costs.
-    pub(crate) fn refusals(&self, permission: Option<Permission>) -> Refusals {
-        Refusals {
-            calls: self.charge(Kind::Refused, permission),
-            recorded: self.charge(Kind::Refusal, permission),
-        }
-    }
 }
 
 impl Bridge {
+    /// What a refusal costs.
+    pub(crate) fn refusals(&self) -> Refusals {
+        let charge = |kind| self.settings.limits.charge(kind);
+        Refusals {
+            calls: charge(Kind::Refused),
+            recorded: charge(Kind::Refusal),
+            permissions: Arc::clone(&self.of_permissions),
+        }
+    }
+
     /// What one conversation may hold.
     pub(crate) fn quotas(&self) -> Quotas {
         let limits = &self.settings.limits;
@@ -90,14 +90,20 @@ impl Bridge {
     }
 
     /// What a repeated send costs in the place of its own charge.
-    pub(crate) fn charge_of_a_repeat(&self, member: &Member) -> Charge {
-        self.settings.limits.charge(Kind::Read, Some(member.permission))
+    pub(crate) fn charge_of_a_repeat(&self) -> Charge {
+        self.settings.limits.charge(Kind::Read)
     }
 
-    /// Whatever an agent with this permission is charged.
-    pub(crate) fn charges(&self, permission: Permission) -> Vec<Charge> {
-        let charge = |kind| self.settings.limits.charge(kind, Some(permission));
-        [Kind::Change, Kind::Read, Kind::Refused].map(charge).into()
+    /// How much of their limits a conversation and these agents use.
+    pub(crate) async fn usage(
+        &self,
+        conversation_pk: i64,
+        agents: Vec<SessionId>,
+    ) -> Result<Option<ConversationUsage>, Failure> {
+        let charges =
+            [Kind::Change, Kind::Read, Kind::Refused].map(|kind| self.settings.limits.charge(kind)).into();
+        let permissions = Arc::clone(&self.of_permissions);
+        self.store.usage(UsageRequest { conversation_pk, agents, charges, permissions }).await
     }
 }
 

@@ -130,7 +130,7 @@ pub(crate) async fn make_sure_it_fits(call: &Call<'_>) -> Result<(), Failure> {
     let waits = bridge.store.waits(member.conversation_pk, member.agent_pk).await?;
     // Limits that cannot be read refuse the transaction that follows.
     let own = waits.overrides.unwrap_or_default();
-    let most = |limit| own.find(limit).unwrap_or_else(|| bridge.settings.limits.of(member.permission, limit));
+    let most = |limit| own.find(limit).unwrap_or_else(|| bridge.settings.limits.general(limit));
     let [of_agent, of_conversation] = [Limit::WaitsPerAgent, Limit::WaitsPerConversation].map(most);
     let message = if waits.of_agent > of_agent {
         format!("you have {of_agent} checks waiting already")

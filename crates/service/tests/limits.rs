@@ -126,6 +126,39 @@ async fn permission_with_limits_of_its_own_has_them_and_the_conversation_wins_ov
 }
 
 #[tokio::test]
+async fn permission_when_it_changes_charges_its_windows_in_every_process_at_once() {
+    let house = House::with(|settings| {
+        let own = settings.limits.permissions.entry(Permission::Member).or_default();
+        own.set(Limit::SendPerMinute, 2).unwrap();
+        own.set(Limit::RefusedCallsPerMinute, 1).unwrap();
+    });
+    let (a, b) = house.pair().await;
+    // This process has seen both, each with the permission it had then.
+    b.send(&house.bridge, "1").await;
+    a.send(&house.bridge, "1").await;
+    let transfer = json!({"conversation_id": conversation(&house).await, "agent": "b"});
+    house.operator("transfer", transfer).await.unwrap();
+    a.send(&house.bridge, "2").await;
+    let full = a.call(&house.bridge, "send_to_partner", json!({"message": "3"})).await.unwrap_err();
+    assert_eq!((full.code, full.retry_after_s), (Code::RateLimited, Some(60)));
+    let you = a.ok(&house.bridge, "check_partner_status", json!({})).await["you"].clone();
+    assert_eq!(you["permission"], "member");
+    assert_eq!(you["limits"]["send_per_minute"], json!({"used": 2, "limit": 2, "free_in_s": 60}));
+    for code in [Code::UnknownBatch, Code::RateLimited] {
+        let ack = json!({"ack": "batch_1_2_00000007"});
+        assert_eq!(a.code(&house.bridge, "check_messages", ack).await, code);
+    }
+    for n in 2..=10 {
+        b.send(&house.bridge, &n.to_string()).await;
+    }
+    let you = b.ok(&house.bridge, "check_partner_status", json!({})).await["you"].clone();
+    assert_eq!(
+        (&you["permission"], &you["limits"]["send_per_minute"]["limit"]),
+        (&json!("owner"), &json!(10))
+    );
+}
+
+#[tokio::test]
 async fn limits_when_only_looked_at_leave_no_entry_and_when_wrong_are_refused() {
     let house = House::new();
     let (_a, _b) = house.pair().await;

@@ -3,12 +3,7 @@
 use std::collections::BTreeMap;
 
 use mab_core::{
-    Failure, Fault,
-    audit::Detail,
-    entity::{Member, UsageRequest},
-    limit::Kind,
-    moderation::PausedBy,
-    policy::Action,
+    Failure, Fault, audit::Detail, entity::Member, limit::Kind, moderation::PausedBy, policy::Action,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,11 +96,12 @@ impl Op for CheckPartnerStatus {
 
 /// The caller and what it has used.
 async fn you(bridge: &Bridge, member: &Member) -> Result<You, Failure> {
-    let agents = vec![(member.session.clone(), bridge.charges(member.permission))];
-    let request = UsageRequest { conversation_pk: member.conversation_pk, agents };
-    let usage = bridge.store.usage(request).await?.ok_or(Fault::new("adding up the usage of nothing"))?;
-    let mut limits = limits::of_conversation(bridge, &usage);
-    let now = bridge.clock.now();
-    limits.extend(usage.agents.iter().flat_map(|agent| limits::of_agent(agent, now)));
-    Ok(You { session_id: member.session.to_string(), permission: member.permission.as_str(), limits })
+    let usage = bridge.usage(member.conversation_pk, vec![member.session.clone()]).await?;
+    let nothing = Fault::new("adding up the usage of nothing");
+    let Some((usage, own)) = usage.as_ref().and_then(|usage| Some((usage, usage.agents.first()?))) else {
+        return Err(nothing.into());
+    };
+    let mut limits = limits::of_conversation(bridge, usage);
+    limits.extend(limits::of_agent(own, bridge.clock.now()));
+    Ok(You { session_id: own.session.to_string(), permission: own.permission.as_str(), limits })
 }

@@ -6,7 +6,7 @@ use mab_core::{
     Code, Denied, Failure,
     agent::Permission,
     audit::Detail,
-    entity::{ConversationState, UsageRequest},
+    entity::ConversationState,
     limit::{Kind, Limit},
     policy::Action,
 };
@@ -117,9 +117,8 @@ pub(crate) async fn usage(
     state: &ConversationState,
 ) -> Result<(Result<mab_core::limit::Overrides, Denied>, Usage), Failure> {
     let members = state.agents.iter().filter(|agent| !agent.revoked);
-    let agents = members.map(|agent| (agent.session.clone(), bridge.charges(agent.permission))).collect();
-    let request = UsageRequest { conversation_pk: state.pk, agents };
-    let usage = bridge.store.usage(request).await?.ok_or_else(nowhere)?;
+    let agents = members.map(|agent| agent.session.clone()).collect();
+    let usage = bridge.usage(state.pk, agents).await?.ok_or_else(nowhere)?;
     let now = bridge.clock.now();
     let agents =
         usage.agents.iter().map(|agent| (agent.session.to_string(), limits::of_agent(agent, now))).collect();

@@ -116,7 +116,7 @@ impl Op for SendToPartner {
                 reply_to,
             };
             let digests = Digests::of(&opener.key, &key.0, &request)?;
-            Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat(member) })
+            Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat() })
         };
         let repeatable = call.admit(arguments.idempotency_key.map(digest).transpose()?).await?;
         let tag = draw(bridge.random.as_ref())?;

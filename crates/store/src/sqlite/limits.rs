@@ -4,12 +4,17 @@ use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId, Timestamp,
     audit::Detail,
     entity::{AgentUsage, ConversationUsage, UsageRequest},
-    limit::{Charge, Overrides},
+    limit::Overrides,
     policy::Stamp,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{members::no_conversation, rows, tx::Tx, windows};
+use super::{
+    members::no_conversation,
+    rows,
+    tx::{Tx, own},
+    windows,
+};
 use crate::LimitsChange;
 
 impl Tx<'_> {
@@ -67,10 +72,9 @@ pub(super) fn usage(
     let Some((limits, messages, size_bytes)) = found else { return Ok(None) };
     let overrides = limits.as_deref().map_or_else(|| Ok(Overrides::default()), Overrides::parse);
     let mut agents = Vec::new();
-    for (session, charges) in &request.agents {
-        let own = overrides.clone().unwrap_or_default();
-        let charges: Vec<Charge> = charges.iter().map(|charge| own.charge(charge)).collect();
-        agents.extend(agent(&snapshot, now, (request.conversation_pk, session), &charges)?);
+    let own = overrides.clone().unwrap_or_default();
+    for session in &request.agents {
+        agents.extend(agent(&snapshot, now, (request, session), &own)?);
     }
     Ok(Some(ConversationUsage { overrides, messages, size_bytes, agents }))
 }
@@ -78,21 +82,22 @@ pub(super) fn usage(
 fn agent(
     connection: &Connection,
     now: Timestamp,
-    (conversation_pk, session): (i64, &SessionId),
-    charges: &[Charge],
+    (request, session): (&UsageRequest, &SessionId),
+    of_conversation: &Overrides,
 ) -> rusqlite::Result<Option<AgentUsage>> {
-    const FIND: &str = "SELECT pk, unread FROM agent WHERE conversation = ?1 AND session = ?2";
+    const FIND: &str = "SELECT pk, unread, permission FROM agent WHERE conversation = ?1 AND session = ?2";
     let found = connection
         .prepare_cached(FIND)?
-        .query_row(params![conversation_pk, session.as_str()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1).map(rows::count)?))
+        .query_row(params![request.conversation_pk, session.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get(1).map(rows::count)?, rows::named(row, 2)?))
         })
         .optional()?;
-    let Some((agent_pk, unread)) = found else { return Ok(None) };
+    let Some((agent_pk, unread, permission)) = found else { return Ok(None) };
+    let own = own(&request.permissions, Some(permission), of_conversation);
     let mut windows = Vec::new();
-    for charge in charges {
-        let usage = windows::usage(connection, now, agent_pk, charge)?;
+    for charge in &request.charges {
+        let usage = windows::usage(connection, now, agent_pk, &own.charge(charge))?;
         windows.extend(usage.into_iter().map(|usage| (charge.kind, usage)));
     }
-    Ok(Some(AgentUsage { session: session.clone(), unread, windows }))
+    Ok(Some(AgentUsage { session: session.clone(), permission, unread, windows }))
 }

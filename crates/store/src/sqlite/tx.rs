@@ -10,7 +10,7 @@ use mab_core::{
     agent::Permission,
     audit::{Detail, Marker, Outcome},
     entity::Refusal,
-    limit::{Charge, Kind, Overrides},
+    limit::{ByPermission, Charge, Kind, Overrides},
     policy::Stamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
@@ -244,7 +244,7 @@ impl<'a> Tx<'a> {
             agent_pk: member.agent_pk,
             ordinal: member.ordinal,
             permission: Some(member.permission),
-            overrides: ledger.overrides()?,
+            overrides: own(&stamp.refusals().permissions, Some(member.permission), &ledger.overrides()?),
             ledger,
         })
     }
@@ -253,11 +253,17 @@ impl<'a> Tx<'a> {
     /// flood cannot fill the chain. An agent that has had too many calls refused is refused with `rate_limited` for that,
     /// and nothing is written.
     pub(super) fn record_refusal(&self, refusal: &Refusal) -> Result<bool, Failure> {
+        const PERMISSION: &str = "SELECT permission FROM agent WHERE pk = ?1";
         debug_assert_eq!(refusal.charges.recorded.kind, Kind::Refusal);
         let conversation_pk = refusal.conversation_pk.unwrap_or(BRIDGE);
         let ledger = self.ledger(conversation_pk)?;
+        let permissions = &refusal.charges.permissions;
+        let permission = match refusal.agent_pk.filter(|_| !permissions.is_empty()) {
+            Some(agent_pk) => self.sound_row(PERMISSION, [agent_pk], |row| rows::named(row, 0))?,
+            None => None,
+        };
         // Limits that cannot be read are no reason not to record.
-        let overrides = ledger.overrides().unwrap_or_default();
+        let overrides = own(permissions, permission, &ledger.overrides().unwrap_or_default());
         if let Some(agent_pk) = refusal.agent_pk.filter(|_| refusal.code != Code::RateLimited) {
             self.charge(agent_pk, &overrides.charge(&refusal.charges.calls))?;
         }
@@ -281,6 +287,17 @@ impl<'a> Tx<'a> {
     }
 }
 
+/// What differs for an agent with this permission in a conversation with these limits of its own, which win.
+pub(super) fn own(
+    permissions: &ByPermission,
+    permission: Option<Permission>,
+    conversation: &Overrides,
+) -> Overrides {
+    let mut own = permission.and_then(|permission| permissions.get(&permission)).cloned().unwrap_or_default();
+    own.extend(conversation);
+    own
+}
+
 /// Whom a stamped change turned out to be of.
 pub(super) struct Entered {
     /// The conversation's row; the bridge's own for newcomers and the operator.
@@ -293,7 +310,7 @@ pub(super) struct Entered {
     pub(super) permission: Option<Permission>,
     /// What the conversation's row counts.
     pub(super) ledger: Ledger,
-    /// The limits that the conversation has of its own.
+    /// The limits that differ: for the agent's permission as it is now, and in the conversation.
     pub(super) overrides: Overrides,
 }
 

@@ -18,7 +18,7 @@ use mab_core::{
         Quotas, Refusal, Repeatable, StoredMessage,
     },
     evidence::{ChainReport, Examination},
-    limit::{Charge, Kind, Refusals, Window},
+    limit::{ByPermission, Charge, Kind, Refusals, Window},
     loop_guard::LoopGuard,
     policy::{Action, Principal, Stamp, decide},
     repeat::{Digests, Request},
@@ -443,7 +443,7 @@ pub(crate) fn charge(kind: Kind, windows: &[(u32, u32)]) -> Charge {
 /// Thirty refusals in any minute are recorded one by one, and 600 calls may be refused.
 pub(crate) fn refusals() -> Refusals {
     let (calls, recorded) = (charge(Kind::Refused, &[(600, 60)]), charge(Kind::Refusal, &[(30, 60)]));
-    Refusals { calls, recorded }
+    Refusals { calls, recorded, permissions: ByPermission::default() }
 }
 
 /// What the service records when nobody could be authenticated.

@@ -1,9 +1,10 @@
 //! Rate windows: exact, durable, shared by all processes, and spent by accepted calls of their own subject only.
 
 use mab_core::{
-    Code, Failure, Timestamp,
+    Code, Failure, SessionId, Timestamp,
+    agent::Permission,
     entity::{AgentUsage, ConversationUsage, OfferRequest, Refusal, UsageRequest},
-    limit::{Kind, Limit, Overrides, Peer, Usage, Window},
+    limit::{ByPermission, Charge, Kind, Limit, Overrides, Peer, Usage, Window},
     policy::Action,
 };
 use mab_store::{LimitsChange, Store};
@@ -405,6 +406,10 @@ pub(crate) async fn entries_tell_what_was_charged_and_as_which_one(kit: &Kit) {
     assert_eq!(charged, expected);
 }
 
+fn usage_request(conversation_pk: i64, agents: Vec<SessionId>, charges: Vec<Charge>) -> UsageRequest {
+    UsageRequest { conversation_pk, agents, charges, permissions: ByPermission::default() }
+}
+
 pub(crate) async fn usage_counts_what_windows_count_and_says_when_one_more_fits(kit: &Kit) {
     let room = kit.room(2).await;
     change(kit, &room, set(&[(Limit::SendPerMinute, 3)])).await.unwrap();
@@ -414,8 +419,8 @@ pub(crate) async fn usage_counts_what_windows_count_and_says_when_one_more_fits(
     }
     let usage = async || {
         let sends = charge(Kind::Change, &[(10, 60), (0, 3_600)]);
-        let agents = vec![("a".parse().unwrap(), vec![sends]), ("zed".parse().unwrap(), Vec::new())];
-        let request = UsageRequest { conversation_pk: kit.state(&room).await.pk, agents };
+        let agents = ["a", "zed"].map(|session| session.parse().unwrap()).into();
+        let request = usage_request(kit.state(&room).await.pk, agents, vec![sends]);
         kit.store.usage(request).await.unwrap().unwrap()
     };
     let used = |limit, length_s, used, free_in_s: Option<u64>| {
@@ -430,6 +435,7 @@ pub(crate) async fn usage_counts_what_windows_count_and_says_when_one_more_fits(
         size_bytes: state.size_bytes,
         agents: vec![AgentUsage {
             session: "a".parse().unwrap(),
+            permission: Permission::Owner,
             unread: 0,
             windows: vec![used(3, 60, 3, Some(60)), used(0, 3_600, 3, None)],
         }],
@@ -437,6 +443,6 @@ pub(crate) async fn usage_counts_what_windows_count_and_says_when_one_more_fits(
     assert_eq!(usage().await, expected);
     kit.clock.set_ms(61_000);
     assert_eq!(usage().await.agents[0].windows, [used(3, 60, 1, None), used(0, 3_600, 3, None)]);
-    let request = UsageRequest { conversation_pk: 99, agents: Vec::new() };
+    let request = usage_request(99, Vec::new(), Vec::new());
     assert_eq!(kit.store.usage(request).await.unwrap(), None);
 }
