@@ -159,6 +159,22 @@ async fn permission_when_it_changes_charges_its_windows_in_every_process_at_once
 }
 
 #[tokio::test]
+async fn release_when_the_conversations_own_limit_of_unread_is_reached_keeps_the_rest() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let id = conversation(&house).await;
+    house.operator("inbound", json!({"conversation_id": id, "verdict": "hold"})).await.unwrap();
+    b.send(&house.bridge, "1").await;
+    b.send(&house.bridge, "2").await;
+    let limit = json!({"conversation_id": id, "set": {"unread_per_inbox": 1}});
+    house.operator("limits", limit).await.unwrap();
+    let released = house.operator("release", json!({"conversation_id": id})).await.unwrap();
+    assert_eq!(released["messages"].as_array().unwrap().len(), 1, "{released}");
+    assert_eq!(released["kept"][0]["code"], "quota_exceeded");
+    assert_eq!(a.texts(&house.bridge).await, ["1"]);
+}
+
+#[tokio::test]
 async fn limits_when_only_looked_at_leave_no_entry_and_when_wrong_are_refused() {
     let house = House::new();
     let (_a, _b) = house.pair().await;

@@ -9,6 +9,7 @@ use mab_core::{
     audit::Detail,
     entity::{HeldChange, HeldMessage, HeldPage, NewMessage},
     inbound::{self, Inbound, InboundChange, Rule, Standing, Verdict},
+    limit::Limit,
     policy::Stamp,
 };
 use rusqlite::{Connection, Row, params};
@@ -255,7 +256,10 @@ impl Tx<'_> {
             } else {
                 // Nothing gets through a pause but by the operator.
                 refuse_when_paused(stamp, &entered)?;
-                self.release(pk, change, &recipients)?;
+                let own = entered.ledger.overrides()?.find(Limit::UnreadPerInbox);
+                let change =
+                    HeldChange { unread_per_inbox: own.unwrap_or(change.unread_per_inbox), ..*change };
+                self.release(pk, &change, &recipients)?;
             }
             let recipients: Vec<_> = recipients.into_iter().map(|one| one.session).collect();
             let detail = stamp.detail().clone().message("message", &change.id).sessions("to", &recipients);
