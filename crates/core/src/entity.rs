@@ -200,8 +200,8 @@ pub struct Outlook {
 pub struct Waits {
     /// Checks of the agent.
     pub of_agent: u64,
-    /// Checks of all members.
-    pub of_conversation: u64,
+    /// Checks of each other member.
+    pub of_others: Vec<u64>,
     /// The limits that the conversation has of its own, or why they cannot be read.
     pub overrides: Result<Overrides, Denied>,
 }

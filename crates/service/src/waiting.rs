@@ -132,9 +132,11 @@ pub(crate) async fn make_sure_it_fits(call: &Call<'_>) -> Result<(), Failure> {
     let own = waits.overrides.unwrap_or_default();
     let most = |limit| own.find(limit).unwrap_or_else(|| bridge.settings.limits.general(limit));
     let [of_agent, of_conversation] = [Limit::WaitsPerAgent, Limit::WaitsPerConversation].map(most);
+    // Bells hang before they are counted: those that are about to be refused must not keep others out.
+    let of_others: u64 = waits.of_others.iter().map(|waits| waits.min(&of_agent)).sum();
     let message = if waits.of_agent > of_agent {
         format!("you have {of_agent} checks waiting already")
-    } else if waits.of_conversation > of_conversation {
+    } else if waits.of_agent + of_others > of_conversation {
         format!("the conversation has {of_conversation} checks waiting already")
     } else {
         return Ok(());

@@ -610,3 +610,30 @@ async fn waits_in_one_conversation_are_limited_by_what_it_has_of_its_own() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn wait_when_another_agent_begins_far_too_many_at_once_is_none_too_many() {
+    let house = House::with(|settings| {
+        settings.limits.waits_per_agent = 2;
+        settings.limits.waits_per_conversation = 4;
+    });
+    let (a, b) = house.pair().await;
+    // As they hang while they are counted, before all but two are refused.
+    let bells = hang(&house, "b", 40);
+    assert_eq!(check(&a, &house.bridge, &Patient::new(), 1).await.unwrap()["timed_out"], true);
+    let denied = check(&b, &house.bridge, &Patient::new(), 1).await.unwrap_err();
+    assert_eq!(denied.message, "you have 2 checks waiting already");
+    drop(bells);
+}
+
+/// Hangs bells of an agent that waits.
+fn hang(house: &House, session: &str, number: u32) -> Vec<std::os::unix::net::UnixDatagram> {
+    use std::os::unix::fs::DirBuilderExt;
+    let file = rusqlite::Connection::open(house.database()).unwrap();
+    let pk: i64 =
+        file.query_row("SELECT pk FROM agent WHERE session = ?1", [session], |row| row.get(0)).unwrap();
+    let folder = house.folder.path().join("bridge.db-bells").join(pk.to_string());
+    std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).unwrap();
+    let bell = |n| std::os::unix::net::UnixDatagram::bind(folder.join(format!("{n:016x}"))).unwrap();
+    (0..number).map(bell).collect()
+}

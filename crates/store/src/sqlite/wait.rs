@@ -63,14 +63,15 @@ pub(super) fn waits(
     let limits: Option<String> =
         connection.prepare_cached(LIMITS)?.query_row([conversation_pk], |row| row.get(0))?;
     let overrides = limits.as_deref().map_or_else(|| Ok(Overrides::default()), Overrides::parse);
-    let mut waits = Waits { of_agent: 0, of_conversation: 0, overrides };
+    let mut waits = Waits { of_agent: 0, of_others: Vec::new(), overrides };
     let mut members = connection.prepare_cached(MEMBERS)?;
     for member in members.query_map([conversation_pk], |row| row.get::<_, i64>(0))? {
         let member = member?;
         let listeners = bells.listeners(member);
-        waits.of_conversation += listeners;
         if member == agent_pk {
             waits.of_agent = listeners;
+        } else {
+            waits.of_others.push(listeners);
         }
     }
     Ok(waits)
