@@ -22,7 +22,10 @@ use mab_core::{
     policy::Stamp,
 };
 use mab_store::NewCheckpoint;
-use tokio::sync::{Mutex, Notify};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::Instant,
+};
 
 use crate::Bridge;
 
@@ -99,7 +102,10 @@ pub(crate) enum Wish {
 /// What the bridge knows of its checkpoints between calls.
 pub(crate) struct Anchoring {
     vault: Arc<dyn Vault>,
-    calls: AtomicU32,
+    /// Whether a call since the newest checkpoint may have changed something.
+    touched: AtomicBool,
+    /// Calls since then that recorded an entry.
+    entries: AtomicU32,
     first: Notify,
     many: Notify,
     /// Held while a checkpoint is under way: who ends the process waits for it.
@@ -111,7 +117,8 @@ impl Anchoring {
     pub(crate) fn new(vault: Arc<dyn Vault>) -> Self {
         Self {
             vault,
-            calls: AtomicU32::new(0),
+            touched: AtomicBool::new(false),
+            entries: AtomicU32::new(0),
             first: Notify::new(),
             many: Notify::new(),
             under_way: Mutex::new(()),
@@ -119,13 +126,16 @@ impl Anchoring {
         }
     }
 
-    /// Counts a call, which may have changed something.
-    pub(crate) fn count(&self, most: u32) {
-        let calls = self.calls.fetch_add(1, Ordering::AcqRel) + 1;
-        if calls == 1 {
+    /// Takes note of a call, which may have changed something.
+    pub(crate) fn touch(&self) {
+        if !self.touched.swap(true, Ordering::AcqRel) {
             self.first.notify_one();
         }
-        if calls == most {
+    }
+
+    /// Counts a call that recorded an entry: only those, which windows limit, may hasten a checkpoint.
+    pub(crate) fn count(&self, most: u32) {
+        if self.entries.fetch_add(1, Ordering::AcqRel) + 1 == most {
             self.many.notify_one();
         }
     }
@@ -142,14 +152,16 @@ impl Bridge {
     /// Writes a checkpoint whenever one is due; never ends.
     pub async fn keep_anchored(&self) {
         let Some(anchoring) = &self.anchoring else { return std::future::pending().await };
+        let mut earliest = Instant::now();
         loop {
             anchoring.first.notified().await;
             let rest = Duration::from_secs(self.settings.checkpoint_s.into());
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
-                () = anchoring.many.notified() => {}
+                () = anchoring.many.notified() => tokio::time::sleep_until(earliest).await,
             }
             self.anchor_now().await;
+            earliest = Instant::now() + AT_MOST_EVERY;
         }
     }
 
@@ -158,7 +170,8 @@ impl Bridge {
     pub async fn anchor_now(&self) {
         let Some(anchoring) = &self.anchoring else { return };
         let _turn = anchoring.under_way.lock().await;
-        if anchoring.calls.swap(0, Ordering::AcqRel) == 0 {
+        anchoring.entries.store(0, Ordering::Release);
+        if !anchoring.touched.swap(false, Ordering::AcqRel) {
             return;
         }
         match self.checkpoint_if_grown().await {
@@ -168,7 +181,7 @@ impl Bridge {
                     complain(&failure);
                 }
                 // What is still to be signed is tried again.
-                anchoring.count(0);
+                anchoring.touch();
             }
         }
     }
@@ -300,3 +313,7 @@ pub fn mismatch(file: &str, mismatch: Mismatch) -> Denied {
         "run `mab audit verify`: it says what is missing. After restoring a backup: `mab audit checkpoint --begin-anew`",
     )
 }
+
+/// The least time between two checkpoints that a process writes by itself: each one is a signature, a durable commit and
+/// bytes that stay, and whoever calls often enough decides when it is due.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);

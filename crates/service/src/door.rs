@@ -138,7 +138,7 @@ pub(crate) async fn call(
     let outcome = (operation.run)(bridge, caller, waiter, arguments).await;
     let duration_ms = bridge.clock.now().millis_since(began);
     if let Some(anchoring) = &bridge.anchoring {
-        anchoring.count(bridge.settings.checkpoint_entries);
+        anchoring.touch();
     }
     match outcome {
         Ok(answer) => {
@@ -219,10 +219,13 @@ async fn run<O: Op>(
     {
         bridge.forget(*conversation, session);
     }
+    let recorded = permit.and_then(|permit| permit.recorded());
+    if let (Some(anchoring), Some(_)) = (&bridge.anchoring, recorded) {
+        anchoring.count(bridge.settings.checkpoint_entries);
+    }
     let mut answer = serde_json::to_value(answer?)
         .map_err(|source| mab_core::Fault::from_source("writing an answer", source))?;
-    if let (Some(fields), Some(head)) = (answer.as_object_mut(), permit.and_then(|permit| permit.recorded()))
-    {
+    if let (Some(fields), Some(head)) = (answer.as_object_mut(), recorded) {
         fields.insert(RECORDED.to_owned(), Value::String(head.to_string()));
     }
     Ok(answer)

@@ -19,7 +19,7 @@ pub struct Settings {
     pub loop_guard: LoopGuard,
     /// Seconds from a call that may have changed something to the signed checkpoint that covers it.
     pub checkpoint_s: u32,
-    /// Calls after which a checkpoint is due at once.
+    /// Calls that recorded an entry after which a checkpoint is due at once.
     pub checkpoint_entries: u32,
 }
 

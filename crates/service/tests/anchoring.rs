@@ -136,6 +136,42 @@ async fn checkpoint_when_there_were_many_calls_does_not_wait_for_its_time() {
 }
 
 #[tokio::test]
+async fn calls_that_record_nothing_never_hasten_a_checkpoint() {
+    let vault = Memory::default();
+    let house = house(&vault, 3_600, 4);
+    meanwhile(&house.bridge, async {
+        let (a, _) = house.pair().await;
+        let guess =
+            json!({"conversation_id": "conv_00000000deadbeef", "session_id": "a", "token": "0".repeat(64)});
+        for _ in 0..50 {
+            a.ok(&house.bridge, "search_messages", json!({})).await;
+            a.code(&house.bridge, "check_messages", guess.clone()).await;
+        }
+        assert_eq!(vault.checkpoints(), 0, "two calls recorded something");
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+        vault.told.notified().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn checkpoints_of_one_process_are_a_second_apart_however_much_is_recorded() {
+    let vault = Memory::default();
+    let house = house(&vault, 3_600, 1);
+    let began = std::time::Instant::now();
+    meanwhile(&house.bridge, async {
+        let (a, _) = house.pair().await;
+        vault.told.notified().await;
+        a.ok(&house.bridge, "send_to_partner", json!({"message": "x"})).await;
+        vault.told.notified().await;
+    })
+    .await;
+    // A machine that is slow makes it longer, never shorter.
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn checkpoint_when_only_reading_was_done_is_not_written() {
     let vault = Memory::default();
     let house = house(&vault, 3_600, u32::MAX);

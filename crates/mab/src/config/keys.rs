@@ -465,7 +465,7 @@ static KEYS: &[Key] = &[
     Key {
         name: "audit.checkpoint_entries",
         unit: "calls",
-        help: "Calls to one process after which it writes a checkpoint without waiting for that time.",
+        help: "Calls to one process with an audit entry after which it signs a checkpoint at once, at most one a second.",
         default: "256",
         field: Field::Count(|settings| &mut settings.checkpoint_entries, 1..=u32::MAX),
     },
