@@ -104,6 +104,36 @@ fn reads(house: &House) -> i64 {
 }
 
 #[tokio::test]
+async fn watch_that_ends_with_a_message_costs_one_read() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let (patient, before) = (Patient::new(), reads(&house));
+    let watching = house.bridge.call_waiting(&b.0, &patient, "watch_inbox", serde_json::Map::new());
+    let sending = async {
+        patient.waits.notified().await;
+        a.send(&house.bridge, "hello").await;
+    };
+    let (answer, ()) = tokio::join!(watching, sending);
+    assert_eq!(answer.unwrap(), json!({"newer": true, "arrivals": 1}));
+    assert_eq!(reads(&house) - before, 1);
+}
+
+#[tokio::test]
+async fn watch_when_its_agent_is_removed_ends_without_news_and_the_next_one_is_refused() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let patient = Patient::new();
+    let watching = house.bridge.call_waiting(&b.0, &patient, "watch_inbox", serde_json::Map::new());
+    let removing = async {
+        patient.waits.notified().await;
+        a.ok(&house.bridge, "moderate", json!({"action": "remove", "agent": "b"})).await;
+    };
+    let (answer, ()) = tokio::join!(watching, removing);
+    assert_eq!(answer.unwrap(), json!({"newer": false, "arrivals": 0}));
+    assert_eq!(b.code(&house.bridge, "watch_inbox", json!({})).await, Code::Revoked);
+}
+
+#[tokio::test]
 async fn waiting_check_when_another_process_sends_is_answered_with_the_message() {
     let house = House::new();
     let (a, b) = house.pair().await;

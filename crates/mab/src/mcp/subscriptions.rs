@@ -166,15 +166,28 @@ impl Drop for Watcher {
 /// Tells when something is unread, and again whenever something newer is; ends when the inbox can no longer be read,
 /// after telling so.
 async fn watch(door: Arc<Door>, inbox: Inbox, tell: watch::Sender<()>) {
+    let round = |known: u64| {
+        let (door, mut arguments) = (Arc::clone(&door), inbox.arguments());
+        arguments.insert("after".to_owned(), known.into());
+        async move { door.call(&Tireless, "watch_inbox", arguments).await }
+    };
+    rounds(round, &tell).await;
+}
+
+/// Watches round by round. Each is a read of the agent's: after news it rests, so that others who send much do not use up
+/// its reads; what comes meanwhile is told together.
+async fn rounds<R: Future<Output = Result<Value, Denied>>>(
+    round: impl Fn(u64) -> R,
+    tell: &watch::Sender<()>,
+) {
     let mut known = 0;
     loop {
-        let mut arguments = inbox.arguments();
-        arguments.insert("after".to_owned(), known.into());
-        match door.call(&Tireless, "watch_inbox", arguments).await {
+        match round(known).await {
             Ok(answer) => {
                 known = answer.get("arrivals").and_then(Value::as_u64).unwrap_or(known);
                 if answer.get("newer") == Some(&Value::Bool(true)) {
                     tell.send_replace(());
+                    tokio::time::sleep(REST_AFTER_NEWS).await;
                 }
             }
             Err(denied) if is_lost(denied.code) => {
@@ -272,6 +285,9 @@ fn full() -> ErrorData {
 /// Subscriptions of one connection, of either kind. An inbox in two of them counts twice.
 const SUBSCRIPTIONS_MAX: usize = 64;
 
+/// How long a watcher rests after news: its rounds are at most 20 reads in any minute, whatever comes.
+const REST_AFTER_NEWS: Duration = Duration::from_secs(3);
+
 /// How long a watcher rests when the bridge is busy and does not say how long.
 const REST: Duration = Duration::from_secs(1);
 
@@ -294,6 +310,20 @@ mod tests {
             Code::Forbidden,
         ];
         assert_eq!(ends, lost);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn watcher_of_an_inbox_that_never_stops_filling_reads_at_most_twenty_times_a_minute() {
+        let (tell, news) = watch::channel(());
+        let asked = Mutex::new(Vec::new());
+        let round = |known: u64| {
+            asked.lock().unwrap().push(known);
+            std::future::ready(Ok(serde_json::json!({"newer": true, "arrivals": known + 5})))
+        };
+        let minute = tokio::time::timeout(Duration::from_secs(59), rounds(round, &tell)).await;
+        assert!(minute.is_err() && news.has_changed().unwrap());
+        let expected: Vec<u64> = (0..20).map(|n| n * 5).collect();
+        assert_eq!(*asked.lock().unwrap(), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mab_core::{Failure, audit::Detail, limit::Kind, policy::Action};
+use mab_core::{Failure, audit::Detail, entity::Outlook, limit::Kind, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,21 +42,20 @@ impl Op for WatchInbox {
         let known = arguments.after;
         let wait = Wait::begin(&call, Interest::After(known), Arc::default(), call.waiter.longest())?;
         bridge.store.charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default())).await?;
+        // Charged once, for however long it waits. An agent that has lost its place meanwhile learns nothing: its next
+        // call is refused.
+        let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
         let look = async || -> Result<u64, Failure> {
             let outlook = bridge.store.outlook(member.agent_pk, 0, false).await?;
-            Ok(outlook.filter(|outlook| outlook.waiting).map_or(0, |outlook| outlook.arrivals))
+            let still_there =
+                |outlook: &Outlook| stamp.still_holds(&outlook.member, bridge.clock.now()).is_ok();
+            let outlook = outlook.filter(|outlook| outlook.waiting && still_there(outlook));
+            Ok(outlook.map_or(0, |outlook| outlook.arrivals))
         };
         let mut arrivals = look().await?;
         if let Some(mut wait) = wait.filter(|_| arrivals <= known) {
             match wait.next(&call).await? {
-                Event::Mail => {
-                    // The agent may have lost its place meanwhile: this refuses it.
-                    bridge
-                        .store
-                        .charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default()))
-                        .await?;
-                    arrivals = look().await?;
-                }
+                Event::Mail => arrivals = look().await?,
                 Event::Held | Event::News(_) | Event::TimedOut | Event::Abandoned => {}
             }
         }
