@@ -38,13 +38,39 @@ fn text(value: &Value, formatter: impl Formatter) -> String {
 }
 
 /// Whether a character acts or hides where it stands. One of the two variation selectors that choose how an emoji looks
-/// may follow something that shows; any other hides, for a row of them can carry a text that nobody sees.
+/// may follow a character that can be one; any other hides, for a row of them can carry a text that nobody sees.
 pub(crate) fn hides(character: char, before: Option<char>) -> bool {
     match character {
-        '\u{fe0e}' | '\u{fe0f}' => before.is_none_or(|before| acts(before) || is_selector(before)),
+        '\u{fe0e}' | '\u{fe0f}' => !before.is_some_and(can_be_emoji),
         selector if is_selector(selector) => true,
         other => acts(other),
     }
+}
+
+/// Whether it may look like text or like an emoji, as one of the two selectors says: the ranges around the first
+/// characters of Unicode 17's emoji-variation-sequences.txt, in which there is no letter. Without the digits, `#` and `*`
+/// of keycaps: a row of numbers could carry a text.
+fn can_be_emoji(character: char) -> bool {
+    matches!(
+        character,
+        '\u{a9}'
+            | '\u{ae}'
+            | '\u{203c}'
+            | '\u{2049}'
+            | '\u{2122}'
+            | '\u{2139}'
+            | '\u{2194}'..='\u{21aa}'
+            | '\u{231a}'..='\u{23fa}'
+            | '\u{24c2}'
+            | '\u{25aa}'..='\u{27bf}'
+            | '\u{2934}'..='\u{2935}'
+            | '\u{2b05}'..='\u{2b55}'
+            | '\u{3030}'
+            | '\u{303d}'
+            | '\u{3297}'
+            | '\u{3299}'
+            | '\u{1f004}'..='\u{1faff}'
+    )
 }
 
 /// Whether it is one of the variation selectors 1 to 16.
@@ -53,10 +79,12 @@ fn is_selector(character: char) -> bool {
 }
 
 /// Whether a character acts on a terminal or on the reading order, or hides, instead of showing itself: control
-/// characters (Unicode Cc), line and paragraph separators, format characters (Cf of Unicode 17), and the ignorable
-/// fillers and tags. Variation selectors 1 to 16 are judged by [`hides`].
+/// characters (Unicode Cc), line and paragraph separators, format characters (Cf of Unicode 17), the ignorable
+/// fillers and tags, what is drawn as nothing though it is a symbol (blank Braille, a null notehead, a Khitan filler),
+/// and what Unicode gives no meaning (noncharacters, private use). Variation selectors 1 to 16 are judged by [`hides`].
 pub(crate) fn acts(character: char) -> bool {
     character.is_control()
+        || u32::from(character) & 0xfffe == 0xfffe
         || matches!(
             character,
             '\u{ad}'
@@ -73,16 +101,22 @@ pub(crate) fn acts(character: char) -> bool {
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
                 | '\u{3164}'
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{fdd0}'..='\u{fdef}'
                 | '\u{feff}'
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
                 | '\u{110bd}'
                 | '\u{110cd}'
                 | '\u{13430}'..='\u{1343f}'
+                | '\u{16fe4}'
                 | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d159}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
+                | '\u{f0000}'..
         )
 }
 
@@ -175,6 +209,40 @@ mod tests {
             one_line(&json!(["❤\u{fe0f}!", smuggled, "\u{fe0f}"])),
             "[\"❤\u{fe0f}!\",\"❤\u{fe0f}\\ufe00\\ufe0f\\u200b\\ufe0fa\\ufe01\",\"\\ufe0f\"]"
         );
+    }
+
+    #[test]
+    fn selector_after_anything_that_cannot_be_an_emoji_is_escaped() {
+        for before in ["h", "é", "日", "ש", "7", "#", " ", "\n", "-", "\u{0301}"] {
+            let text = one_line(&json!(format!("{before}\u{fe0e}{before}\u{fe0f}")));
+            assert!(text.contains("\\ufe0e") && text.contains("\\ufe0f"), "{text}");
+        }
+        for kept in ["✔\u{fe0f}", "☎\u{fe0e}", "©\u{fe0f}", "🅰\u{fe0f}", "⬛\u{fe0e}", "\u{3000}", "\u{a0}"]
+        {
+            assert_eq!(one_line(&json!(kept)), format!("\"{kept}\""));
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_as_nothing_or_has_no_meaning_is_escaped() {
+        for hidden in [
+            '\u{2800}',
+            '\u{1d159}',
+            '\u{16fe4}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{1fffe}',
+            '\u{10ffff}',
+            '\u{e000}',
+            '\u{f8ff}',
+            '\u{f0000}',
+            '\u{100000}',
+        ] {
+            assert!(one_line(&json!(hidden.to_string())).is_ascii(), "{hidden:?}");
+        }
+        assert!(!acts('\u{fffd}') && !acts('\u{3000}') && !acts('\u{a0}'));
     }
 
     #[test]
