@@ -4,14 +4,14 @@ use mab_core::{
     Code, ConversationId, Denied, SessionId,
     token::{Claim, Token},
 };
-use mab_redact::Redactor;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use serde_path_to_error::{Path, Segment};
 
 use crate::{Connection, Credentials};
 
-/// Longest part of a parser's message that is repeated to the caller, in characters.
-const ECHO_MAX_CHARS: usize = 300;
+/// Longest name of an argument, in characters.
+const NAME_MAX_CHARS: usize = 32;
 
 /// Conversations named in a hint.
 const PLACES_SHOWN: usize = 5;
@@ -19,21 +19,54 @@ const PLACES_SHOWN: usize = 5;
 /// The three arguments that say who calls, in the order of the documentation.
 pub(crate) const CREDENTIALS: [&str; 3] = ["conversation_id", "session_id", "token"];
 
-/// Reads an operation's arguments.
-pub(crate) fn arguments<T: DeserializeOwned>(
-    redactor: &Redactor,
-    arguments: Map<String, Value>,
-) -> Result<T, Denied> {
+/// Reads an operation's arguments. A refusal names the argument and what is allowed, and repeats nothing of the caller's.
+pub(crate) fn arguments<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Denied> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!("{path}: ") };
-        // The parser may repeat what the caller wrote: never a whole text, never a secret.
-        let text: String = format!("{place}{}", in_json_words(&error.into_inner().to_string()));
-        let text: String = text.chars().take(ECHO_MAX_CHARS).collect();
-        let message = redactor.redact(&text).text.into_string();
+        let place = place(error.path());
+        let message = in_json_words(&without_value(&error.into_inner().to_string()));
+        // The name of an argument that is unknown is the caller's word too.
+        let message = if message.starts_with("unknown argument") { message } else { place + &message };
         Denied::new(Code::InvalidArguments, message)
             .hint("correct the arguments; the tool's input schema lists them")
     })
+}
+
+/// Where in the arguments, up to the first name that none of ours can be.
+fn place(path: &Path) -> String {
+    let is_ours = |name: &str| {
+        name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let mut place = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => place.extend(["[", &index.to_string(), "]"]),
+            Segment::Map { key } if is_ours(key) => {
+                let dot = if place.is_empty() { "" } else { "." };
+                place.extend([dot, key.as_str()]);
+            }
+            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => break,
+        }
+    }
+    if place.is_empty() { place } else { place + ": " }
+}
+
+/// How serde ends when no argument has a place.
+const NO_FIELDS: &str = ", there are no fields";
+
+/// What serde says of a value, without the value: that stands between the kind, which is serde's word, and what is expected,
+/// which is ours and comes last.
+fn without_value(message: &str) -> String {
+    let speaks_of_a_value =
+        ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant ", "unknown field "];
+    if !speaks_of_a_value.iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
+    }
+    let expected = match message.strip_suffix(NO_FIELDS) {
+        Some(_) => Some(NO_FIELDS),
+        None => message.rfind(", expected ").and_then(|at| message.get(at..)),
+    };
+    let head = message.split(['`', '"', ',']).next().unwrap_or_default().trim_end();
+    format!("{head}{}", expected.unwrap_or_default())
 }
 
 /// The parser speaks of Rust's types; callers know JSON's.
@@ -83,7 +116,8 @@ pub(crate) enum Claims {
     Several(Vec<Claim>),
 }
 
-/// Completes what was given from what the connection remembers.
+/// Completes what was given from what the connection remembers. A token opens one place: where several fit, the caller says
+/// which, so that one call is never several guesses.
 pub(crate) fn claims(given: Given, connection: &Connection) -> Result<Claims, Denied> {
     if let Given { conversation: Some(conversation), session: Some(session), token: Some(token) } = given {
         return Ok(Claims::One(Claim { conversation, session, token }));
@@ -104,6 +138,7 @@ pub(crate) fn claims(given: Given, connection: &Connection) -> Result<Claims, De
         0 => Err(Denied::new(Code::CredentialsMissing, "credentials are needed and none that fit are remembered here")
             .hint("call join_conversation once with the conversation_id, session_id and token you were given, then leave them out; or create_conversation")),
         1 => Ok(Claims::One(claims.remove(0))),
+        _ if given.token.is_some() => Err(ambiguous(&claims)),
         _ => Ok(Claims::Several(claims)),
     }
 }

@@ -179,7 +179,7 @@ async fn run<O: Op>(
         O::disambiguate(&mut arguments, connection);
         given = admit::credentials(&mut arguments)?;
     }
-    let arguments = admit::arguments::<O::Arguments>(&bridge.redactor, arguments)?;
+    let arguments = admit::arguments::<O::Arguments>(arguments)?;
     let action = O::action(&arguments);
     let (principal, member) = match (connection, identified) {
         (None, _) => (Principal::operator(), None),

@@ -218,8 +218,8 @@ async fn arguments_when_of_the_wrong_type_are_named_in_the_words_of_json() {
     let house = House::new();
     let (a, _b) = house.pair().await;
     for (arguments, expected) in [
-        (json!({"message": 5}), "message: invalid type: integer `5`, expected a string"),
-        (json!({"message": "x", "to": "b"}), "to: invalid type: string \"b\", expected an array"),
+        (json!({"message": 5}), "message: invalid type: integer, expected a string"),
+        (json!({"message": "x", "to": "b"}), "to: invalid type: string, expected an array"),
         (json!({"message": "x", "files_involved": ["ok", 7]}), "files_involved[1]: invalid type"),
         (json!({}), "missing argument `message`"),
     ] {
@@ -235,14 +235,56 @@ async fn arguments_when_of_the_wrong_type_are_named_in_the_words_of_json() {
 }
 
 #[tokio::test]
-async fn parser_message_when_it_would_repeat_a_secret_is_redacted() {
+async fn refusal_of_arguments_names_the_field_and_what_is_allowed_and_repeats_nothing() {
     let house = House::new();
     let (a, _b) = house.pair().await;
-    let secret = format!("AKIA{}", "IOSFODNN7EXAMPLE");
-    let refused = a.call(&house.bridge, "check_messages", json!({ "limit": secret })).await.unwrap_err();
-    assert!(!refused.message.contains(&secret), "{}", refused.message);
-    let refused = a.call(&house.bridge, "check_messages", json!({ secret.clone(): 1 })).await.unwrap_err();
-    assert!(!refused.message.contains(&secret), "{}", refused.message);
+    for value in [
+        "ab".repeat(32),
+        "`x`, expected \"my words\"".to_owned(),
+        "sesame_open".to_owned(),
+        "a\nb".to_owned(),
+    ] {
+        for (operation, arguments, named) in [
+            ("check_messages", json!({"limit": value}), "limit: invalid type: string, expected "),
+            ("check_messages", json!({"limit": [value]}), "limit: invalid type: array, expected "),
+            ("check_messages", json!({ value.clone(): 1 }), "unknown argument, expected "),
+            ("check_partner_status", json!({ value.clone(): 1 }), "unknown argument"),
+            ("update_my_status", json!({"status": value}), "status: unknown value, expected "),
+            ("update_my_status", json!({"status": { value.clone(): 1 }}), "status"),
+            (
+                "send_to_partner",
+                json!({"message": "x", "to": value}),
+                "to: invalid type: string, expected an array",
+            ),
+            ("send_to_partner", json!({"message": "x", "reply_to": value}), "reply_to: "),
+            ("send_to_partner", json!({"message": "x", "to": [value.to_uppercase()]}), "to[0]: "),
+        ] {
+            let refused = a.call(&house.bridge, operation, arguments.clone()).await.unwrap_err();
+            assert_eq!(refused.code, Code::InvalidArguments, "{arguments}");
+            assert!(refused.message.starts_with(named), "{arguments}: {}", refused.message);
+            let said = format!("{}{}", refused.message, refused.hint.unwrap_or_default()).to_lowercase();
+            assert!(!said.contains(&value), "{arguments}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn token_that_fits_several_remembered_places_is_refused_unjudged() {
+    let house = House::new();
+    let a = Agent::new(9);
+    for _ in 0..2 {
+        let roles = json!({"my_role": "backend", "partner_role": "frontend"});
+        a.call(&house.bridge, "create_conversation", roles).await.unwrap();
+    }
+    let before = audit_rows(&house).await.len();
+    let denied = a
+        .call(&house.bridge, "search_messages", json!({"query": "x", "token": "0".repeat(64)}))
+        .await
+        .unwrap_err();
+    assert_eq!(denied.code, Code::AmbiguousConversation);
+    let hint = denied.hint.unwrap_or_default();
+    assert!(hint.contains("conversation_id") && hint.contains("session_id"), "{hint}");
+    assert_eq!(audit_rows(&house).await.len(), before, "nothing was judged");
 }
 
 #[tokio::test]
