@@ -33,10 +33,18 @@ pub struct VerifierKey {
     key: VerifyingKey,
 }
 
-/// The text is no verifier key: `<name>+<8 hexadecimal digits>+<base64>`.
+/// Why a text is no verifier key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a verifier key must look like <name>+<8 hexadecimal digits>+<base64>")]
-pub struct NoVerifierKey;
+pub enum NoVerifierKey {
+    /// It does not look like one, or holds no key that can be used: copy the whole of it.
+    #[error("a verifier key must look like <name>+<8 hexadecimal digits>+<base64>")]
+    Malformed,
+    /// Its name, id and key do not belong together: a character was lost or changed on the way.
+    #[error(
+        "the verifier key's checksum is wrong: its 8 hexadecimal digits are not those of its name and key"
+    )]
+    Checksum,
+}
 
 impl VerifierKey {
     /// Its name.
@@ -84,12 +92,7 @@ impl VerifierKey {
     }
 
     fn id_bytes(&self) -> [u8; KEY_ID_BYTES] {
-        let mut hasher = Sha256::new();
-        hasher.update(self.name.as_bytes());
-        hasher.update([b'\n', ED25519]);
-        hasher.update(self.key.as_bytes());
-        let [a, b, c, d, ..]: Hash = hasher.finalize().into();
-        [a, b, c, d]
+        id_of(&self.name, self.key.as_bytes())
     }
 }
 
@@ -110,14 +113,17 @@ impl FromStr for VerifierKey {
     type Err = NoVerifierKey;
 
     fn from_str(text: &str) -> Result<Self, NoVerifierKey> {
-        let parse = || {
-            let (name, id, bytes) = parts(text)?;
-            let key = VerifyingKey::from_bytes(&bytes).ok()?;
-            let key = Self { name: name.to_owned(), key };
-            // The id binds the name to the key; a weak key would verify what nobody signed.
-            (key.id() == id && !key.key.is_weak()).then_some(key)
-        };
-        parse().ok_or(NoVerifierKey)
+        let (name, id, bytes) = parts(text).ok_or(NoVerifierKey::Malformed)?;
+        // The id binds the name to the key.
+        if hex::encode(id_of(name, &bytes)) != id {
+            return Err(NoVerifierKey::Checksum);
+        }
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NoVerifierKey::Malformed)?;
+        // A weak key would verify what nobody signed.
+        if key.is_weak() {
+            return Err(NoVerifierKey::Malformed);
+        }
+        Ok(Self { name: name.to_owned(), key })
     }
 }
 
@@ -200,6 +206,15 @@ fn parts(text: &str) -> Option<(&str, &str, [u8; 32])> {
     is_name(name).then_some((name, id, bytes))
 }
 
+fn id_of(name: &str, key: &[u8; 32]) -> [u8; KEY_ID_BYTES] {
+    let mut hasher = Sha256::new();
+    hasher.update(name.as_bytes());
+    hasher.update([b'\n', ED25519]);
+    hasher.update(key);
+    let [a, b, c, d, ..]: Hash = hasher.finalize().into();
+    [a, b, c, d]
+}
+
 fn is_name(name: &str) -> bool {
     let plain = |character: char| character.is_ascii_graphic() && character != '+';
     !name.is_empty() && name.len() <= NAME_MAX_BYTES && name.chars().all(plain)
@@ -246,8 +261,21 @@ mod tests {
         let id = PUBLIC.replace("c74f20a3", "c74f20a4");
         let algorithm = PUBLIC.replace("+AR", "+BR");
         let name = PUBLIC.replace("Peter", "Peter ");
-        for bad in ["", "a+b", weak, &id, &algorithm, &name, &PUBLIC[..60]] {
-            assert_eq!(bad.parse::<VerifierKey>(), Err(NoVerifierKey), "{bad}");
+        let weak_with_id = {
+            let bytes = [0; 32];
+            let id = hex::encode(id_of("PeterNeumann", &bytes));
+            weak.replace("00000000", &id)
+        };
+        for bad in ["", "a+b", &weak_with_id, &algorithm, &name, &PUBLIC[..60]] {
+            assert_eq!(bad.parse::<VerifierKey>(), Err(NoVerifierKey::Malformed), "{bad}");
+        }
+        for bad in [
+            weak,
+            &id,
+            &PUBLIC.replace("Peter", "Pieter"),
+            &PUBLIC.replace("WTW", "WTX").replace("y10TW", "z10TW"),
+        ] {
+            assert_eq!(bad.parse::<VerifierKey>(), Err(NoVerifierKey::Checksum), "{bad}");
         }
         assert!(SigningKey::from_file_text(PUBLIC).is_none());
         assert!(SigningKey::from_file_text(&SECRET.replace("c74f20a3", "c74f20a4")).is_none());

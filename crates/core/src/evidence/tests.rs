@@ -193,6 +193,8 @@ fn chain_when_written_anew_is_held_against_checkpoints_and_witnesses() {
     assert_eq!(found(&rows, &[witness(3, &rows[2].hash[..16])]), None);
     let expected = Some(Finding::new(Kind::WitnessMismatch).at(3));
     assert_eq!(found(&anew, &[witness(3, &rows[2].hash[..16])]), expected);
+    let shorter = "the chain is shorter: it ends at entry 2";
+    let expected = Some(Finding::new(Kind::WitnessMismatch).at(3).what(shorter));
     assert_eq!(found(&rows[..2], &[witness(3, &rows[2].hash[..16])]), expected);
 }
 

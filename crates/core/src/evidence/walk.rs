@@ -310,7 +310,10 @@ impl<'a> Walk<'a> {
         }
         let point = self.points.next()?;
         Some(match point.source {
-            Source::Witness => Finding::new(Kind::WitnessMismatch).at(point.n),
+            Source::Witness => {
+                let what = format!("the chain is shorter: it ends at entry {}", self.n);
+                Finding::new(Kind::WitnessMismatch).at(point.n).what(what)
+            }
             Source::Checkpoint { number, .. } => {
                 let newest = self.points.clone().fold(point.n, |newest, point| newest.max(point.n));
                 Finding::new(Kind::RolledBack).at(self.n + 1).to(newest).checkpoint(number)

@@ -217,17 +217,18 @@ fn answer(judged: &AnchorJudged, examined: &Examined, given: &Given) -> Answer {
 }
 
 fn summary(bad: Option<&Found>, proven: Option<&Proven>, marks: MarksChecked, entries: u64) -> String {
-    let held = match marks {
-        MarksChecked::Checked => "held by marks only",
-        MarksChecked::NoKey | MarksChecked::WrongKey | MarksChecked::None => {
-            "held by public hashes only, which anybody can make anew"
-        }
+    const BY_HASHES: &str = "held by public hashes only, which anybody can make anew";
+    let (held, unchecked) = match marks {
+        MarksChecked::Checked => ("held by marks only", ""),
+        MarksChecked::NoKey => (BY_HASHES, "; marks were not checked: no master.key"),
+        MarksChecked::WrongKey => (BY_HASHES, "; marks were not checked: not the database's master.key"),
+        MarksChecked::None => (BY_HASHES, ""),
     };
     match (bad, proven) {
         (Some(bad), _) => {
             let place = bad.chain.as_deref().map(|chain| format!(" in {chain}")).unwrap_or_default();
             let entry = bad.n.map(|n| format!(" at entry {n}")).unwrap_or_default();
-            format!("not as it was recorded: {}{place}{entry}", bad.kind)
+            format!("not as it was recorded: {}{place}{entry}{unchecked}", bad.kind)
         }
         (None, Some(Proven { at, checkpoint, key, newer, .. })) => {
             let newer = match newer {
@@ -235,10 +236,12 @@ fn summary(bad: Option<&Found>, proven: Option<&Proven>, marks: MarksChecked, en
                 1 => format!("1 newer entry is {held}"),
                 newer => format!("{newer} newer entries are {held}"),
             };
-            format!("proven up to {at} (checkpoint {checkpoint}, key {key}); {newer}")
+            format!("proven up to {at} (checkpoint {checkpoint}, key {key}); {newer}{unchecked}")
         }
         (None, None) => {
-            format!("no checkpoint proves anything; {entries} entries hold among themselves, {held}")
+            format!(
+                "no checkpoint proves anything; {entries} entries hold among themselves, {held}{unchecked}"
+            )
         }
     }
 }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{
     connection::{file_failure, real_path},
-    error::failure,
+    error::{failure, wrong_store},
     options::Options,
     schema,
 };
@@ -49,6 +49,9 @@ pub(super) fn open(options: &Options) -> Result<Opened, Failure> {
     let place = copy.as_ref().map_or(path, |folder| folder.path().join(COPIED));
     let connection = connect(&place, how).map_err(|source| failure("opening the database", source))?;
     schema::check_owner(&connection)?;
+    if schema::is_unmade(&connection)? {
+        return Err(wrong_store("the file is empty, not a mab database").into());
+    }
     let busy = Duration::from_millis(options.busy_timeout_ms);
     connection.busy_timeout(busy).map_err(|source| failure("setting up the reader", source))?;
     Ok(Opened { connection, how, copy })

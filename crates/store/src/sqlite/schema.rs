@@ -48,6 +48,12 @@ pub(super) fn check_owner(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether nothing was ever made in the file.
+pub(super) fn is_unmade(connection: &Connection) -> Result<bool, Failure> {
+    let found = version(connection).map_err(|source| failure("reading the database's version", source))?;
+    Ok(found == 0)
+}
+
 /// Whether there is nothing to migrate.
 pub(super) fn is_current(connection: &Connection) -> Result<bool, Failure> {
     let found = version(connection).map_err(|source| failure("reading the database's version", source))?;
