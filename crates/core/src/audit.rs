@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Code, ConversationId, Fault, MessageId, SessionId, Timestamp,
+    note::VerifierKey,
     secret::{MasterKey, Subkey},
 };
 
@@ -208,6 +209,13 @@ impl Detail {
     #[must_use]
     pub fn digest_of_sealed(mut self, key: &'static str, sealed: &[u8]) -> Self {
         self.0.insert(key, Value::from(hex::encode(Sha256::digest(sealed))));
+        self
+    }
+
+    /// Adds the id of a key that signs, in eight hexadecimal digits.
+    #[must_use]
+    pub fn key_id(mut self, key: &'static str, verifier: &VerifierKey) -> Self {
+        self.0.insert(key, Value::from(verifier.id()));
         self
     }
 

@@ -18,8 +18,10 @@ use std::{
 use mab_core::{
     Code, Denied, Failure, Fault, Timestamp,
     anchor::{Leaf, Mismatch, Pending, Problem, Signers, next_checkpoint, note_of},
+    audit::Detail,
+    limit::Kind,
     note::{SigningKey, VerifierKey},
-    policy::Stamp,
+    policy::Permit,
 };
 use mab_store::NewCheckpoint;
 use tokio::{
@@ -94,9 +96,9 @@ pub(crate) enum Wish {
     /// One over what has grown.
     Routine,
     /// The same, and the key is another one from then on.
-    Rotate(Stamp),
+    Rotate(Permit),
     /// The first one of a new anchor, over all chains.
-    Anew(Stamp),
+    Anew(Permit),
 }
 
 /// What the bridge knows of its checkpoints between calls.
@@ -214,11 +216,12 @@ impl Bridge {
         let vault = Arc::clone(&self.anchoring.as_ref().ok_or_else(no_vault)?.vault);
         let locking = Arc::clone(&vault);
         let mut open = blocking(move || locking.lock()).await?;
-        let newest = self.store.newest_checkpoint().await?.filter(|_| !matches!(wish, Wish::Anew(_)));
-        let (stamp, anew, rotate) = match wish {
+        let before = self.store.newest_checkpoint().await?;
+        let newest = before.clone().filter(|_| !matches!(wish, Wish::Anew(_)));
+        let (permit, anew, rotate) = match wish {
             Wish::Routine => (None, false, false),
-            Wish::Rotate(stamp) => (Some(stamp), false, true),
-            Wish::Anew(stamp) => (Some(stamp), true, false),
+            Wish::Rotate(permit) => (Some(permit), false, true),
+            Wish::Anew(permit) => (Some(permit), true, false),
         };
         let (recorded, random, now) = (newest.clone(), Arc::clone(&self.random), self.clock.now());
         let (mut open, signers) = blocking(move || {
@@ -235,6 +238,8 @@ impl Bridge {
             Ok((open, Signers { key, next }))
         })
         .await?;
+        let detail = detail(&signers, before.as_ref());
+        let stamp = permit.map(|permit| self.stamp(permit, Kind::Operator, detail));
         let previous = newest.clone();
         let write = Box::new(move |leaves: &[Leaf], now| {
             let previous = previous.as_ref().map(|previous| previous.text.as_str());
@@ -257,6 +262,17 @@ impl Bridge {
         .await?;
         Ok(Some(written))
     }
+}
+
+/// What the operator changed: the key, or else the tree, of which the one before had so many leaves.
+fn detail(signers: &Signers, before: Option<&Pending>) -> Detail {
+    if let Some(next) = &signers.next {
+        let detail = Detail::default().name("key", "signing");
+        return detail.key_id("old", &signers.key.verifier()).key_id("new", &next.verifier());
+    }
+    let note = before.and_then(|before| note_of(&before.text));
+    let size = note.and_then(|note| note.lines().nth(1)).and_then(|size| size.parse().ok());
+    Detail::default().name("begun", "anew").number("set_aside", size.unwrap_or_default())
 }
 
 /// Runs what waits for files on a thread of its own.

@@ -1,6 +1,6 @@
 //! `audit_checkpoint`: signs the state of all audit chains, for the operator.
 
-use mab_core::{Failure, anchor::note_of, audit::Detail, limit::Kind, policy::Action};
+use mab_core::{Failure, anchor::note_of, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +38,7 @@ impl Op for AuditCheckpoint {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let bridge = call.bridge;
-        let wish = if arguments.begin_anew {
-            Wish::Anew(bridge.stamp(call.permit, Kind::Operator, Detail::default()))
-        } else {
-            Wish::Routine
-        };
+        let wish = if arguments.begin_anew { Wish::Anew(call.permit) } else { Wish::Routine };
         let written = bridge.checkpoint(wish).await?;
         let newest = match &written {
             Some(written) => Some(written.clone()),

@@ -3,8 +3,6 @@
 use mab_core::{
     Code, Denied, Failure,
     anchor::{Anchor, note_of},
-    audit::Detail,
-    limit::Kind,
     note::VerifierKey,
     policy::Action,
 };
@@ -101,8 +99,7 @@ impl Op for KeysRotate {
 
     async fn run(call: Call<'_>, _: Arguments) -> Result<Rotated, Failure> {
         let bridge = call.bridge;
-        let stamp = bridge.stamp(call.permit, Kind::Operator, Detail::default().name("key", "signing"));
-        let written = bridge.checkpoint(Wish::Rotate(stamp)).await?;
+        let written = bridge.checkpoint(Wish::Rotate(call.permit)).await?;
         let note = written.as_ref().and_then(|written| note_of(&written.text)).unwrap_or_default();
         let next = note.lines().find_map(|line| line.strip_prefix("next-key "));
         let Some(next) = next else {
