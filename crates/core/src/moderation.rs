@@ -105,7 +105,11 @@ pub fn is_another(who: Option<&SessionId>, target: &SessionId, is_removed: bool)
     }
     if is_removed {
         let message = format!("{target} is not in the conversation any more");
-        return Err(Denied::new(Code::Conflict, message).hint("invite another agent in its place"));
+        let hint = match who {
+            Some(_) => "invite another agent in its place",
+            None => "`mab show` lists who is there",
+        };
+        return Err(Denied::new(Code::Conflict, message).hint(hint));
     }
     Ok(())
 }
@@ -171,6 +175,8 @@ mod tests {
     #[test]
     fn target_when_oneself_or_removed_is_refused() {
         let (a, b): (SessionId, SessionId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let hint = |who| is_another(who, &b, true).err().and_then(|denied| denied.hint);
+        assert!(hint(None).is_some_and(|hint| !hint.contains("invite")));
         let code = |who, removed| is_another(who, &b, removed).map_err(|denied| denied.code);
         assert_eq!(code(Some(&a), false), Ok(()));
         assert_eq!(code(None, false), Ok(()));

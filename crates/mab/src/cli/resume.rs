@@ -42,7 +42,7 @@ fn render(resumed: &Resumed, page: &mut Page) {
     page.field("conversation", &Visible::line(&resumed.conversation_id));
     page.field("was paused", &Visible::line(if resumed.was_paused { "yes" } else { "no" }));
     if let Some(by) = &resumed.was_paused_by {
-        page.field("paused by", &Visible::line(by));
+        page.field("was paused by", &Visible::line(by));
     }
     page.aside(if resumed.was_paused {
         "its agents can send again; tell them so, nothing else does"
@@ -65,7 +65,7 @@ mod tests {
             let resumed = serde_json::from_value(answer)?;
             let mut page = Page::new(None);
             render(&resumed, &mut page);
-            let by = if was_paused { "paused_by\toperator\n" } else { "" };
+            let by = if was_paused { "was_paused_by\toperator\n" } else { "" };
             let expected = format!("conversation\tconv_0123456789abcdef\nwas_paused\t{said}\n{by}");
             assert_eq!(page.as_str(), expected);
             let mut person = Page::new(Some(80));

@@ -98,7 +98,7 @@ impl Tx<'_> {
                             Code::Revoked,
                             format!("{session} was removed from the conversation"),
                         )
-                        .hint("invite another agent in its place")
+                        .hint("its owner can invite another agent; `mab show` lists who is there")
                         .into());
                     }
                     self.rotate(&[member])?
