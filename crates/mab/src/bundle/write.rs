@@ -7,11 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mab_core::{
-    Code, ConversationId, Denied, Failure,
-    anchor::Anchor,
-    note::{SigningKey, VerifierKey},
-};
+use mab_core::{Code, ConversationId, Denied, Failure, anchor::Anchor, note::SigningKey};
 use sha2::{Digest, Sha256};
 
 use super::{ALL, ANCHOR, ENTRIES, KEYS, Line, README, SCOPE, SIGNATURE, SUMS, TABLE};
@@ -77,19 +73,16 @@ impl Bundle {
             Ok(anchor) => anchor.keys().to_vec(),
             Err(_) => vec![signer.clone()],
         };
-        let pem = |key: &VerifierKey| format!("key-{}.pem", key.id());
         for digested in [self.entries, self.table] {
             self.sums.push(digested.finish()?);
         }
-        let mut files: Vec<(String, String)> = keys.iter().map(|key| (pem(key), key.to_pem())).collect();
         let scope = scope.map_or_else(|| ALL.to_owned(), |id| id.to_string());
         let named: String = keys.iter().flat_map(|key| [key.to_string(), "\n".to_owned()]).collect();
-        let readme = include_str!("README.md").replace("key=KEY", &format!("key={}", pem(&signer)));
-        let fixed =
-            [(KEYS, named), (SCOPE, format!("{scope}\n")), (ANCHOR, anchor.to_owned()), (README, readme)];
-        files.extend(fixed.map(|(name, content)| (name.to_owned(), content)));
+        let steps = include_str!("README.md").to_owned();
+        let files =
+            [(KEYS, named), (SCOPE, format!("{scope}\n")), (ANCHOR, anchor.to_owned()), (README, steps)];
         for (name, content) in files {
-            let mut file = Digested::create(&self.folder, &name)?;
+            let mut file = Digested::create(&self.folder, name)?;
             file.write(&content)?;
             self.sums.push(file.finish()?);
         }

@@ -8,8 +8,12 @@ use std::{
     process::Command,
 };
 
-use mab_core::{anchor::Anchor, note::VerifierKey};
+use mab_core::{
+    anchor::Anchor,
+    note::{SigningKey, VerifierKey},
+};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::home::{Agent, Anything, Home, Run};
 
@@ -244,15 +248,15 @@ fn database_elsewhere_has_its_anchor_beside_it() -> Anything {
     Ok(())
 }
 
-/// Runs the steps of a bundle's README with `sh`; `None`, with a word on stderr, when a tool is missing here.
-fn procedure(folder: &Path) -> Anything<Option<Run>> {
-    let readme = fs::read_to_string(folder.join("README.md"))?;
+/// Runs the steps of a bundle's README with `sh`, knowing this key; `None`, with a word on stderr, when a tool is missing here.
+fn procedure(folder: &Path, key: &str) -> Anything<Option<Run>> {
+    let readme = include_str!("../../src/bundle/README.md");
     let steps = readme.split("```sh\n").skip(1).filter_map(|step| step.split("```").next());
     let script: String = steps.collect();
     let shell = |script: &str| {
         #[expect(clippy::disallowed_methods, reason = "the tests run the documented steps")]
         let mut command = Command::new("sh");
-        command.arg("-c").arg(script).current_dir(folder).output()
+        command.arg("-c").arg(script).current_dir(folder).env("KEY", key).output()
     };
     let tools = shell("command -v sha256sum openssl awk basenc base64")?;
     if !tools.status.success() {
@@ -278,7 +282,7 @@ fn bundle_verifies_without_database_and_keys_and_with_standard_tools() -> Anythi
         let answer = verified.json()?;
         assert_eq!(answer["covered"], answer["entries"], "{answer}");
         assert_eq!(fs::read_dir(elsewhere.path())?.count(), 0, "nothing is created");
-        let Some(run) = procedure(&folder)? else { return Ok(()) };
+        let Some(run) = procedure(&folder, &key)? else { return Ok(()) };
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{}", run.stdout);
         assert!(run.stdout.starts_with("every step holds: "), "{}", run.stdout);
     }
@@ -292,6 +296,7 @@ fn bundle_when_a_step_does_not_hold_is_refused_by_mab_and_by_the_steps() -> Anyt
     let folder = home.path().join("bundle");
     let shown = folder.display().to_string();
     home.mab(&["audit", "export", "--to", &shown])?;
+    let key = valid_key(&home)?.to_string();
     for (name, from, to) in [
         ("entries.tsv", "bridge\t1\t", "bridge\t2\t"),
         ("audit.anchor", "+ conv_", "+ conv-"),
@@ -302,7 +307,7 @@ fn bundle_when_a_step_does_not_hold_is_refused_by_mab_and_by_the_steps() -> Anyt
         fs::write(&path, whole.replacen(from, to, 1))?;
         let verified = home.mab(&["audit", "verify", "--bundle", &shown])?;
         assert_eq!((verified.exit, verified.stdout.starts_with("broken ")), (Some(9), true), "{name}");
-        if let Some(run) = procedure(&folder)? {
+        if let Some(run) = procedure(&folder, &key)? {
             assert_ne!(run.exit, Some(0), "{name}: {}", run.stdout);
         }
         fs::write(&path, whole)?;
@@ -312,6 +317,49 @@ fn bundle_when_a_step_does_not_hold_is_refused_by_mab_and_by_the_steps() -> Anyt
     assert_eq!((verified.exit, verified.stdout.as_str()), (Some(9), "broken it is not signed by the key\n"));
     let again = home.mab(&["audit", "export", "--to", &shown, "--json"])?;
     assert_eq!(code(&again)?, (Some(7), "conflict".to_owned()));
+    Ok(())
+}
+
+/// Makes the bundle name this key as the one that signed, and signs it anew with another.
+fn forge(folder: &Path, named: &VerifierKey, signer: &SigningKey) -> Anything {
+    let keys = format!("{named}\n");
+    fs::write(folder.join("keys.txt"), &keys)?;
+    let sums: String = fs::read_to_string(folder.join("SHA256SUMS"))?
+        .lines()
+        .map(|line| match line.split_once("  ") {
+            Some((_, "keys.txt")) => format!("{}  keys.txt\n", hex::encode(Sha256::digest(&keys))),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    fs::write(folder.join("SHA256SUMS"), &sums)?;
+    fs::write(folder.join("SHA256SUMS.sig"), signer.sign(sums.as_bytes()))?;
+    Ok(())
+}
+
+#[test]
+fn bundle_when_forged_in_the_name_of_a_known_key_is_refused_by_the_steps() -> Anything {
+    let ((home, _), (forger, _)) = (signed()?, signed()?);
+    let folder = home.path().join("bundle");
+    let shown = folder.display().to_string();
+    forger.mab(&["audit", "export", "--to", &shown])?;
+    let (known, own) = (valid_key(&home)?, valid_key(&forger)?);
+    let refused = |key: &VerifierKey, by: &str| -> Anything {
+        let Some(run) = procedure(&folder, &key.to_string())? else { return Ok(()) };
+        assert_eq!((run.exit, run.stdout), (Some(1), format!("does not hold: {by}\n")), "{}", run.stderr);
+        Ok(())
+    };
+    let Some(whole) = procedure(&folder, &own.to_string())? else { return Ok(()) };
+    assert_eq!(whole.exit, Some(0), "whoever trusts the forger: {}", whole.stdout);
+    refused(&known, "the key: keys.txt names another one")?;
+    let secret = fs::read_to_string(forger.data().join("audit.key"))?;
+    forge(&folder, &known, &SigningKey::from_file_text(&secret).ok_or("no key")?)?;
+    refused(&known, "the signature of SHA256SUMS")?;
+    let Some(mistyped) = procedure(&folder, &known.to_string().replace("mab.audit/", "mab.audit/0"))? else {
+        return Ok(());
+    };
+    assert_eq!(mistyped.stdout, "does not hold: KEY, as you wrote it\n");
+    let verified = forger.mab(&["audit", "verify", "--bundle", &shown, "--key", &known.to_string()])?;
+    assert_eq!(verified.exit, Some(9));
     Ok(())
 }
 
