@@ -51,8 +51,6 @@ kinds! {
     RolledBack = "rolled_back", false;
     /// The chain holds in itself, and is another one than a checkpoint has seen.
     Rewritten = "rewritten", false;
-    /// The entry is dated before a checkpoint that does not have it: it was put in later, or kept back.
-    Unanchored = "unanchored", false;
     /// A checkpoint's signature is not of its text.
     WrongSignature = "wrong_signature", false;
     /// A checkpoint is not signed by the key that was valid, or by none that is trusted.
@@ -79,6 +77,9 @@ kinds! {
     MessageAdded = "message_added", false;
     /// An entry is dated more than a second before an earlier one: the clock was set back.
     ClockBack = "clock_back", true;
+    /// An entry is dated before a checkpoint that does not have it: the clock was behind then, or somebody who holds the
+    /// master key put the entry in later.
+    Unanchored = "unanchored", true;
     /// Entries are newer than the newest checkpoint.
     Unproven = "unproven", true;
     /// There are no checkpoints: who has the database and the master key can write all of it anew.

@@ -106,7 +106,10 @@ fn chain_when_whole_holds_with_and_without_the_key() {
     let points = [checkpoint(&rows, 2, 1, None), checkpoint(&rows, 4, 2, None)];
     for marks in [Marks::Checked(&ours), Marks::Present, Marks::None] {
         let walked = walk_at(&rows, &claim(&rows), marks, &points, None);
-        assert_eq!(walked, Walked { entries: 5, anchored: 4, broken: None, clock_back: None });
+        assert_eq!(
+            walked,
+            Walked { entries: 5, anchored: 4, broken: None, clock_back: None, unanchored: None }
+        );
     }
     assert_eq!(walk(&[], &claim(&[]), &ours), None);
 }
@@ -199,17 +202,19 @@ fn chain_when_written_anew_is_held_against_checkpoints_and_witnesses() {
 }
 
 #[test]
-fn entry_that_an_earlier_checkpoint_should_have_seen_is_unanchored() {
+fn entry_that_an_earlier_checkpoint_should_have_seen_is_unanchored_and_the_walk_goes_on() {
     let ours = marker("5a");
     let rows = chain(6, &ours);
     let found = |after, newest| {
         let points = [checkpoint(&rows, 2, 1, None), checkpoint(&rows, 4, 2, after)];
-        named(walk_at(&rows, &claim(&rows), Marks::Checked(&ours), &points, newest))
+        let walked = walk_at(&rows, &claim(&rows), Marks::Checked(&ours), &points, newest);
+        assert_eq!((walked.entries, walked.broken), (6, None));
+        walked.unanchored
     };
     let late = |n: usize| Some(rows[n - 1].at + 60_001);
     assert_eq!(found(late(2), late(4)), None);
-    assert_eq!(found(late(3), late(4)), Some((Kind::Unanchored, 3)));
-    assert_eq!(found(late(2), late(5)), Some((Kind::Unanchored, 5)));
+    assert_eq!(found(late(3), late(4)), Some(Finding::new(Kind::Unanchored).at(3)));
+    assert_eq!(found(late(2), late(5)), Some(Finding::new(Kind::Unanchored).at(5)));
     assert_eq!(found(None, None), None);
 }
 

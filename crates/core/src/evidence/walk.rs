@@ -99,6 +99,8 @@ pub struct Walked {
     pub broken: Option<Finding>,
     /// That the clock was set back, first where.
     pub clock_back: Option<Finding>,
+    /// That an entry is dated before a checkpoint that does not have it, first where.
+    pub unanchored: Option<Finding>,
 }
 
 /// A walk from the start of a chain.
@@ -113,6 +115,7 @@ pub struct Walk<'a> {
     anchored: u64,
     latest_ms: i64,
     clock_back: Option<Finding>,
+    unanchored: Option<Finding>,
     suspect: Option<Suspect>,
     broken: Option<Finding>,
 }
@@ -147,6 +150,7 @@ impl<'a> Walk<'a> {
             anchored: 0,
             latest_ms: i64::MIN,
             clock_back: None,
+            unanchored: None,
             suspect: None,
             broken: None,
         }
@@ -210,13 +214,13 @@ impl<'a> Walk<'a> {
         Some(Finding::new(kind).at(row.n))
     }
 
-    /// Whether it is what others have seen, and whether they should have seen it.
+    /// Whether it is what others have seen; notes when they should have seen it and have not.
     fn seen(&mut self, row: &Row<'_>, hash: &Hash) -> Option<Finding> {
         let unseen_ms = self.unseen_ms();
         let early = |than: i64| row.at.saturating_add(CHECKPOINT_TOLERANCE_MS) < than;
-        // Where the clock was set back, the entry itself says so.
-        if unseen_ms.is_some_and(early) && !self.is_back(row) {
-            return Some(Finding::new(Kind::Unanchored).at(row.n));
+        // Where the clock was set back, the entry itself says so. In a chain that began meanwhile it cannot: a warning.
+        if unseen_ms.is_some_and(early) && !self.is_back(row) && self.unanchored.is_none() {
+            self.unanchored = Some(Finding::new(Kind::Unanchored).at(row.n));
         }
         while let Some(point) = self.points.next_if(|point| point.n <= row.n) {
             match (point.is(hash), point.source) {
@@ -289,7 +293,8 @@ impl<'a> Walk<'a> {
     /// Ends the walk against what the conversation's row says.
     pub fn finish(mut self, claim: &Claim) -> Walked {
         let broken = self.broken.take().or_else(|| self.ending(claim));
-        Walked { entries: self.n, anchored: self.anchored, broken, clock_back: self.clock_back }
+        let (clock_back, unanchored) = (self.clock_back, self.unanchored);
+        Walked { entries: self.n, anchored: self.anchored, broken, clock_back, unanchored }
     }
 
     fn ending(&mut self, claim: &Claim) -> Option<Finding> {

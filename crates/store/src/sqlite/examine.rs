@@ -190,6 +190,7 @@ impl Chain<'_> {
             findings.push(Finding::new(Kind::AnchorTruncated).at(seen + 1).to(conversation.anchored_n));
         }
         findings.extend(walked.clock_back);
+        findings.extend(walked.unanchored);
         Ok(ChainReport {
             conversation: conversation.id,
             entries: walked.entries,
