@@ -104,6 +104,7 @@ pub fn open_archive(config: &Config, archive: Archive<'_>) -> Result<Opened, Fai
         busy_timeout_ms: config.busy_timeout_ms,
         master_fingerprint: master.fingerprint()?,
         marker: Marker::new(&master)?,
+        anchored: false,
     };
     let store = SqliteStore::open_read_only(options, keyed, archive.progress, clock.clone())?;
     let (store, random) = (Arc::new(store), Arc::new(OsRandom));
@@ -130,15 +131,16 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
     folder::check_database(&config.database)?;
     let random = Arc::new(OsRandom);
     let clock = Arc::new(SystemClock);
+    let vault = Arc::new(audit_files(config, &master)?);
     let options = Options {
         path: config.database.clone(),
         durability: config.durability,
         busy_timeout_ms: config.busy_timeout_ms,
         master_fingerprint: master.fingerprint()?,
         marker: Marker::new(&master)?,
+        anchored: vault.has_begun(),
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
-    let vault = Arc::new(audit_files(config, &master)?);
     let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
     Ok(bridge.with_vault(vault))
 }

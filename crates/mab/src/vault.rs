@@ -75,8 +75,12 @@ impl AuditFiles {
 
     /// Draws the key at the first start, when there is nothing yet that another one has signed.
     pub(crate) fn prepare(&self) -> Result<(), Failure> {
-        let begun = std::fs::metadata(&self.anchor).is_ok_and(|anchor| anchor.len() > 0);
-        if begun { Ok(()) } else { self.key.read_or_create(self.random.as_ref()).map(drop) }
+        if self.has_begun() { Ok(()) } else { self.key.read_or_create(self.random.as_ref()).map(drop) }
+    }
+
+    /// Whether there are checkpoints.
+    pub(crate) fn has_begun(&self) -> bool {
+        std::fs::metadata(&self.anchor).is_ok_and(|anchor| anchor.len() > 0)
     }
 
     /// The key that is valid, to sign what is no checkpoint.

@@ -42,6 +42,7 @@ fn main() -> Anything {
             busy_timeout_ms: 5_000,
             master_fingerprint: master.fingerprint()?,
             marker: Marker::new(&master)?,
+            anchored: false,
         };
         drop(SqliteStore::open(options.clone(), Arc::new(Fixed))?);
         let hashed = fill(&options.path, &options.marker, entries, with_messages)?;

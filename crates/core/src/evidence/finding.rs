@@ -67,6 +67,10 @@ kinds! {
     AnchorChanged = "anchor_changed", false;
     /// A witness was told of another entry than the chain has.
     WitnessMismatch = "witness_mismatch", false;
+    /// The database names an older schema than it is of: then nobody looks at marks.
+    SchemaLowered = "schema_lowered", false;
+    /// Tables or indices are not as this program makes them.
+    SchemaChanged = "schema_changed", false;
     /// The tables say something else than the entries led to.
     StateMismatch = "state_mismatch", false;
     /// An entry tells of a message that is not there.

@@ -23,6 +23,8 @@ pub struct StateRow {
 /// What a member's row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRow {
+    /// Its place in join order, from 0: messages name their sender and their audience by it.
+    pub ordinal: i64,
     /// The handle.
     pub session: String,
     /// The permission's name.
@@ -184,7 +186,8 @@ impl Replay {
 
     fn admit(&mut self, session: &str, permission: &str) {
         let (session, permission) = (session.to_owned(), permission.to_owned());
-        self.members.push(MemberRow { session, permission, epoch: 0, revoked: false });
+        let ordinal = self.members.last().map_or(0, |member| member.ordinal + 1);
+        self.members.push(MemberRow { ordinal, session, permission, epoch: 0, revoked: false });
     }
 
     fn member(&mut self, session: &str) -> Option<&mut MemberRow> {
@@ -218,6 +221,10 @@ impl Replay {
                 return Some(format!("member {}, recorded: {}", stored.session, recorded.session));
             }
             let who = &stored.session;
+            if stored.ordinal != recorded.ordinal {
+                let (stored, recorded) = (stored.ordinal, recorded.ordinal);
+                return Some(format!("place of {who}: {stored}, recorded: {recorded}"));
+            }
             if stored.permission != recorded.permission {
                 return Some(format!(
                     "permission of {who}: {}, recorded: {}",

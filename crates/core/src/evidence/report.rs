@@ -59,6 +59,8 @@ pub struct Examined {
     pub opened: &'static str,
     /// Whether marks were checked.
     pub marks: MarksChecked,
+    /// What was found of no one chain.
+    pub findings: Vec<Finding>,
     /// Its chains, the bridge's own first.
     pub chains: Vec<ChainReport>,
 }

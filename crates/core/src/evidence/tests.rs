@@ -366,7 +366,8 @@ fn told(n: u64, actor: &str, action: &str, detail: &str) -> Kept {
 }
 
 fn member(session: &str, permission: &str, epoch: u32, revoked: bool) -> MemberRow {
-    MemberRow { session: session.into(), permission: permission.into(), epoch, revoked }
+    let ordinal = i64::from(session.as_bytes()[0] - b'a');
+    MemberRow { ordinal, session: session.into(), permission: permission.into(), epoch, revoked }
 }
 
 fn replayed(rows: &[Kept], state: &StateRow) -> Vec<String> {
@@ -425,6 +426,7 @@ fn tables_when_anything_else_than_the_entries_say_are_a_mismatch() {
             "permission of a: owner, recorded: member",
         ),
         (with(|state| state.members[1].epoch = 1), "epoch of b: 1, recorded: 2"),
+        (with(|state| state.members[3].ordinal = 4), "place of d: 4, recorded: 3"),
         (with(|state| state.members[2].revoked = false), "c: not removed, recorded: removed"),
         (with(|state| state.members[2].session = "e".into()), "member e, recorded: c"),
         (with(|state| state.members.truncate(3)), "members: 3, recorded: 4"),

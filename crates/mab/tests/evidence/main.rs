@@ -8,6 +8,7 @@ mod home;
 mod anchor;
 mod attacker;
 mod chain;
+mod lowered;
 mod reading;
 mod scene;
 mod tables;

@@ -12,6 +12,8 @@ fn permission_epoch_or_removal_when_changed_by_sql_is_a_mismatch() -> Anything {
         ("permission = 'owner' WHERE session = 'b'", "permission of b: owner, recorded: member"),
         ("permission = 'observer' WHERE session = 'a'", "permission of a: observer, recorded: owner"),
         ("epoch = 0 WHERE session = 'b'", "epoch of b: 0, recorded: 1"),
+        ("ordinal = ordinal + 1", "place of a: 1, recorded: 0"),
+        ("ordinal = 1 - ordinal", "member b, recorded: a"),
         ("revoked_at = 1 WHERE session = 'b'", "b: removed, recorded: not removed"),
     ] {
         let copy = scene.copy()?;

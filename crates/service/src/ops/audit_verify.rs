@@ -3,7 +3,7 @@
 //! The files outside of the store are the caller's to read: it passes what they hold.
 
 use mab_core::{
-    Code, Denied, Failure,
+    Code, ConversationId, Denied, Failure,
     evidence::{
         self, AnchorJudged, ChainReport, Examination, Examined, Finding, Given, Kind, MarksChecked, Proof,
         Witness,
@@ -146,7 +146,7 @@ impl Op for AuditVerify {
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (store, now) = (&call.bridge.store, call.bridge.clock.now());
         let only = arguments.conversation_id.map(|id| id.0);
-        let witnesses = witnesses(&arguments.witnesses)?;
+        let witnesses = witnesses(&arguments.witnesses, only)?;
         let given = Given {
             anchor: arguments.anchor,
             own: arguments.anchor_is_own,
@@ -180,18 +180,26 @@ fn verifier_key(text: &str) -> Result<VerifierKey, Denied> {
     })
 }
 
-fn witnesses(texts: &[String]) -> Result<Vec<Witness>, Denied> {
+fn witnesses(texts: &[String], only: Option<ConversationId>) -> Result<Vec<Witness>, Denied> {
     let parse = |text: &String| {
-        text.parse().map_err(|error: &str| {
+        let witness: Witness = text.parse().map_err(|error: &str| {
             Denied::new(Code::InvalidArguments, error)
                 .hint("for example conv_0123456789abcdef:17:<32 digits>")
-        })
+        })?;
+        if only.is_some() && witness.conversation != only {
+            return Err(Denied::new(
+                Code::InvalidArguments,
+                "a witness is of another chain than is verified",
+            )
+            .hint("verify every chain, or leave that witness out"));
+        }
+        Ok(witness)
     };
     texts.iter().map(parse).collect()
 }
 
 fn answer(judged: &AnchorJudged, examined: &Examined, given: &Given) -> Answer {
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<Found> = examined.findings.iter().map(|finding| Found::new(finding, None)).collect();
     for chain in &examined.chains {
         found.extend(chain.findings.iter().map(|finding| Found::new(finding, Some(chain))));
     }

@@ -129,6 +129,7 @@ fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: 
         busy_timeout_ms: 5_000,
         master_fingerprint: master.fingerprint().unwrap(),
         marker: Marker::new(&master).unwrap(),
+        anchored: false,
     };
     let store = SqliteStore::open(options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
     let parts = Parts {

@@ -1,6 +1,6 @@
 //! Examines the audit chains and, in the same pass, whether the tables are as the entries say.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use mab_core::{
     ConversationId,
@@ -15,11 +15,8 @@ use rusqlite::{
     types::ValueRef,
 };
 
-use super::{archive, options::Options, rows, tx};
+use super::{archive, frame, options::Options, rows, schema::MARKED_SINCE, tx};
 use crate::Progress;
-
-/// The first schema whose entries are marked.
-const MARKED_SINCE: u32 = 3;
 
 /// Entries between two reports of progress.
 const PROGRESS_EVERY: u64 = 1_024;
@@ -83,10 +80,16 @@ pub(super) fn examine(
 ) -> rusqlite::Result<Examined> {
     let snapshot = connection.unchecked_transaction()?;
     let schema = snapshot.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let mut findings = frame::schema_findings(&snapshot, examination, schema)?;
     let (checked, marks) = judge.marks(&snapshot, schema)?;
     let conversations = conversations(&snapshot, examination.conversation, schema)?;
     judge.progress.begin(conversations.iter().map(|conversation| conversation.claim.length).sum());
-    let chain = Chain { connection: &snapshot, examination, judge, marks, schema };
+    if examination.conversation.is_none() {
+        let pks: Vec<_> = conversations.iter().map(|conversation| conversation.pk).collect();
+        findings.extend(frame::stray_rows(&snapshot, &pks)?);
+    }
+    let members = members(&snapshot, &conversations)?;
+    let chain = Chain { connection: &snapshot, examination, judge, marks, schema, members };
     let chains = conversations.iter().map(|it| chain.examine(it)).collect::<rusqlite::Result<Vec<_>>>()?;
     if judge.opened == archive::IMMUTABLE && archive::traces(&judge.path) != judge.traces {
         return Err(rusqlite::Error::SqliteFailure(
@@ -94,7 +97,7 @@ pub(super) fn examine(
             Some("somebody wrote to the database meanwhile".to_owned()),
         ));
     }
-    let mut examined = Examined { schema, opened: judge.opened, marks: checked, chains };
+    let mut examined = Examined { schema, opened: judge.opened, marks: checked, findings, chains };
     let missing = missing_chains(examination, &examined);
     examined.chains.extend(missing);
     Ok(examined)
@@ -117,7 +120,7 @@ fn conversations(
 ) -> rusqlite::Result<Vec<Conversation>> {
     let anchored = if schema >= MARKED_SINCE { "anchored_n" } else { "0" };
     let sql = format!(
-        "SELECT pk, id, audit_n, audit_head, last_seq, purged_at IS NOT NULL, {anchored} FROM conversation
+        "SELECT pk, id, audit_n, audit_head, last_seq, purged_at IS NOT NULL, {anchored} FROM conversation NOT INDEXED
          WHERE ?1 IS NULL OR (id = ?1 AND pk <> 0) ORDER BY pk"
     );
     let read = |row: &Row<'_>| {
@@ -143,15 +146,38 @@ struct Chain<'a> {
     judge: &'a Judge,
     marks: Marks<'a>,
     schema: u32,
+    members: Members,
+}
+
+/// The members of each conversation's row, in join order.
+type Members = BTreeMap<i64, Vec<MemberRow>>;
+
+/// Reads every member in one pass over the table, because nothing is believed of an index.
+fn members(connection: &Connection, conversations: &[Conversation]) -> rusqlite::Result<Members> {
+    const MEMBERS: &str = "SELECT conversation, ordinal, session, permission, epoch, revoked_at IS NOT NULL
+         FROM agent NOT INDEXED WHERE ?1 IS NULL OR conversation = ?1";
+    let one = if let [one] = conversations { Some(one.pk) } else { None };
+    let mut members = Members::new();
+    let mut rows = connection.prepare(MEMBERS)?;
+    let mut rows = rows.query([one])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| String::from_utf8_lossy(bytes(row, column)).into_owned();
+        let epoch = u32::try_from(integer(row, 4)).unwrap_or(u32::MAX);
+        let (session, permission, revoked) = (text(2), text(3), row.get(5)?);
+        let member = MemberRow { ordinal: integer(row, 1), session, permission, epoch, revoked };
+        members.entry(integer(row, 0)).or_default().push(member);
+    }
+    members.values_mut().for_each(|members| members.sort_by_key(|member| member.ordinal));
+    Ok(members)
 }
 
 impl Chain<'_> {
     fn examine(&self, conversation: &Conversation) -> rusqlite::Result<ChainReport> {
-        const MESSAGES: &str = "SELECT key, tag, sender, at, body FROM message
+        const MESSAGES: &str = "SELECT key, tag, sender, at, body FROM message NOT INDEXED
              WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key";
         let mark = if self.schema >= MARKED_SINCE { "mark" } else { "NULL" };
         let sql = format!(
-            "SELECT key, at, actor, action, outcome, detail, hash, {mark} FROM audit
+            "SELECT key, at, actor, action, outcome, detail, hash, {mark} FROM audit NOT INDEXED
              WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key"
         );
         let points = self.examination.points.get(&conversation.id).map_or(&[][..], Vec::as_slice);
@@ -183,7 +209,7 @@ impl Chain<'_> {
         let mut findings: Vec<Finding> = walked.broken.into_iter().collect();
         if findings.is_empty() && conversation.id.is_some() {
             findings.extend(messages.finish()?);
-            findings.extend(replay.finish(&self.state(conversation)?));
+            findings.extend(replay.finish(&self.state(conversation)));
         }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
         if self.examination.own && conversation.anchored_n > seen {
@@ -199,17 +225,9 @@ impl Chain<'_> {
         })
     }
 
-    fn state(&self, conversation: &Conversation) -> rusqlite::Result<StateRow> {
-        const MEMBERS: &str = "SELECT session, permission, epoch, revoked_at IS NOT NULL FROM agent
-             WHERE conversation = ?1 ORDER BY ordinal";
-        let read = |row: &Row<'_>| {
-            let text = |column| String::from_utf8_lossy(bytes(row, column)).into_owned();
-            let epoch = u32::try_from(row.get::<_, i64>(2)?).unwrap_or(u32::MAX);
-            Ok(MemberRow { session: text(0), permission: text(1), epoch, revoked: row.get(3)? })
-        };
-        let mut members = self.connection.prepare_cached(MEMBERS)?;
-        let members = members.query_map([conversation.pk], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members })
+    fn state(&self, conversation: &Conversation) -> StateRow {
+        let members = self.members.get(&conversation.pk).cloned().unwrap_or_default();
+        StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members }
     }
 }
 
@@ -291,7 +309,8 @@ fn message<'a>(row: &'a Row<'_>) -> MessageRow<'a> {
     }
 }
 
-fn entry<'a>(row: &'a Row<'_>) -> Entry<'a> {
+/// Reads an entry with its mark; what is damaged is empty.
+pub(super) fn entry<'a>(row: &'a Row<'_>) -> Entry<'a> {
     Entry {
         n: tx::number(integer(row, 0)),
         at: integer(row, 1),
@@ -302,7 +321,7 @@ fn entry<'a>(row: &'a Row<'_>) -> Entry<'a> {
 }
 
 /// A column's bytes; none when it holds something else.
-fn bytes<'a>(row: &'a Row<'_>, column: usize) -> &'a [u8] {
+pub(super) fn bytes<'a>(row: &'a Row<'_>, column: usize) -> &'a [u8] {
     match row.get_ref(column) {
         Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => bytes,
         Ok(ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_)) | Err(_) => &[],

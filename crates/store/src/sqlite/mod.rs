@@ -13,6 +13,7 @@ mod create;
 mod error;
 mod examine;
 mod export;
+mod frame;
 mod guard;
 mod held;
 mod leases;

@@ -26,4 +26,6 @@ pub struct Options {
     pub master_fingerprint: [u8; 8],
     /// Marks audit entries as this bridge's.
     pub marker: Marker,
+    /// Whether checkpoints of this file are kept beside it: its entries then have marks, whatever version it names.
+    pub anchored: bool,
 }

@@ -68,6 +68,7 @@ pub(crate) fn options(path: &Path) -> Options {
         busy_timeout_ms: 5_000,
         master_fingerprint: master().fingerprint().unwrap(),
         marker: Marker::new(&master()).unwrap(),
+        anchored: false,
     }
 }
 

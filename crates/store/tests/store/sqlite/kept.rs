@@ -30,7 +30,7 @@ const KEY: &str = "third";
 /// Ten changes in any hour.
 const TEN: &[(u32, u32)] = &[(10, 3_600)];
 
-fn kept(schema: u32) -> PathBuf {
+pub(super) fn kept(schema: u32) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema-{schema}.db"))
 }
 

@@ -5,6 +5,7 @@ mod atomicity;
 mod contention;
 mod engine;
 mod kept;
+mod lowered;
 mod opening;
 mod traces;
 
