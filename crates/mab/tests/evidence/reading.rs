@@ -77,6 +77,28 @@ fn database_when_it_cannot_be_read_is_not_checked_and_that_is_an_exit_of_its_own
 }
 
 #[test]
+fn rollback_journal_beside_the_database_is_never_ignored() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    fs::write(copy.file("bridge.db-journal"), [7; 40])?;
+    let verdict = scene.verify(&copy, &[])?;
+    assert_eq!(verdict.exit, Some(12), "{verdict:?}");
+    fs::write(copy.file("bridge.db-journal"), [])?;
+    assert_eq!(scene.verify(&copy, &[])?.exit, Some(0), "an empty one is none");
+    Ok(())
+}
+
+#[test]
+fn witness_of_another_chain_than_is_verified_is_refused() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    let witness = "conv_00000000000000aa:1:00112233445566778899aabbccddeeff";
+    let verdict = scene.verify(&copy, &[&scene.conversation, "--witness", witness])?;
+    assert!(verdict.exit == Some(2) && verdict.answer.to_string().contains("another chain"), "{verdict:?}");
+    scene.assert_found(&copy, &["--witness", witness], "witness_mismatch", Some(1))
+}
+
+#[test]
 fn copy_of_the_database_alone_is_verified_without_keys() -> Anything {
     let scene = Scene::new()?;
     let copy = scene.copy()?;

@@ -3,7 +3,10 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::{home::Anything, scene::Scene};
+use crate::{
+    home::Anything,
+    scene::{Copy, Scene},
+};
 
 #[test]
 fn permission_epoch_or_removal_when_changed_by_sql_is_a_mismatch() -> Anything {
@@ -50,6 +53,41 @@ fn message_when_deleted_changed_or_put_in_is_named_with_its_entry() -> Anything 
         let copy = scene.copy()?;
         copy.sql(&sql)?;
         scene.assert_found(&copy, &[], kind, n)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn row_of_no_conversation_is_found_and_not_shown_as_the_bridges_own() -> Anything {
+    let scene = Scene::new()?;
+    let audit = |key: &str| {
+        format!(
+            "INSERT INTO audit SELECT {key}, at, actor, action, outcome, detail, hash, mark FROM audit
+                 WHERE key = (1 << 32) + 1"
+        )
+    };
+    let message = |key: &str| {
+        format!(
+            "INSERT INTO message SELECT {key}, tag, sender, audience, at, action_type, reply_to, body, files
+                 FROM message WHERE key = (1 << 32) + 1"
+        )
+    };
+    let entries = |copy: &Copy| -> Anything<usize> {
+        let folder = copy.path().display().to_string();
+        let answer = scene.home.mab(&["audit", "--json", "--data-dir", &folder])?.json()?;
+        Ok(answer.get("entries").and_then(|entries| entries.as_array()).ok_or("no entries")?.len())
+    };
+    let before = entries(&scene.copy()?)?;
+    for key in ["-5", "(77 << 32) + 1"] {
+        let copy = scene.copy()?;
+        copy.sql(&audit(key))?;
+        scene.assert_found(&copy, &[], "forged", None)?;
+        assert_eq!(entries(&copy)?, before);
+    }
+    for key in ["-5", "7", "(77 << 32) + 1"] {
+        let copy = scene.copy()?;
+        copy.sql(&message(key))?;
+        scene.assert_found(&copy, &[], "message_added", None)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! log and its index are there    mode=ro       another process may be writing; SQLite's locks are respected
 //! no log                         immutable=1   nothing is locked: the file must stay as it is, which is looked at after
 //! log without its index          a copy        SQLite would create the index: both are copied to a private temporary folder
+//! rollback journal               refused       the file is in the middle of a change that only writing to it takes back
 //! ```
 //!
 //! A log loses its index when a process ends while SQLite closes the file, and when somebody copies the two without it.
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use super::{
     connection::{file_failure, real_path},
-    error::{failure, wrong_store},
+    error::{failure, read_only, wrong_store},
     options::Options,
     schema,
 };
@@ -41,6 +42,9 @@ pub(super) struct Opened {
 /// Opens the file.
 pub(super) fn open(options: &Options) -> Result<Opened, Failure> {
     let path = real_path(&options.path);
+    if beside(&path, "-journal").is_some_and(|bytes| bytes > 0) {
+        return Err(read_only("a rollback journal lies beside the database, and no mab wrote it").into());
+    }
     let (how, copy) = match (beside(&path, "-wal"), beside(&path, "-shm")) {
         (Some(_), Some(_)) => (SHARED, None),
         (None, _) | (Some(0), None) => (IMMUTABLE, None),

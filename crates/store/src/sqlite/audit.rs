@@ -22,8 +22,14 @@ macro_rules! columns {
     };
 }
 
-/// Of all chains: one pass over the trail, which has no index by time, for the sake of every other call.
-const NEWEST: &str = concat!(columns!(), filtered!(), " ORDER BY a.at DESC, a.key DESC LIMIT :limit");
+/// Of all chains: one pass over the trail, which has no index by time, for the sake of every other call. A row of no
+/// conversation is no entry; verifying finds it.
+const NEWEST: &str = concat!(
+    columns!(),
+    filtered!(),
+    " AND EXISTS (SELECT 1 FROM conversation c WHERE c.pk = a.key >> 32)
+      ORDER BY a.at DESC, a.key DESC LIMIT :limit"
+);
 
 const NEWEST_OF_ONE: &str = concat!(
     columns!(),

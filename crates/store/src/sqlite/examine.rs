@@ -167,7 +167,9 @@ fn members(connection: &Connection, conversations: &[Conversation]) -> rusqlite:
         let member = MemberRow { ordinal: integer(row, 1), session, permission, epoch, revoked };
         members.entry(integer(row, 0)).or_default().push(member);
     }
-    members.values_mut().for_each(|members| members.sort_by_key(|member| member.ordinal));
+    for members in members.values_mut() {
+        members.sort_by_key(|member| member.ordinal);
+    }
     Ok(members)
 }
 
@@ -207,9 +209,11 @@ impl Chain<'_> {
         self.judge.progress.add(fed % PROGRESS_EVERY);
         let walked = walk.finish(&conversation.claim);
         let mut findings: Vec<Finding> = walked.broken.into_iter().collect();
-        if findings.is_empty() && conversation.id.is_some() {
+        if findings.is_empty() {
             findings.extend(messages.finish()?);
-            findings.extend(replay.finish(&self.state(conversation)));
+            if conversation.id.is_some() {
+                findings.extend(replay.finish(&self.state(conversation)));
+            }
         }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
         if self.examination.own && conversation.anchored_n > seen {

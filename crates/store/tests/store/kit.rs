@@ -360,7 +360,9 @@ impl Kit {
     /// What is found in one chain, or in all.
     pub(crate) async fn examined(&self, conversation: Option<ConversationId>) -> Vec<ChainReport> {
         let examination = Examination { conversation, ..Examination::default() };
-        self.store.examine(examination).await.unwrap().chains
+        let examined = self.store.examine(examination).await.unwrap();
+        assert_eq!(examined.findings, []);
+        examined.chains
     }
 
     /// Asserts that `code` was refused, and that the only thing that changed since `before` is one entry that says so.
