@@ -159,7 +159,7 @@ async fn calls_that_record_nothing_never_hasten_a_checkpoint() {
 async fn checkpoints_of_one_process_are_a_second_apart_however_much_is_recorded() {
     let vault = Memory::default();
     let house = house(&vault, 3_600, 1);
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     meanwhile(&house.bridge, async {
         let (a, _) = house.pair().await;
         vault.told.notified().await;
