@@ -364,7 +364,7 @@ async fn flood_of_guesses_costs_no_write_once_its_window_is_full_and_is_counted(
 }
 
 #[tokio::test]
-async fn wrong_token_for_several_remembered_conversations_is_refused_unheard_as_well() {
+async fn several_remembered_conversations_that_were_not_seen_here_are_refused_unheard_as_well() {
     let house = House::new();
     let (a, _b) = house.pair().await;
     let holder = Agent::new(9);
@@ -372,12 +372,11 @@ async fn wrong_token_for_several_remembered_conversations_is_refused_unheard_as_
         let roles = json!({"my_role": "backend", "partner_role": "frontend"});
         holder.ok(&house.bridge, "create_conversation", roles).await;
     }
-    let wrong = json!({"token": "0".repeat(64)});
-    assert_eq!(holder.code(&house.bridge, "check_messages", wrong.clone()).await, Code::InvalidToken);
-    for _ in 0..59 {
+    for _ in 0..60 {
         Agent::new(7).code(&house.bridge, "check_messages", guess(&a)).await;
     }
-    assert_eq!(holder.code(&house.bridge, "check_messages", wrong).await, Code::RateLimited);
+    let elsewhere = house.second_bridge();
+    assert_eq!(holder.code(&elsewhere, "check_messages", json!({})).await, Code::RateLimited);
     let right = credentials(&holder);
     holder.ok(&house.bridge, "check_messages", right).await;
 }
