@@ -15,11 +15,15 @@ mod write;
 pub(crate) use verify::{Flaw, Report, verify};
 pub(crate) use write::{Bundle, abandon};
 
+use std::{io, path::Path};
+
 use mab_core::{
-    ConversationId, Denied, Timestamp,
+    Code, ConversationId, Denied, Failure, Timestamp,
     audit::{Entry, Hash},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::folder;
 
 /// An entry as `audit_entries` answers and `entries.jsonl` keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +64,14 @@ impl Line {
     fn to_tsv(&self) -> String {
         let hashed = hex::encode(self.entry().hashed_bytes());
         format!("{}\t{}\t{}\t{hashed}\n", self.chain(), self.n, self.hash)
+    }
+}
+
+/// What an error of the file system means to who named the folder.
+fn refused(error: &io::Error, path: &Path, action: &str, hint: &str) -> Failure {
+    match folder::refused(error, path, action) {
+        Failure::Denied(denied) if denied.code != Code::StorageFull => denied.hint(hint).into(),
+        failure @ (Failure::Denied(_) | Failure::Fault(_)) => failure,
     }
 }
 

@@ -15,8 +15,7 @@ use mab_core::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{ALL, ANCHOR, BRIDGE, ENTRIES, KEYS, Line, SCOPE, SIGNATURE, SUMS, TABLE, hash};
-use crate::folder::refused;
+use super::{ALL, ANCHOR, BRIDGE, ENTRIES, KEYS, Line, SCOPE, SIGNATURE, SUMS, TABLE, hash, refused};
 
 /// What holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,9 @@ pub(crate) enum Flaw {
 
 /// Checks everything. `trusted` is the key one knows from elsewhere; without it the bundle's own is taken on faith.
 pub(crate) fn verify(folder: &Path, trusted: Option<&VerifierKey>) -> Result<Result<Report, Flaw>, Failure> {
-    fs::read_dir(folder).map_err(|error| refused(&error, folder, "reading"))?;
+    fs::read_dir(folder).map_err(|error| {
+        refused(&error, folder, "reading", "name the folder that `mab audit export` wrote")
+    })?;
     Ok(check(folder, trusted))
 }
 

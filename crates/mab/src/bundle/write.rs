@@ -10,11 +10,14 @@ use std::{
 use mab_core::{Code, ConversationId, Denied, Failure, anchor::Anchor, note::SigningKey};
 use sha2::{Digest, Sha256};
 
-use super::{ALL, ANCHOR, ENTRIES, KEYS, Line, README, SCOPE, SIGNATURE, SUMS, TABLE};
+use super::{ALL, ANCHOR, ENTRIES, KEYS, Line, README, SCOPE, SIGNATURE, SUMS, TABLE, refused};
 use crate::{
-    folder::{PRIVATE_FILE, refused, sync_folder},
+    folder::{PRIVATE_FILE, sync_folder},
     harmless::one_line,
 };
+
+/// What to do when it cannot be written.
+const ELSEWHERE: &str = "name a new folder in one that exists and that you can write to";
 
 /// A bundle being written, into a folder of its own.
 pub(crate) struct Bundle {
@@ -44,7 +47,7 @@ impl Bundle {
                 .into());
         }
         let created = DirBuilder::new().mode(0o700).create(folder);
-        created.map_err(|error| refused(&error, folder, "creating"))?;
+        created.map_err(|error| refused(&error, folder, "creating", ELSEWHERE))?;
         Ok(Self {
             entries: Digested::create(folder, ENTRIES)?,
             table: Digested::create(folder, TABLE)?,
@@ -94,7 +97,7 @@ impl Bundle {
             file.write_bytes(content)?;
             file.finish()?;
         }
-        sync_folder(&self.folder).map_err(|error| refused(&error, &self.folder, "writing"))
+        sync_folder(&self.folder).map_err(|error| refused(&error, &self.folder, "writing", ELSEWHERE))
     }
 }
 
@@ -108,7 +111,7 @@ impl Digested {
     fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
         let path = folder.join(name);
         let created = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&path);
-        let file = created.map_err(|error| refused(&error, &path, "creating"))?;
+        let file = created.map_err(|error| refused(&error, &path, "creating", ELSEWHERE))?;
         Ok(Self { path, file: std::io::BufWriter::new(file), digest: Sha256::new() })
     }
 
@@ -118,13 +121,13 @@ impl Digested {
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.digest.update(bytes);
-        self.file.write_all(bytes).map_err(|error| refused(&error, &self.path, "writing"))
+        self.file.write_all(bytes).map_err(|error| refused(&error, &self.path, "writing", ELSEWHERE))
     }
 
     /// Its name and digest, once it is on the disk.
     fn finish(mut self) -> Result<(String, String), Failure> {
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        written.map_err(|error| refused(&error, &self.path, "writing"))?;
+        written.map_err(|error| refused(&error, &self.path, "writing", ELSEWHERE))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok((name, hex::encode(self.digest.finalize())))
     }

@@ -26,7 +26,8 @@ use crate::{
     mab audit verify --bundle evidence\n\n\
     The folder holds entries, signed checkpoints, public keys and a README with the\n\
     steps that check them with coreutils, awk and openssl. It holds no messages and no\n\
-    secrets. That it was taken out is recorded.")]
+    secrets. That it was taken out is recorded.\n\n\
+    Exits with 9 when audit.anchor does not fit the database; the folder is written all the same.")]
 pub(crate) struct Export {
     /// Only this conversation; default: every chain.
     #[arg(value_parser = arguments::conversation)]
@@ -51,6 +52,7 @@ pub(crate) struct OfBundle {
 struct Evidence {
     anchor: String,
     problem: Option<String>,
+    fits: bool,
 }
 
 #[derive(Deserialize)]
@@ -88,14 +90,19 @@ impl Export {
             Output::talk(&format!("warning: no checkpoint covers the newest entries: {problem}"));
         }
         let folder = self.to.display().to_string();
-        let answer =
-            json!({"folder": folder, "entries": entries, "verifier_key": key.verifier().to_string()});
+        let answer = json!({"folder": folder, "entries": entries, "verifier_key": key.verifier().to_string(), "anchor_fits": evidence.fits});
         operator.output.answer(answer, |_: &Value, page| {
             page.field("folder", &Visible::line(&folder));
             page.field("entries", &entries.into());
             page.field("signed by", &Visible::line(&key.verifier().to_string()));
         })?;
-        Ok(Exit::OK)
+        if evidence.fits {
+            return Ok(Exit::OK);
+        }
+        Output::talk(
+            "audit.anchor does not fit the database: this is evidence of that; run `mab audit verify`",
+        );
+        Ok(Exit::AUDIT_BROKEN)
     }
 }
 

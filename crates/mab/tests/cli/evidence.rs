@@ -172,7 +172,9 @@ fn database_when_restored_is_a_conflict_until_the_operator_begins_anew() -> Anyt
         .filter(|path| path.to_string_lossy().contains("audit.anchor.1"))
         .collect();
     assert_eq!(aside.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?, [before]);
-    assert!(home.mab(&["audit"])?.stdout.contains("\toperator\tcheckpoint\tok\t"));
+    let recorded = home.mab(&["audit"])?.stdout;
+    assert!(recorded.contains("\toperator\tcheckpoint\tok\tbegun=anew set_aside="), "{recorded}");
+    assert!(!recorded.contains("set_aside=0"), "{recorded}");
     Ok(())
 }
 
@@ -189,7 +191,8 @@ fn key_when_rotated_is_trusted_through_the_old_one_and_recorded() -> Anything {
     for key in [&old, &new] {
         assert_eq!(anchor(&home, key)?.checkpoints().len(), 3);
     }
-    assert!(home.mab(&["audit"])?.stdout.contains("\toperator\trotate_keys\tok\tkey=signing\n"));
+    let recorded = format!("\toperator\trotate_keys\tok\tkey=signing new={} old={}\n", new.id(), old.id());
+    assert!(home.mab(&["audit"])?.stdout.contains(&recorded));
     assert!(!home.data().join("audit.key.next").exists());
     Ok(())
 }
@@ -210,6 +213,60 @@ fn key_when_gone_is_not_replaced_and_agents_go_on() -> Anything {
     assert!(!folder.exists(), "evidence that nobody signed");
     assert_eq!(home.mab(&["audit", "checkpoint", "--begin-anew"])?.exit, Some(0));
     assert_eq!(anchor(&home, &valid_key(&home)?)?.checkpoints().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn evidence_when_the_anchor_does_not_fit_is_written_and_said_to_be_broken() -> Anything {
+    let (home, _) = signed()?;
+    let whole = fs::read_to_string(anchor_file(&home))?;
+    // No crash explains a file that is longer than what was recorded.
+    fs::write(anchor_file(&home), format!("{whole}more\n"))?;
+    let folder = home.path().join("bundle");
+    let run = home.mab(&["audit", "export", "--json", "--to", &folder.display().to_string()])?;
+    assert_eq!(run.exit, Some(9), "{}", run.stderr);
+    assert_eq!(run.json()?.get("anchor_fits"), Some(&json!(false)));
+    assert!(run.stderr.contains("does not fit the database"), "{}", run.stderr);
+    assert!(folder.join("entries.jsonl").exists());
+    Ok(())
+}
+
+#[test]
+fn folder_of_evidence_when_it_cannot_be_used_is_refused_with_a_hint_about_it() -> Anything {
+    let (home, _) = signed()?;
+    for words in [["export", "--to", "/no/such/dir"], ["verify", "--bundle", "nope"]] {
+        let run = home.mab(&[&["audit", "--json"][..], &words].concat())?;
+        assert_eq!(run.exit, Some(2), "{}", run.stderr);
+        let refusal = run.refusal()?;
+        let hint = refusal.get("hint").and_then(Value::as_str).unwrap_or_default();
+        assert!(hint.contains("folder") && !hint.contains("data-dir"), "{hint}");
+        assert!(!hint.contains("MAB_DATA_DIR"), "{hint}");
+    }
+    Ok(())
+}
+
+#[test]
+fn record_when_it_cannot_be_checked_whole_says_what_was_not() -> Anything {
+    let (home, conversation) = signed()?;
+    let key = valid_key(&home)?.to_string();
+    let wrong = key.replacen("mab.audit", "mab.audlt", 1);
+    let run = home.mab(&["audit", "verify", "--key", &wrong])?;
+    assert!(run.exit == Some(2) && run.stderr.contains("checksum is wrong"), "{}", run.stderr);
+    let witness = format!("{conversation}:99:{}", "0".repeat(32));
+    let run = home.mab(&["audit", "verify", "--witness", &witness])?;
+    assert_eq!(run.exit, Some(9));
+    assert!(run.stdout.contains("the chain is shorter: it ends at entry 3"), "{}", run.stdout);
+    let empty = home.path().join("empty.db");
+    fs::write(&empty, "")?;
+    let run = home.mab(&["audit", "verify", "--json", "--db", &empty.display().to_string()])?;
+    assert_eq!(code(&run)?, (Some(12), "wrong_store".to_owned()));
+    assert!(run.stderr.contains("not a mab database"), "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    fs::remove_file(home.data().join("master.key"))?;
+    let run = home.mab(&["audit", "verify"])?;
+    let summary = run.stdout.lines().last().unwrap_or_default();
+    assert_eq!(run.exit, Some(0), "{}", run.stdout);
+    assert!(summary.contains("marks were not checked"), "{summary}");
     Ok(())
 }
 

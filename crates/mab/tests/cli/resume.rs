@@ -37,7 +37,10 @@ fn conversation_when_paused_is_shown_as_such_until_it_is_resumed() -> Anything {
 
     let run = home.mab(&["resume", &conversation])?;
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
-    assert_eq!(run.stdout, format!("conversation\t{conversation}\nwas_paused\tyes\npaused_by\tloop_guard\n"));
+    assert_eq!(
+        run.stdout,
+        format!("conversation\t{conversation}\nwas_paused\tyes\nwas_paused_by\tloop_guard\n")
+    );
     assert_eq!(state()?, [false, false]);
     agent.call("send_to_partner", &json!({"message": "on we go"}))?;
     let audit = home.mab(&["audit", &conversation])?.stdout;

@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     /// Why no checkpoint covers the newest entries; absent when one does
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// Whether the anchor is what the store recorded
+    fits: bool,
 }
 
 impl Op for AuditExport {
@@ -51,7 +53,8 @@ impl Op for AuditExport {
             Err(Failure::Denied(denied)) => Some(denied.message),
             Err(fault @ Failure::Fault(_)) => return Err(fault),
         };
-        Ok(Answer { anchor: bridge.kept().await?.anchor, problem })
+        let kept = bridge.kept().await?;
+        Ok(Answer { fits: kept.fits.is_ok(), anchor: kept.anchor, problem })
     }
 }
 
