@@ -251,21 +251,21 @@ fn seen_by(code: Code) -> &'static str {
         | Code::AmbiguousConversation
         | Code::InvalidToken
         | Code::TokenRotated
-        | Code::Revoked
         | Code::Forbidden
         | Code::RateLimited
-        | Code::QuotaExceeded
-        | Code::UnknownRecipient
-        | Code::UnknownMessage
         | Code::UnknownBatch
         | Code::UnknownLease
-        | Code::Conflict
         | Code::Paused => "agents",
-        Code::NotFound => "operator",
         // MCP answers an unknown tool with -32602, the command line an unknown command with invalid_arguments.
         Code::UnknownOperation => "neither",
         Code::InvalidArguments
+        | Code::Revoked
         | Code::Expired
+        | Code::QuotaExceeded
+        | Code::UnknownRecipient
+        | Code::UnknownMessage
+        | Code::NotFound
+        | Code::Conflict
         | Code::Busy
         | Code::StorageFull
         | Code::ReadOnly
