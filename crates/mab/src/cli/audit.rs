@@ -16,10 +16,14 @@ use crate::harmless;
 /// Columns of the comma-separated form.
 const CSV_HEADER: [&str; 8] = ["conversation", "n", "at", "actor", "action", "outcome", "detail", "hash"];
 
+/// Entries that are printed unless the operator says otherwise.
+const LIMIT: u32 = 50;
+
 /// Arguments of `mab audit`.
 #[derive(Debug, Args)]
 #[command(
-    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true,
+    override_usage = "mab audit [OPTIONS] [CONVERSATION]\n       mab audit <COMMAND>",
     after_help = "Examples:\n  \
         mab audit                       the latest entries of all conversations\n  \
         mab audit conv_0123456789abcdef --limit 20\n  \
@@ -49,9 +53,9 @@ pub(crate) struct Audit {
     /// Only before this moment.
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// Most entries to print, newest first.
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// Most entries to print, newest first; default: 50.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     /// Print comma-separated values (RFC 4180).
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -74,6 +78,12 @@ enum AuditCommand {
 
 impl Audit {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        if self.command.is_some() && self.filters() {
+            return Err(Trouble::input(
+                "arguments of `mab audit` stand before one of its subcommands",
+                "put what the subcommand needs after its name: `mab audit verify CONVERSATION`",
+            ));
+        }
         match &self.command {
             Some(AuditCommand::Verify(verify)) => verify.run(operator),
             Some(AuditCommand::Checkpoint(checkpoint)) => checkpoint.run(operator),
@@ -83,11 +93,18 @@ impl Audit {
         }
     }
 
+    /// Whether anything is asked for that only printing heeds.
+    fn filters(&self) -> bool {
+        let texts = [&self.agent, &self.action, &self.outcome, &self.since, &self.until];
+        let prints = self.csv || self.follow || self.limit.is_some();
+        prints || self.conversation.is_some() || texts.iter().any(|text| text.is_some())
+    }
+
     fn arguments(&self) -> Value {
         json!({
             "conversation_id": self.conversation.map(|id| id.to_string()), "agent": self.agent,
             "action": self.action, "outcome": self.outcome, "since": self.since, "until": self.until,
-            "limit": self.limit,
+            "limit": self.limit.unwrap_or(LIMIT),
         })
     }
 

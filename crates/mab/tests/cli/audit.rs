@@ -43,6 +43,30 @@ fn audit_when_filtered_prints_what_fits_and_refuses_names_that_nothing_has() -> 
 }
 
 #[test]
+fn subcommand_takes_global_options_before_and_after_it_and_no_filters() -> Anything {
+    let home = Home::new()?;
+    opened(&home)?.leave()?;
+    let data = home.data().display().to_string();
+    for words in [
+        &["audit", "--json", "verify"][..],
+        &["audit", "verify", "--json"],
+        &["--json", "audit", "--data-dir", &data, "verify"],
+        &["audit", "--data-dir", &data, "--json", "checkpoint"],
+    ] {
+        let run = home.mab(words)?;
+        assert_eq!(run.exit, Some(0), "{words:?}: {}", run.stderr);
+        assert!(run.json()?.is_object(), "{words:?}");
+    }
+    for filter in
+        [&["--limit", "50"][..], &["--csv"], &["--follow"], &["--agent", "a"], &["conv_0123456789abcdef"]]
+    {
+        let run = home.mab(&[&["audit"], filter, &["verify"]].concat())?;
+        assert_eq!((run.exit, run.stdout.as_str()), (Some(2), ""), "{filter:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn audit_as_csv_has_a_head_and_a_line_for_each_entry() -> Anything {
     let home = Home::new()?;
     let mut agent = opened(&home)?;
