@@ -11,12 +11,14 @@
 //! A chain's walk ends at its first bad entry, because everything after it hangs on it.
 
 mod finding;
+mod order;
 mod points;
 mod replay;
 mod report;
 mod walk;
 
 pub use finding::{Finding, Kind};
+pub use order::{HeldRow, OrderRow};
 pub use points::{Point, Source, Witness, points_of};
 pub use replay::{MemberRow, MessageRow, Replay, Sent, StateRow};
 pub use report::{

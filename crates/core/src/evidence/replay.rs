@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 use crate::{
     MessageId,
     agent::Permission,
-    evidence::{Finding, Kind, Row},
+    evidence::{
+        Finding, Kind, OrderRow, Row,
+        order::{Order, OrderFacts},
+    },
 };
 
 /// What a conversation's tables say.
@@ -18,6 +21,8 @@ pub struct StateRow {
     pub purged: bool,
     /// Its members, in join order.
     pub members: Vec<MemberRow>,
+    /// Held messages, pause and policy; `None` when the schema is older.
+    pub order: Option<OrderRow>,
 }
 
 /// What a member's row says.
@@ -44,6 +49,8 @@ pub struct MessageRow<'a> {
     pub tag: &'a [u8],
     /// The sender's place in join order.
     pub sender: i64,
+    /// Whom it reaches, as bits by place in join order.
+    pub audience: i64,
     /// When it was stored, in milliseconds.
     pub at: i64,
     /// The sealed text.
@@ -59,6 +66,9 @@ pub struct Sent {
     pub id: MessageId,
     at: i64,
     sender: Option<i64>,
+    audience: Option<i64>,
+    /// Whether it was held back: whom it reaches is told by later entries.
+    pub held: bool,
     digest: [u8; 32],
 }
 
@@ -69,6 +79,7 @@ impl Sent {
             && self.id.tag == row.tag
             && self.at == row.at
             && self.sender.is_none_or(|sender| sender == row.sender)
+            && (self.held || self.audience.is_none_or(|audience| audience == row.audience))
             && self.digest == <[u8; 32]>::from(Sha256::digest(row.body))
     }
 }
@@ -80,6 +91,7 @@ pub struct Replay {
     unknown: Option<u64>,
     last_seq: u64,
     purged: bool,
+    order: Order,
 }
 
 /// The facts of an entry that tables follow from.
@@ -100,6 +112,12 @@ struct Facts {
 struct SendFacts<'a> {
     message: &'a str,
     body_sha256: &'a str,
+    #[serde(default)]
+    to: Option<Vec<String>>,
+    #[serde(default)]
+    standing: Option<&'a str>,
+    #[serde(default)]
+    then: Option<&'a str>,
 }
 
 impl Replay {
@@ -118,8 +136,14 @@ impl Replay {
                 }
                 return sent;
             }
+            b"pause" | b"resume" => {
+                self.order.pause(action == b"pause");
+                true
+            }
+            b"release_held" | b"reject_held" | b"set_inbound" => self.ordered(action, detail).is_some(),
             b"cleanup" => {
                 self.purged = true;
+                self.order.purge();
                 true
             }
             b"create" | b"join" | b"invite" | b"manage_tokens" | b"remove" | b"leave" | b"transfer" => {
@@ -136,14 +160,36 @@ impl Replay {
         None
     }
 
-    fn sent(&self, row: &Row<'_>) -> Option<Sent> {
+    fn ordered(&mut self, action: &[u8], detail: &[u8]) -> Option<()> {
+        let facts: OrderFacts = serde_json::from_slice(detail).ok()?;
+        if action == b"set_inbound" {
+            self.order.set_inbound(&facts);
+            return Some(());
+        }
+        let members = &self.members;
+        self.order.judge(&facts, action == b"release_held", |to| bits(members, to))
+    }
+
+    fn sent(&mut self, row: &Row<'_>) -> Option<Sent> {
         let [actor, _, _, detail] = row.fields;
         let facts: SendFacts<'_> = serde_json::from_slice(detail).ok()?;
         let mut digest = [0; 32];
         hex::decode_to_slice(facts.body_sha256, &mut digest).ok()?;
         let sender = self.members.iter().position(|member| member.session.as_bytes() == actor);
         let sender = sender.and_then(|ordinal| i64::try_from(ordinal).ok());
-        Some(Sent { n: row.n, id: facts.message.parse().ok()?, at: row.at, sender, digest })
+        let id: MessageId = facts.message.parse().ok()?;
+        let audience = match &facts.to {
+            Some(to) => Some(bits(&self.members, to)?),
+            None => None,
+        };
+        let held = facts.standing.is_some();
+        if held {
+            self.order.hold(id.seq, audience?);
+        }
+        if facts.then == Some("paused") {
+            self.order.pause(true);
+        }
+        Some(Sent { n: row.n, id, at: row.at, sender, audience, held, digest })
     }
 
     /// Applies an entry; `None` when it cannot be understood.
@@ -206,6 +252,7 @@ impl Replay {
                 let what = format!("newest message: {}, recorded: {}", state.last_seq, self.last_seq);
                 found.push(mismatch(what));
             }
+            found.extend(state.order.as_ref().and_then(|order| self.order.differs(order)).map(mismatch));
         }
         if self.purged != state.purged {
             let said = |purged| if purged { "purged" } else { "not purged" };
@@ -255,6 +302,14 @@ impl MemberRow {
     }
 }
 
+/// The places of these members, as bits; `None` when one is not known.
+fn bits(members: &[MemberRow], sessions: &[String]) -> Option<i64> {
+    sessions.iter().try_fold(0, |bits, session| {
+        let place = members.iter().position(|member| member.session == *session)?;
+        Some(bits | 1_i64.checked_shl(u32::try_from(place).ok()?)?)
+    })
+}
+
 /// Actions that neither members nor messages follow from.
 fn changes_no_member(action: &[u8]) -> bool {
     const SUCH: &[&[u8]] = &[
@@ -266,12 +321,7 @@ fn changes_no_member(action: &[u8]) -> bool {
         b"reserve",
         b"release",
         b"list_leases",
-        b"pause",
-        b"resume",
         b"list_held",
-        b"release_held",
-        b"reject_held",
-        b"set_inbound",
         b"read_audit",
         b"approve",
         b"set_limits",

@@ -399,7 +399,7 @@ fn lived() -> (Vec<Kept>, StateRow) {
         member("c", "observer", 1, true),
         member("d", "moderator", 1, true),
     ];
-    (rows, StateRow { last_seq: 0, purged: false, members })
+    (rows, StateRow { last_seq: 0, purged: false, members, order: Some(OrderRow::default()) })
 }
 
 #[test]
@@ -450,9 +450,21 @@ fn entries_of_an_unknown_kind_leave_the_members_unknown() {
 #[test]
 fn every_action_of_this_version_is_known() {
     use crate::policy::Action;
-    let (changing, state) =
-        (["create", "join", "invite", "manage_tokens", "remove", "leave", "transfer", "send"], lived().1);
-    for action in Action::ALL.iter().filter(|action| !changing.contains(&action.as_str())) {
+    const CHANGING: [&str; 11] = [
+        "create",
+        "join",
+        "invite",
+        "manage_tokens",
+        "remove",
+        "leave",
+        "transfer",
+        "send",
+        "release_held",
+        "reject_held",
+        "set_inbound",
+    ];
+    let state = lived().1;
+    for action in Action::ALL.iter().filter(|action| !CHANGING.contains(&action.as_str())) {
         let found = replayed(&[told(1, "operator", action.as_str(), "{}")], &state);
         assert!(!found.contains(&"state_unknown: ".to_owned()), "{}", action.as_str());
     }
@@ -462,20 +474,86 @@ fn every_action_of_this_version_is_known() {
 fn message_is_held_against_what_its_entry_tells() {
     let sealed = b"sealed";
     let detail = audit::Detail::default().digest_of_sealed("body_sha256", sealed).to_text();
-    let detail = detail.replace('{', r#"{"message":"msg_1_0102030405060708","#);
+    let detail = detail.replace('{', r#"{"message":"msg_1_0102030405060708","to":["a"],"#);
     let mut replay = Replay::default();
     replay.take(&told(1, "newcomer", "create", r#"{"members":["a","b"]}"#).row());
     let entry = told(2, "b", "send", &detail);
     let sent = replay.take(&entry.row()).unwrap();
-    let row = MessageRow { seq: 1, tag: &[1, 2, 3, 4, 5, 6, 7, 8], sender: 1, at: entry.at, body: sealed };
+    let row = MessageRow {
+        seq: 1,
+        tag: &[1, 2, 3, 4, 5, 6, 7, 8],
+        sender: 1,
+        audience: 1,
+        at: entry.at,
+        body: sealed,
+    };
     assert!(sent.is(&row));
     for other in [
         MessageRow { seq: 2, ..row },
         MessageRow { tag: &[0; 8], ..row },
         MessageRow { sender: 0, ..row },
+        MessageRow { audience: 3, ..row },
         MessageRow { at: row.at + 1, ..row },
         MessageRow { body: b"other", ..row },
     ] {
         assert!(!sent.is(&other), "{other:?}");
+    }
+}
+
+/// A conversation that holds messages, is paused and has a policy.
+fn governed() -> (Vec<Kept>, StateRow) {
+    let sent = |n: u64| {
+        let detail = audit::Detail::default().digest_of_sealed("body_sha256", b"sealed").to_text();
+        let facts = format!(r#"{{"message":"msg_{n}_0102030405060708","to":["a"],"standing":"held","#);
+        told(n + 2, "b", "send", &detail.replace('{', &facts))
+    };
+    let judged = |n: u64, action: &str, seq: u64| {
+        let facts = format!(r#"{{"message":"msg_{seq}_0102030405060708","to":["a"]}}"#);
+        told(n, "operator", action, &facts)
+    };
+    let rows = vec![
+        told(1, "newcomer", "create", r#"{"members":["a","b"]}"#),
+        told(2, "a", "set_inbound", r#"{"rule":"sender","session":["b"],"verdict":"hold"}"#),
+        sent(1),
+        sent(2),
+        sent(3),
+        judged(6, "release_held", 1),
+        judged(7, "reject_held", 2),
+        told(8, "a", "pause", r#"{"by":"moderator","was":"active"}"#),
+    ];
+    let members = vec![member("a", "owner", 0, false), member("b", "member", 0, false)];
+    let held = |seq, rejected| HeldRow { seq, audience: 1, rejected };
+    let order = OrderRow {
+        held: vec![held(2, true), held(3, false)],
+        audiences: [(1, 1), (2, 0), (3, 0)].into(),
+        paused: true,
+        inbound: true,
+    };
+    (rows, StateRow { last_seq: 3, purged: false, members, order: Some(order) })
+}
+
+#[test]
+fn order_when_another_than_the_entries_led_to_is_a_mismatch() {
+    let (rows, state) = governed();
+    assert_eq!(replayed(&rows, &state), Vec::<String>::new());
+    assert_eq!(replayed(&rows, &StateRow { order: None, ..state.clone() }), Vec::<String>::new());
+    let changes: [(fn(&mut OrderRow), &str); 8] = [
+        (|order| order.held[1].rejected = true, "message 3: not held as recorded"),
+        (|order| order.held[0].audience = 3, "message 2: not rejected as recorded"),
+        (|order| order.held.truncate(1), "message 3: not held as recorded"),
+        (
+            |order| order.held.push(HeldRow { seq: 1, audience: 1, rejected: false }),
+            "message 1: held, recorded: not held",
+        ),
+        (|order| *order.audiences.get_mut(&3).unwrap() = 1, "message 3: reaches others than recorded"),
+        (|order| *order.audiences.get_mut(&1).unwrap() = 3, "message 1: reaches others than recorded"),
+        (|order| order.paused = false, "not paused, recorded: paused"),
+        (|order| order.inbound = false, "no inbound policy, recorded: one"),
+    ];
+    for (change, what) in changes {
+        let mut order = state.order.clone().unwrap();
+        change(&mut order);
+        let state = StateRow { order: Some(order), ..state.clone() };
+        assert_eq!(replayed(&rows, &state), [format!("state_mismatch: {what}")]);
     }
 }

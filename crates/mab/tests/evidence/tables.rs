@@ -58,6 +58,46 @@ fn message_when_deleted_changed_or_put_in_is_named_with_its_entry() -> Anything 
 }
 
 #[test]
+fn held_message_pause_or_policy_when_changed_by_sql_is_a_mismatch() -> Anything {
+    let scene = Scene::new()?;
+    let conversation = scene.conversation.as_str();
+    let run = |words: &[&str]| -> Anything {
+        let run = scene.home.mab(words)?;
+        assert_eq!(run.exit, Some(0), "{words:?}: {}", run.stderr);
+        Ok(())
+    };
+    run(&["inbound", conversation, "hold"])?;
+    let mut a = scene.home.agent_with(&[("MAB_AGENT", "a"), ("MAB_LIMITS_SEND_PER_MINUTE", "0")])?;
+    let mut held = Vec::new();
+    for text in ["released", "rejected", "waiting"] {
+        let sent = a.call("send_to_partner", &json!({"message": text}))?;
+        held.push(sent.get("message_id").and_then(|id| id.as_str()).ok_or("no id")?.to_owned());
+    }
+    a.leave()?;
+    run(&["release", conversation, &held[0]])?;
+    run(&["release", conversation, &held[1], "--reject"])?;
+    let verdict = scene.verify_at(&scene.home.data(), &[])?;
+    assert_eq!((verdict.exit, &verdict.found[..]), (Some(0), &[][..]), "{verdict:?}");
+    let newest = "key = (SELECT max(key) FROM message)";
+    for (sql, kind) in [
+        ("UPDATE held SET rejected_at = 1".to_owned(), "state_mismatch"),
+        ("UPDATE held SET rejected_at = NULL".to_owned(), "state_mismatch"),
+        ("UPDATE held SET audience = 3".to_owned(), "state_mismatch"),
+        ("DELETE FROM held".to_owned(), "state_mismatch"),
+        (format!("UPDATE message SET audience = 2 WHERE {newest}"), "state_mismatch"),
+        ("UPDATE message SET audience = 3 WHERE key = (1 << 32) + 1".to_owned(), "message_changed"),
+        ("UPDATE conversation SET inbound = NULL".to_owned(), "state_mismatch"),
+        ("UPDATE conversation SET paused_at = 1 WHERE pk = 1".to_owned(), "state_mismatch"),
+    ] {
+        let copy = scene.copy()?;
+        copy.sql(&sql)?;
+        let verdict = scene.verify(&copy, &[])?;
+        assert_eq!(verdict.found.first().map(|(kind, _)| kind.as_str()), Some(kind), "{sql}: {verdict:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn row_of_no_conversation_is_found_and_not_shown_as_the_bridges_own() -> Anything {
     let scene = Scene::new()?;
     let audit = |key: &str| {

@@ -6,8 +6,8 @@ use mab_core::{
     ConversationId,
     audit::{self, Marker},
     evidence::{
-        ChainReport, Claim, Examination, Examined, Finding, Kind, Marks, MarksChecked, MemberRow, MessageRow,
-        Replay, Row as Entry, Sent, StateRow, Step, Walk, missing_chains,
+        ChainReport, Claim, Examination, Examined, Finding, HeldRow, Kind, Marks, MarksChecked, MemberRow,
+        MessageRow, OrderRow, Replay, Row as Entry, Sent, StateRow, Step, Walk, missing_chains,
     },
 };
 use rusqlite::{
@@ -175,7 +175,7 @@ fn members(connection: &Connection, conversations: &[Conversation]) -> rusqlite:
 
 impl Chain<'_> {
     fn examine(&self, conversation: &Conversation) -> rusqlite::Result<ChainReport> {
-        const MESSAGES: &str = "SELECT key, tag, sender, at, body FROM message NOT INDEXED
+        const MESSAGES: &str = "SELECT key, tag, sender, at, body, audience FROM message NOT INDEXED
              WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key";
         let mark = if self.schema >= MARKED_SINCE { "mark" } else { "NULL" };
         let sql = format!(
@@ -210,9 +210,10 @@ impl Chain<'_> {
         let walked = walk.finish(&conversation.claim);
         let mut findings: Vec<Finding> = walked.broken.into_iter().collect();
         if findings.is_empty() {
+            let audiences = std::mem::take(&mut messages.audiences);
             findings.extend(messages.finish()?);
             if conversation.id.is_some() {
-                findings.extend(replay.finish(&self.state(conversation)));
+                findings.extend(replay.finish(&self.state(conversation, audiences)?));
             }
         }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
@@ -229,10 +230,34 @@ impl Chain<'_> {
         })
     }
 
-    fn state(&self, conversation: &Conversation) -> StateRow {
+    fn state(
+        &self,
+        conversation: &Conversation,
+        audiences: BTreeMap<u64, i64>,
+    ) -> rusqlite::Result<StateRow> {
         let members = self.members.get(&conversation.pk).cloned().unwrap_or_default();
-        StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members }
+        let order = if self.schema >= MARKED_SINCE {
+            Some(order(self.connection, conversation.pk, audiences)?)
+        } else {
+            None
+        };
+        Ok(StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members, order })
     }
+}
+
+fn order(connection: &Connection, pk: i64, audiences: BTreeMap<u64, i64>) -> rusqlite::Result<OrderRow> {
+    const HELD: &str = "SELECT seq, audience, rejected_at IS NOT NULL FROM held
+         INDEXED BY sqlite_autoindex_held_1 WHERE conversation = ?1 ORDER BY seq";
+    const GATE: &str =
+        "SELECT paused_at IS NOT NULL, inbound IS NOT NULL FROM conversation NOT INDEXED WHERE pk = ?1";
+    let mut held = connection.prepare_cached(HELD)?;
+    let held = held.query_map([pk], |row| {
+        Ok(HeldRow { seq: rows::count(integer(row, 0)), audience: integer(row, 1), rejected: row.get(2)? })
+    })?;
+    let held = held.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut gate = connection.prepare_cached(GATE)?;
+    let (paused, inbound) = gate.query_row([pk], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(OrderRow { held, audiences, paused, inbound })
 }
 
 /// The message rows of one conversation, held against the entries as they come.
@@ -242,11 +267,13 @@ struct Messages<'a> {
     /// Whether the row that was read last is still to be held against an entry.
     waiting: bool,
     found: Vec<(Finding, u64)>,
+    /// Whom those reach that were held.
+    audiences: BTreeMap<u64, i64>,
 }
 
 impl<'a> Messages<'a> {
     fn new(rows: Rows<'a>, purged: bool) -> Self {
-        Self { rows, purged, waiting: false, found: Vec::new() }
+        Self { rows, purged, waiting: false, found: Vec::new(), audiences: BTreeMap::new() }
     }
 
     /// Takes the next entry of a message: its row must be the next one.
@@ -270,7 +297,11 @@ impl<'a> Messages<'a> {
             if message.seq > sent.id.seq {
                 self.waiting = true;
                 self.find(Kind::MessageMissing, Some(sent.n), sent.id.seq);
-            } else if !sent.is(&message) {
+            } else if sent.is(&message) {
+                if sent.held {
+                    self.audiences.insert(message.seq, message.audience);
+                }
+            } else {
                 self.find(Kind::MessageChanged, Some(sent.n), sent.id.seq);
             }
             return Ok(());
@@ -310,6 +341,7 @@ fn message<'a>(row: &'a Row<'_>) -> MessageRow<'a> {
         sender: integer(row, 2),
         at: integer(row, 3),
         body: bytes(row, 4),
+        audience: integer(row, 5),
     }
 }
 

@@ -22,7 +22,7 @@ use super::{SqliteEngine, connect};
 use crate::kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger};
 
 /// The schemas that were kept.
-const KEPT: [u32; 3] = [1, 2, 3];
+pub(super) const KEPT: [u32; 3] = [1, 2, 3];
 
 /// The idempotency key of the last message, from schema 2 on.
 const KEY: &str = "third";

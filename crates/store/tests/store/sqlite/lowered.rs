@@ -12,14 +12,22 @@ use mab_store::{
 };
 use tempfile::TempDir;
 
-use super::{connect, kept::kept, options};
+use super::{
+    connect,
+    kept::{KEPT, kept},
+    options,
+};
 use crate::kit::{MockClock, refused};
 
 /// What is found in a database of schema 2, after `sql`, once it was opened.
 fn found(sql: &str, anchored: bool) -> Vec<Vec<Finding>> {
+    found_in(2, sql, anchored)
+}
+
+fn found_in(schema: u32, sql: &str, anchored: bool) -> Vec<Vec<Finding>> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("bridge.db");
-    std::fs::copy(kept(2), &path).unwrap();
+    std::fs::copy(kept(schema), &path).unwrap();
     connect(&path).execute_batch(sql).unwrap();
     opened(&path, anchored)
 }
@@ -39,7 +47,9 @@ fn is_unmarked(found: &[Vec<Finding>]) -> bool {
 
 #[test]
 fn older_database_when_it_holds_is_marked() {
-    assert!(found("", false).iter().all(Vec::is_empty));
+    for schema in KEPT {
+        assert!(found_in(schema, "", false).iter().all(Vec::is_empty), "{schema}");
+    }
 }
 
 #[test]
