@@ -532,12 +532,14 @@ fn governed() -> (Vec<Kept>, StateRow) {
     (rows, StateRow { last_seq: 3, purged: false, members, order: Some(order) })
 }
 
+type Change = fn(&mut OrderRow);
+
 #[test]
 fn order_when_another_than_the_entries_led_to_is_a_mismatch() {
     let (rows, state) = governed();
     assert_eq!(replayed(&rows, &state), Vec::<String>::new());
     assert_eq!(replayed(&rows, &StateRow { order: None, ..state.clone() }), Vec::<String>::new());
-    let changes: [(fn(&mut OrderRow), &str); 8] = [
+    let changes: [(Change, &str); 8] = [
         (|order| order.held[1].rejected = true, "message 3: not held as recorded"),
         (|order| order.held[0].audience = 3, "message 2: not rejected as recorded"),
         (|order| order.held.truncate(1), "message 3: not held as recorded"),
