@@ -40,8 +40,7 @@ impl KeyFile {
     /// The key that is valid after this checkpoint, when the change of the key stopped short of the file.
     pub(crate) fn successor(&self, newest: Option<&Pending>) -> Result<Option<SigningKey>, Failure> {
         let Some(next) = self.read_from(&self.next())? else { return Ok(None) };
-        let line = format!("\nnext-key {}\n", next.verifier());
-        Ok(newest.is_some_and(|newest| newest.text.contains(&line)).then_some(next))
+        Ok(newest.is_some_and(|newest| newest.names(&next.verifier())).then_some(next))
     }
 
     /// Completes or drops what a change of the key left behind.

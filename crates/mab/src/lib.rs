@@ -10,6 +10,7 @@ pub mod config;
 mod demo;
 pub mod docs;
 pub mod environment;
+mod evidence_file;
 pub mod folder;
 mod harmless;
 pub mod keystore;

@@ -5,7 +5,7 @@ mod log;
 use std::{future::Future, path::Path, sync::Arc};
 
 use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
-use mab_service::{Bridge, Caller, Parts, table};
+use mab_service::{Bridge, Caller, Parts, ReadAnchor, table};
 use mab_store::{
     Progress,
     sqlite::{Options, SqliteStore},
@@ -83,6 +83,8 @@ pub struct Archive<'a> {
     pub master: Option<MasterKey>,
     /// Where it is told how far an examination has come.
     pub progress: Arc<Progress>,
+    /// Reads the anchor that it is held against.
+    pub anchor: ReadAnchor,
 }
 
 /// Opens the bridge over a database that is only looked at: every change is refused, and no file is created.
@@ -109,7 +111,7 @@ pub fn open_archive(config: &Config, archive: Archive<'_>) -> Result<Opened, Fai
     let store = SqliteStore::open_read_only(options, keyed, archive.progress, clock.clone())?;
     let (store, random) = (Arc::new(store), Arc::new(OsRandom));
     let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
-    Ok(Opened { bridge, caller: folder::onlooker() })
+    Ok(Opened { bridge: bridge.with_anchor(archive.anchor), caller: folder::onlooker() })
 }
 
 /// The data folder of a database that exists.

@@ -36,6 +36,7 @@ use rustix::fs::OFlags;
 use crate::{
     audit_key::KeyFile,
     config::Config,
+    evidence_file,
     folder::{self, OTHERS_WRITE, PRIVATE_FILE, refused, sync_folder},
 };
 
@@ -56,14 +57,8 @@ pub(crate) struct AuditFiles {
 impl AuditFiles {
     /// The files that belong to the configured database and this master key.
     pub(crate) fn new(config: &Config, master: &MasterKey, random: Arc<dyn Random>) -> Result<Self, Failure> {
-        let beside = || {
-            let mut name = config.database.as_os_str().to_owned();
-            name.push(".anchor");
-            PathBuf::from(name)
-        };
-        let own = config.database == config.data_dir.join("bridge.db");
         Ok(Self {
-            anchor: if own { config.data_dir.join("audit.anchor") } else { beside() },
+            anchor: evidence_file::anchor_of(config),
             copy: config.audit.copy.clone(),
             command: config.audit.command.clone(),
             patience: Duration::from_millis(config.busy_timeout_ms),

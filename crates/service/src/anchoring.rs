@@ -276,7 +276,7 @@ fn detail(signers: &Signers, before: Option<&Pending>) -> Detail {
 }
 
 /// Runs what waits for files on a thread of its own.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;

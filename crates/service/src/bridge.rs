@@ -20,7 +20,10 @@ use mab_redact::{Redacted, Redactor};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
-use crate::{Caller, Impatient, Settings, Waiter, anchoring::Anchoring, door, floods::Floods};
+use crate::{
+    Caller, Impatient, Settings, Waiter, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
+    floods::Floods,
+};
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
 const KNOWN_MEMBERS: usize = 1_024;
@@ -49,6 +52,7 @@ pub struct Bridge {
     pub(crate) settings: Settings,
     pub(crate) redactor: Redactor,
     pub(crate) anchoring: Option<Anchoring>,
+    pub(crate) read_anchor: Option<ReadAnchor>,
     pub(crate) floods: Floods,
     /// As in the settings; every stamp has a share of it.
     pub(crate) of_permissions: ByPermission,
@@ -71,6 +75,7 @@ impl Bridge {
             settings: parts.settings,
             redactor: Redactor::new(),
             anchoring: None,
+            read_anchor: None,
             floods: Floods::default(),
             known: Mutex::default(),
         })

@@ -4,6 +4,7 @@
 //! and a row in `table.rs`.
 
 mod admit;
+mod anchor_reading;
 mod anchoring;
 mod arguments;
 mod bridge;
@@ -19,6 +20,7 @@ pub mod table;
 mod waiting;
 mod watch;
 
+pub use anchor_reading::ReadAnchor;
 pub use anchoring::{Kept, OpenVault, Vault, mismatch};
 pub use bridge::{Bridge, Parts};
 pub use caller::{Caller, Connection, Credentials, MemoryWallet, Wallet};

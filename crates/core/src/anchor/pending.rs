@@ -1,5 +1,7 @@
 //! What a store keeps of the newest checkpoint, so that a crash between its commit and the file leaves no doubt.
 
+use crate::note::VerifierKey;
+
 /// The text of the newest checkpoint and where it stands in the anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
@@ -24,6 +26,11 @@ pub enum Mismatch {
 }
 
 impl Pending {
+    /// Whether this checkpoint changes the key to this one.
+    pub fn names(&self, next: &VerifierKey) -> bool {
+        self.text.contains(&format!("\nnext-key {next}\n"))
+    }
+
     /// Where the next checkpoint goes.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.text.len() as u64)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use mab_core::{Code, ConversationId};
+use mab_core::{Code, ConversationId, anchor::origin, evidence::MarksChecked, secret::MasterKey};
 use mab_store::Progress;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Exit, Trouble, Visible, arguments,
-        audit_evidence::Evidence,
+        audit_evidence::{Evidence, NEXT_KEY, SIGNING_KEY},
         audit_export::OfBundle,
         operator::{Operator, object},
         output::{BAD, FAINT, GOOD},
@@ -29,13 +29,14 @@ use crate::{
 /// How often progress is shown.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-/// How often all is read, when something is wrong that a bridge may just be about to complete.
+/// How often all is read, when the key that signs is changed meanwhile.
 const ATTEMPTS: u32 = 3;
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "The database is only read: nothing is migrated, created or written, also while a bridge writes to\n\
-    it. master.key, audit.key and audit.anchor are looked for beside it, then in the data folder.\n\
+    it. master.key and audit.key are looked for beside it, then in the data folder; the key that\n\
+    fits is used.\n\
     Without master.key, entries that somebody put in with a correct hash cannot be told; the\n\
     report says so.\n\n\
     Exits with 0 when everything is as it was recorded, with 9 when something is not, and with\n\
@@ -89,27 +90,49 @@ impl Verify {
         let config = operator.config()?;
         runtime::start_log(config.log);
         let evidence = Evidence::find(&config, self.anchor.as_deref());
+        let mut masters = evidence.master_keys().into_iter();
+        let mut master = masters.next();
+        loop {
+            let next = masters.next();
+            let answer = self.judged_with(operator, &evidence, master)?;
+            // The one that fits is the one to judge with.
+            let fits = answer.get("marks").and_then(Value::as_str) != Some(MarksChecked::WrongKey.as_str());
+            if fits || next.is_none() {
+                return Ok(answer);
+            }
+            master = next;
+        }
+    }
+
+    fn judged_with(
+        &self,
+        operator: &Operator<'_>,
+        evidence: &Evidence,
+        master: Option<MasterKey>,
+    ) -> Result<Value, Trouble> {
+        let config = operator.config()?;
         let progress = Arc::new(Progress::default());
-        let archive =
-            Archive { database: &config.database, master: evidence.master_key(), progress: progress.clone() };
+        let origin = master.as_ref().and_then(|master| master.fingerprint().ok()).map(origin);
+        let archive = Archive {
+            database: &config.database,
+            master,
+            progress: progress.clone(),
+            anchor: evidence.reader(),
+        };
         let bridge = runtime::open_archive(&config, archive)?;
         let _bar = Bar::over(progress, operator.output.is_json());
+        let keys = || [SIGNING_KEY, NEXT_KEY].map(|name| evidence.signing_key(name, origin.as_deref()));
         let mut attempt = 1;
         loop {
-            // The anchor is read first: what it has seen is in the database by then.
-            let anchor = evidence.anchor()?;
-            let length = anchor.as_ref().map(String::len);
+            let [key, next] = keys();
             let arguments = json!({
-                "conversation_id": self.conversation.map(|id| id.to_string()), "anchor": anchor,
+                "conversation_id": self.conversation.map(|id| id.to_string()),
                 "anchor_is_own": evidence.own_anchor, "trusted_keys": self.bundle.key.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "signing_key": evidence.signing_key(), "witnesses": self.witness,
+                "signing_key": key, "next_key": next, "witnesses": self.witness,
             });
             let answer = runtime::block_on(bridge.call("audit_verify", object(arguments)?))??;
-            let whole = answer.get("ok").and_then(Value::as_bool) == Some(true);
-            // A checkpoint that is being written meanwhile is not missing.
-            let alone = answer.get("opened").and_then(Value::as_str) == Some("immutable");
-            let grown = evidence.anchor()?.map(|text| text.len()) != length;
-            if whole || attempt == ATTEMPTS || (alone && !grown) {
+            // The key may be changed meanwhile.
+            if keys() == [key, next] || attempt == ATTEMPTS {
                 return Ok(answer);
             }
             attempt += 1;

@@ -1,6 +1,6 @@
 //! What is done to the anchor, to the keys, and to the database together with them.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use mab_core::{
     Timestamp,
@@ -128,6 +128,26 @@ fn keys_when_replaced_or_removed_are_named() -> Anything {
     let noted = signing_key(&copy)?.verifier().to_string();
     assert_eq!(scene.verify(&copy, &["--key", &noted])?.found[0].0, "unknown_key");
     Ok(())
+}
+
+#[test]
+fn change_of_the_key_when_killed_before_its_file_is_no_finding() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    let old = fs::read(copy.file("audit.key"))?;
+    let folder = copy.path().display().to_string();
+    let rotated = scene.home.mab(&["keys", "rotate", "--data-dir", &folder])?;
+    assert_eq!(rotated.exit, Some(0), "{}", rotated.stderr);
+    // As it is between the commit and the renaming.
+    fs::rename(copy.file("audit.key"), copy.file("audit.key.next"))?;
+    fs::write(copy.file("audit.key"), old)?;
+    fs::set_permissions(copy.file("audit.key"), fs::Permissions::from_mode(0o600))?;
+    let verdict = scene.verify(&copy, &[])?;
+    assert_eq!((verdict.exit, &verdict.found[..]), (Some(0), &[][..]), "{verdict:?}");
+    // A successor that no checkpoint names is none.
+    let stranger = SigningKey::draw(signing_key(&copy)?.verifier().name(), &mab::system::OsRandom)?;
+    fs::write(copy.file("audit.key.next"), stranger.to_file_text().as_bytes())?;
+    scene.assert_found(&copy, &[], "unknown_key", None)
 }
 
 #[test]

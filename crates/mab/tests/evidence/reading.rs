@@ -130,3 +130,71 @@ fn database_elsewhere_is_held_against_the_anchor_beside_it() -> Anything {
     assert_eq!(verified()?, (Some(9), None, Some("anchor_truncated".to_owned())));
     Ok(())
 }
+
+/// A database in a folder of its own, with two entries; the folder is not the data folder.
+fn elsewhere(home: &Home, name: &str) -> Anything<(TempDir, String)> {
+    let folder = TempDir::new()?;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
+    let database = folder.path().join(name).display().to_string();
+    let mut agent = home.agent_with(&[("MAB_DATABASE_URL", &database)])?;
+    agent.call("create_conversation", &json!({"my_role": "backend", "partner_role": "frontend"}))?;
+    agent.leave()?;
+    Ok((folder, database))
+}
+
+/// Exit, marks and whether it is proven.
+fn judged(home: &Home, database: &str) -> Anything<(Option<i32>, serde_json::Value, bool)> {
+    let run = home.mab(&["audit", "verify", "--json", "--db", database])?;
+    let answer = run.json()?;
+    Ok((run.exit, answer["marks"].clone(), answer.get("proven").is_some()))
+}
+
+#[test]
+fn file_when_planted_beside_the_database_does_not_hide_those_of_the_data_folder() -> Anything {
+    let home = Home::new()?;
+    let (folder, database) = elsewhere(&home, "other.db")?;
+    let proven = (Some(0), json!("checked"), true);
+    assert_eq!(judged(&home, &database)?, proven);
+    fs::write(folder.path().join("audit.anchor"), "")?;
+    assert_eq!(judged(&home, &database)?, proven);
+    // Keys of another data folder, as when the database lies in one.
+    let other = Home::with_store()?;
+    for name in ["master.key", "audit.key"] {
+        fs::copy(other.data().join(name), folder.path().join(name))?;
+    }
+    assert_eq!(judged(&home, &database)?, proven);
+    fs::remove_file(home.data().join("master.key"))?;
+    assert_eq!(judged(&home, &database)?.0, Some(9), "no key fits");
+    Ok(())
+}
+
+#[test]
+fn database_of_the_data_folder_under_another_spelling_keeps_its_anchor() -> Anything {
+    let home = Home::with_store()?;
+    let (spelt, linked) = (home.data().join("../mab/bridge.db"), home.path().join("link"));
+    std::os::unix::fs::symlink(home.data(), &linked)?;
+    for database in [spelt, linked.join("bridge.db")].map(|path| path.display().to_string()) {
+        let mut agent = home.agent_with(&[("MAB_DATABASE_URL", &database)])?;
+        agent.call("create_conversation", &json!({"my_role": "backend", "partner_role": "frontend"}))?;
+        agent.leave()?;
+        assert_eq!(judged(&home, &database)?, (Some(0), json!("checked"), true), "{database}");
+    }
+    let own = home.data().join("bridge.db").display().to_string();
+    assert_eq!(judged(&home, &own)?, (Some(0), json!("checked"), true));
+    assert!(!home.data().join("bridge.db.anchor").exists());
+    Ok(())
+}
+
+#[test]
+fn anchor_when_it_is_a_pipe_or_endless_is_refused_and_not_waited_for() -> Anything {
+    let scene = Scene::new()?;
+    let copy = scene.copy()?;
+    let anchor = copy.file("audit.anchor");
+    fs::remove_file(&anchor)?;
+    rustix::fs::mknodat(rustix::fs::CWD, &anchor, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)?;
+    assert_eq!(scene.verify(&copy, &[])?.exit, Some(12));
+    fs::remove_file(&anchor)?;
+    fs::File::create(&anchor)?.set_len(1 << 40)?;
+    assert_eq!(scene.verify(&copy, &[])?.exit, Some(12));
+    Ok(())
+}

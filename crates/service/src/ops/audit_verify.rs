@@ -1,6 +1,8 @@
 //! `audit_verify`: walks the audit chains, holds them against checkpoints and witnesses, and the tables against them.
 //!
-//! The files outside of the store are the caller's to read: it passes what they hold.
+//! The files outside of the store are the caller's to read: it passes what they hold, or how the anchor is read.
+
+use std::sync::Arc;
 
 use mab_core::{
     Code, ConversationId, Denied, Failure,
@@ -15,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    anchor_reading::{self, ReadAnchor},
     arguments::ConversationArgument,
     door::{Call, Op},
 };
@@ -44,6 +47,9 @@ pub(crate) struct Arguments {
     /// Verifier key of the key that signs
     #[serde(default)]
     signing_key: Option<String>,
+    /// That of its successor, while the key is changed
+    #[serde(default)]
+    next_key: Option<String>,
     /// What others were told: `conversation:n:digits`
     #[serde(default)]
     witnesses: Vec<String>,
@@ -144,16 +150,25 @@ impl Op for AuditVerify {
     type Answer = Answer;
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let (store, now) = (&call.bridge.store, call.bridge.clock.now());
+        let (store, now) = (call.bridge.store.as_ref(), call.bridge.clock.now());
         let only = arguments.conversation_id.map(|id| id.0);
         let witnesses = witnesses(&arguments.witnesses, only)?;
+        let told = arguments.anchor.clone();
+        let reader: ReadAnchor = match &call.bridge.read_anchor {
+            Some(reader) if told.is_none() => Arc::clone(reader),
+            Some(_) | None => Arc::new(move || Ok(told.clone())),
+        };
+        let (anchor, recorded) = anchor_reading::read(store, &reader).await?;
+        // The change is made when its checkpoint is recorded; the file follows.
+        let next = arguments.next_key.as_deref().map(verifier_key).transpose()?;
+        let changed = next.filter(|next| recorded.as_ref().is_some_and(|recorded| recorded.names(next)));
         let given = Given {
-            anchor: arguments.anchor,
+            anchor,
             own: arguments.anchor_is_own,
             trusted: arguments.trusted_keys.iter().map(|key| verifier_key(key)).collect::<Result<_, _>>()?,
-            key: arguments.signing_key.as_deref().map(verifier_key).transpose()?,
+            key: changed.or(arguments.signing_key.as_deref().map(verifier_key).transpose()?),
         };
-        let judged = evidence::judge_anchor(&given, store.newest_checkpoint().await?.as_ref(), now);
+        let judged = evidence::judge_anchor(&given, recorded.as_ref(), now);
         let mut examination = Examination { conversation: only, own: given.own, ..Examination::default() };
         if let Some(anchor) = &judged.anchor {
             examination.points = evidence::points_of(anchor);
@@ -164,7 +179,9 @@ impl Op for AuditVerify {
             points.push(witness.point);
             points.sort_by_key(|point| point.n);
         }
-        let examined = store.examine(examination).await?;
+        let mut examined = store.examine(examination).await?;
+        let before = given.anchor.as_deref().unwrap_or_default();
+        anchor_reading::forgive(store, (&reader, before), &given, (&mut examined.chains, now)).await?;
         if examined.chains.is_empty() {
             return Err(Denied::new(Code::NotFound, "no such conversation")
                 .hint("`mab list --all` shows what there is")
