@@ -158,3 +158,29 @@ fn folder_that_exists_is_refused_and_left_alone() {
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     assert!(verify(&place.path().join("none"), None).is_err());
 }
+
+#[test]
+fn file_when_it_is_a_pipe_or_endless_is_refused_and_not_waited_for() {
+    let (place, key) = (tempfile::tempdir().unwrap(), key());
+    let folder = place.path().join("bundle");
+    write(&folder, &key, &lines(), &anchor(&key));
+    for name in [SUMS, SIGNATURE, ENTRIES, TABLE, ANCHOR, KEYS, SCOPE] {
+        let path = folder.join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        assert_eq!(verify(&folder, None).unwrap(), Err(Flaw::File(name.to_owned())));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, whole).unwrap();
+    }
+    fs::File::create(folder.join(SUMS)).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(verify(&folder, None).unwrap(), Err(Flaw::File(SUMS.to_owned())));
+}
+
+#[test]
+fn line_when_it_never_ends_is_refused_although_all_is_signed() {
+    let mut long = lines();
+    long[0].detail = "x".repeat(1 << 20);
+    assert_eq!(verified(&long, same), Err(Flaw::File(ENTRIES.to_owned())));
+}

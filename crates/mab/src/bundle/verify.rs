@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
+    fs,
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
 };
 
@@ -16,6 +16,7 @@ use mab_core::{
 use sha2::{Digest, Sha256};
 
 use super::{ALL, ANCHOR, BRIDGE, ENTRIES, KEYS, Line, SCOPE, SIGNATURE, SUMS, TABLE, hash, refused};
+use crate::evidence_file::{self, ANCHOR_MAX_BYTES};
 
 /// What holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +187,7 @@ fn digests(folder: &Path, sums: &str) -> Result<(), Flaw> {
 }
 
 fn digest_of(path: &Path) -> Option<[u8; 32]> {
-    let mut file = File::open(path).ok()?;
+    let mut file = evidence_file::open(path).ok()?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 65_536]);
     loop {
         let read = file.read(&mut buffer).ok()?;
@@ -197,18 +198,35 @@ fn digest_of(path: &Path) -> Option<[u8; 32]> {
     }
 }
 
-fn lines(folder: &Path, name: &str) -> Result<std::io::Lines<BufReader<File>>, Flaw> {
-    File::open(folder.join(name)).map(|opened| BufReader::new(opened).lines()).map_err(|_| file(name))
+/// The lines of a file, without their ends; one that is too long is an error.
+fn lines(folder: &Path, name: &str) -> Result<impl Iterator<Item = io::Result<String>>, Flaw> {
+    let mut file = BufReader::new(evidence_file::open(&folder.join(name)).map_err(|_| file(name))?);
+    let next = move || {
+        let mut line = String::new();
+        match file.by_ref().take(LINE_MAX_BYTES).read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) if line.pop() == Some('\n') => Some(Ok(line)),
+            Ok(_) => Some(Err(ErrorKind::InvalidData.into())),
+            Err(error) => Some(Err(error)),
+        }
+    };
+    Ok(std::iter::from_fn(next))
 }
 
 fn text(folder: &Path, name: &str) -> Result<String, Flaw> {
-    fs::read_to_string(folder.join(name)).map_err(|_| file(name))
+    String::from_utf8(bytes(folder, name)?).map_err(|_| file(name))
 }
 
 fn bytes(folder: &Path, name: &str) -> Result<Vec<u8>, Flaw> {
-    fs::read(folder.join(name)).map_err(|_| file(name))
+    let most = if name == ANCHOR { ANCHOR_MAX_BYTES } else { SMALL_MAX_BYTES };
+    evidence_file::read(&folder.join(name), most).map_err(|_| file(name))
 }
 
 fn file(name: &str) -> Flaw {
     Flaw::File(name.to_owned())
 }
+
+/// Longest file but for entries and the anchor.
+const SMALL_MAX_BYTES: u64 = 1 << 20;
+/// Longest line of entries.
+const LINE_MAX_BYTES: u64 = 1 << 20;
