@@ -13,7 +13,7 @@ mod command;
 mod copy;
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -127,6 +127,7 @@ impl OpenVault for Locked {
             key.settle(None)?;
             return key.read_or_create(random.as_ref());
         };
+        put_back(anchor, newest)?;
         complete(anchor, newest, |missing| self.is_signed(newest, missing))?;
         self.follow(newest)?;
         self.files.key()
@@ -185,6 +186,27 @@ impl Locked {
 
 fn misfit(path: &Path, wrong: Mismatch) -> Failure {
     mismatch(&path.display().to_string(), wrong).into()
+}
+
+/// Takes back an anchor that was set aside, when the beginning of another one was not recorded after that.
+fn put_back(path: &Path, newest: &Pending) -> Result<(), Failure> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |error| refused(&error, folder, "reading");
+    let prefix = suffixed(path, ".");
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let aside = entry.map_err(failed)?.path();
+        let name = aside.as_os_str().as_encoded_bytes();
+        let moment = name.strip_prefix(prefix.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        let is_aside = !moment.is_empty() && moment.iter().all(u8::is_ascii_digit);
+        if is_aside && missing(newest, &whole(&aside)?).is_ok_and(<[u8]>::is_empty) {
+            let moved = fs::rename(&aside, path).and_then(|()| sync_folder(folder));
+            return moved.map_err(|error| refused(&error, path, "putting back"));
+        }
+    }
+    Ok(())
 }
 
 /// Appends what the newest checkpoint lacks, durably, if `check` lets it.

@@ -247,3 +247,23 @@ fn command_gets_the_note_on_stdin_and_its_failure_changes_nothing() {
         place.files.announce("a note\n");
     }
 }
+
+#[test]
+fn anchor_set_aside_by_a_beginning_that_was_killed_is_put_back() {
+    let mut place = Place::new();
+    for _ in 0..2 {
+        place.commit(false);
+        place.settle().unwrap();
+    }
+    let whole = place.anchor();
+    place.files.lock().unwrap().set_aside(Timestamp::from_millis(1_795_332_600_000)).unwrap();
+    assert!(!place.path("audit.anchor").exists());
+    place.settle().unwrap();
+    assert_eq!(place.anchor(), whole);
+    // One that is not what the store recorded stays where it is.
+    place.files.lock().unwrap().set_aside(Timestamp::from_millis(1_795_332_600_001)).unwrap();
+    let aside = place.path("audit.anchor.1795332600001");
+    fs::write(&aside, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(place.code(), Code::Conflict);
+    assert!(aside.exists() && !place.path("audit.anchor").exists());
+}
