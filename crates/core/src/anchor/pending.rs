@@ -1,6 +1,9 @@
 //! What a store keeps of the newest checkpoint, so that a crash between its commit and the file leaves no doubt.
 
-use crate::note::VerifierKey;
+use crate::{
+    anchor::block::{block, header},
+    note::VerifierKey,
+};
 
 /// The text of the newest checkpoint and where it stands in the anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,17 @@ impl Pending {
         if length > self.end() {
             return Err(Mismatch::Longer);
         }
+        if !self.is_one() {
+            return Err(Mismatch::Other);
+        }
         self.text.as_bytes().strip_prefix(tail).ok_or(Mismatch::Other)
+    }
+
+    /// Whether the text is one whole checkpoint: any other end of the file would fit, too, and nothing could follow it.
+    fn is_one(&self) -> bool {
+        let text =
+            if self.offset == 0 { header(&self.text).map(|(_, rest)| rest) } else { Some(&*self.text) };
+        text.and_then(block).is_some_and(|(_, rest)| rest.is_empty())
     }
 
     /// The form in which a store keeps it: offset in decimal, a line break, the text.

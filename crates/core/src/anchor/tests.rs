@@ -148,14 +148,20 @@ fn note_of_a_checkpoint_is_what_is_signed_and_the_signatures() {
 
 #[test]
 fn pending_when_the_file_holds_more_or_else_than_a_part_of_it_is_a_mismatch() {
-    let pending = Pending { offset: 10, text: "abcd".into() };
+    let text = checkpoints().remove(1);
+    let pending = Pending { offset: 10, text: text.clone() };
+    let (whole, end) = (text.as_bytes(), pending.end());
     assert_eq!(Pending::from_stored(&pending.to_stored()), Some(pending.clone()));
-    assert_eq!(pending.missing(14, b"abcd"), Ok(&b""[..]));
-    assert_eq!(pending.missing(12, b"ab"), Ok(&b"cd"[..]));
-    assert_eq!(pending.missing(10, b""), Ok(&b"abcd"[..]));
+    assert_eq!(pending.missing(end, whole), Ok(&b""[..]));
+    assert_eq!(pending.missing(12, &whole[..2]), Ok(&whole[2..]));
+    assert_eq!(pending.missing(10, b""), Ok(whole));
     assert_eq!(pending.missing(9, b""), Err(Mismatch::Shorter));
-    assert_eq!(pending.missing(15, b"abcde"), Err(Mismatch::Longer));
-    assert_eq!(pending.missing(12, b"aX"), Err(Mismatch::Other));
+    assert_eq!(pending.missing(end + 1, whole), Err(Mismatch::Longer));
+    assert_eq!(pending.missing(12, b"+X"), Err(Mismatch::Other));
+    for wrong in [String::new(), text[1..].to_owned(), format!("{text}{text}")] {
+        let pending = Pending { offset: 10, text: wrong };
+        assert_eq!(pending.missing(pending.end(), pending.text.as_bytes()), Err(Mismatch::Other));
+    }
 }
 
 proptest! {

@@ -131,6 +131,24 @@ fn keys_when_replaced_or_removed_are_named() -> Anything {
 }
 
 #[test]
+fn record_of_the_newest_checkpoint_when_it_is_no_checkpoint_is_named_and_fails_the_doctor() -> Anything {
+    let scene = Scene::new()?;
+    let text = fs::read_to_string(scene.copy()?.file(ANCHOR))?;
+    // The end of the file all the same: nothing, the end of a checkpoint, two of them.
+    for from in [text.len(), text.len() - 10, last_checkpoint(&text[..last_checkpoint(&text) - 1])] {
+        let copy = scene.copy()?;
+        let kept = Pending { offset: from as u64, text: text[from..].to_owned() }.to_stored().into_bytes();
+        let connection = Connection::open(copy.file("bridge.db"))?;
+        connection.execute("UPDATE meta SET value = ?1 WHERE name = 'checkpoint'", [kept])?;
+        connection.close().map_err(|(_, error)| error)?;
+        scene.assert_found(&copy, &[], "anchor_changed", None)?;
+        let folder = copy.path().display().to_string();
+        assert_eq!(scene.home.mab(&["doctor", "--data-dir", &folder])?.exit, Some(10), "{from}");
+    }
+    Ok(())
+}
+
+#[test]
 fn change_of_the_key_when_killed_before_its_file_is_no_finding() -> Anything {
     let scene = Scene::new()?;
     let copy = scene.copy()?;
