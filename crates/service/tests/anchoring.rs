@@ -11,8 +11,8 @@ use mab_core::{
     anchor::{Anchor, Pending},
     note::SigningKey,
 };
-use mab_service::{Bridge, Kept, OpenVault, Vault};
-use serde_json::json;
+use mab_service::{Bridge, Caller, Kept, OpenVault, Vault};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 /// Files in memory.
@@ -207,4 +207,53 @@ async fn bridge_without_files_refuses_checkpoints_and_nothing_else() {
         let refused = house.operator(operation, json!({})).await.unwrap_err();
         assert_eq!(refused.code, Code::Misconfigured, "{operation}");
     }
+}
+
+/// Verifies with another bridge, whose reader of the anchor does `during` with what it has read.
+async fn verified(
+    house: &House,
+    during: impl Fn(String) -> String + Send + Sync + 'static,
+    vault: &Memory,
+) -> Value {
+    let text = Arc::clone(&vault.anchor);
+    let read = move || {
+        let text = text.lock().unwrap().clone();
+        Ok(Some(during(text)))
+    };
+    let bridge = house.second_bridge().with_anchor(Arc::new(read));
+    let trusted = json!({"anchor_is_own": true, "trusted_keys": [key().verifier().to_string()]});
+    let Value::Object(arguments) = trusted else { unreachable!("an object") };
+    bridge.call(&Caller::Operator, "audit_verify", arguments).await.unwrap()
+}
+
+#[tokio::test]
+async fn verdict_while_checkpoints_are_written_at_every_look_at_the_anchor_raises_no_alarm() {
+    let vault = Memory::default();
+    let house = Arc::new(house(&vault, 3_600, u32::MAX));
+    let (a, _) = house.pair().await;
+    house.bridge.anchor_now().await;
+    let (busy, files, runtime) = (Arc::clone(&house), vault.clone(), tokio::runtime::Handle::current());
+    let write = move || {
+        runtime.block_on(async {
+            a.ok(&busy.bridge, "send_to_partner", json!({"message": "x"})).await;
+            busy.bridge.anchor_now().await;
+        });
+        files.anchor.lock().unwrap().clone()
+    };
+    // Written before the file is read, twice, and once more after that.
+    let busy = move |_| {
+        let _ = write();
+        let read = write();
+        let _ = write();
+        read
+    };
+    let verdict = verified(&house, busy, &vault).await;
+    assert_eq!((&verdict["ok"], vault.checkpoints()), (&json!(true), 7), "{verdict}");
+    // Whoever cuts it meanwhile is found.
+    let cut = |whole: String| whole[..whole.len() / 2].to_owned();
+    let verdict = verified(&house, cut, &vault).await;
+    assert_eq!(verdict["findings"][0]["kind"], "anchor_truncated", "{verdict}");
+    let longer = |whole: String| format!("{whole}\n");
+    let verdict = verified(&house, longer, &vault).await;
+    assert_eq!(verdict["ok"], false, "{verdict}");
 }
