@@ -160,8 +160,7 @@ impl Tx<'_> {
         if policy.judge(&seat.session, permission, ActionType::Info) == Verdict::Accept {
             return Ok(());
         }
-        let message =
-            "the conversation's inbound policy does not accept your words unseen, in a note neither";
+        let message = "the conversation's inbound policy does not accept your words unseen, nor in a note";
         Err(Denied::new(Code::NotAccepted, message).hint("leave the note out, or send a message").into())
     }
 
