@@ -221,11 +221,11 @@ impl Detail {
 
     /// Adds counts by rule name, when there are any.
     #[must_use]
-    pub fn counts(mut self, key: &'static str, counts: &BTreeMap<&'static str, u64>) -> Self {
+    pub fn counts<Name: AsRef<str>>(mut self, key: &'static str, counts: &BTreeMap<Name, u64>) -> Self {
         if !counts.is_empty() {
             self.0.insert(
                 key,
-                counts.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect(),
+                counts.iter().map(|(name, count)| (name.as_ref().to_owned(), Value::from(*count))).collect(),
             );
         }
         self

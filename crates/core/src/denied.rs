@@ -48,6 +48,8 @@ pub enum Code {
     Paused,
     /// The conversation's inbound policy refuses such messages.
     NotAccepted,
+    /// The text has a secret that the policy blocks, or takes too long to search for secrets.
+    SecretRefused,
     /// The store is held by somebody else for too long.
     Busy,
     /// The disk is full.
@@ -228,6 +230,13 @@ const TABLE: [CodeRow; CODES] = [
         "The conversation's inbound policy refuses such messages; ask its moderator, or the operator (`mab inbound`).",
     ),
     row(
+        Code::SecretRefused,
+        "secret_refused",
+        422,
+        4,
+        "The text has a secret that the operator's policy blocks, or takes too long to search for secrets; nothing was stored: take it out, or send less at once.",
+    ),
+    row(
         Code::Busy,
         "busy",
         503,
@@ -265,7 +274,7 @@ const TABLE: [CodeRow; CODES] = [
     row(Code::Internal, "internal", 500, 1, "The bridge failed and logged why; nothing was changed."),
 ];
 
-const CODES: usize = 25;
+const CODES: usize = 26;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn texts(texts: &[&str]) -> Vec<Redacted> {
-        texts.iter().map(|text| Redactor::new().redact(text).text).collect()
+        texts.iter().map(|text| Redactor::new().redact(text).unwrap().text).collect()
     }
 
     fn sessions(names: &[&str]) -> Vec<SessionId> {

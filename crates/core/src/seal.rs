@@ -224,7 +224,8 @@ mod tests {
         let random = Counting(AtomicU8::new(1));
         let key = ConversationKey::draw(&random)?;
         let redactor = Redactor::new();
-        let (first, second) = (redactor.redact("hello").text, redactor.redact("wörld").text);
+        let (first, second) =
+            (redactor.redact("hello").unwrap().text, redactor.redact("wörld").unwrap().text);
         let sealed = key.seal(&random, &place(b"1"), &[&first, &second])?;
         assert_eq!(key.open(&place(b"1"), sealed.as_bytes())?, ["hello", "wörld"]);
         assert!(key.open(&place(b"2"), sealed.as_bytes()).is_err());

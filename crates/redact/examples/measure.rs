@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let item: Value = serde_json::from_str(&line?)?;
         let field = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
         let text = field("text");
-        let redaction = redactor.redact(text);
+        let redaction = redactor.redact(text).unwrap();
         if field("label") == "clean" {
             clean += 1;
             flagged += u32::from(!redaction.findings.is_empty());
@@ -109,7 +109,7 @@ fn speed(redactor: &Redactor) -> Result<(), Box<dyn std::error::Error>> {
     if natural.is_empty() {
         return Ok(());
     }
-    let findings = redactor.redact(&natural).findings;
+    let findings = redactor.redact(&natural).unwrap().findings;
     println!("natural text: {} bytes, {} findings", natural.len(), findings.len());
     for finding in findings.iter().take(60) {
         let line = natural.get(..finding.start).and_then(|head| head.rfind('\n')).map_or(0, |at| at + 1);
@@ -121,11 +121,11 @@ fn speed(redactor: &Redactor) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     let first = pieces(&natural, 1024).first().copied().unwrap_or_default();
-    let cold = quantiles(&[first; 50], |piece| Redactor::new().redact(piece).findings.len());
+    let cold = quantiles(&[first; 50], |piece| Redactor::new().redact(piece).unwrap().findings.len());
     println!("new engine and first 1 KB: p50 {:.0} us", cold.0);
     for size in [1024, 50 * 1024] {
         let pieces: Vec<&str> = pieces(&natural, size);
-        let engine = quantiles(&pieces, |piece| redactor.redact(piece).findings.len());
+        let engine = quantiles(&pieces, |piece| redactor.redact(piece).unwrap().findings.len());
         let floor = quantiles(&pieces, |piece| piece.bytes().filter(|&byte| byte == b'\x01').count());
         println!(
             "{size:>6} B x {:>5}: redact p50 {:.1} us p99 {:.1} us; byte count p50 {:.2} us; ratio {:.1}",
@@ -181,7 +181,7 @@ fn adversarial(redactor: &Redactor) {
             (0..5)
                 .map(|_| {
                     let start = Instant::now();
-                    std::hint::black_box(redactor.redact(&text));
+                    std::hint::black_box(redactor.redact(&text).unwrap());
                     start.elapsed().as_secs_f64() * 1e3
                 })
                 .fold(f64::INFINITY, f64::min)

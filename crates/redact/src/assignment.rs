@@ -9,6 +9,7 @@ mod key;
 mod separator;
 mod value;
 
+pub(crate) use key::KeyRule;
 pub(crate) use separator::{Kind, Separator, separator};
 pub(crate) use value::{bare_value, closes_outer_string, value};
 
@@ -28,20 +29,19 @@ pub(crate) struct Outcome {
 /// Reads the assignment whose key holds the byte at `hit`; the key does not reach back in front of `floor`.
 ///
 /// A value that is refused costs at most [`HEAD`] bytes, one that is accepted is paid for by the match.
-pub(crate) fn find(text: Text<'_>, hit: usize, floor: usize) -> Outcome {
+pub(crate) fn find(text: Text<'_>, hit: usize, floor: usize, rules: &[KeyRule]) -> Outcome {
     let key = key::around(text, hit, floor);
-    Outcome { resume: key.end, secret: secret_of(text, key) }
+    Outcome { resume: key.end, secret: secret_of(text, key, rules) }
 }
 
 /// The secret value of `key`.
-fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
+fn secret_of(text: Text<'_>, key: std::ops::Range<usize>, rules: &[KeyRule]) -> Option<Match> {
     let mut separator = separator(text, key.clone())?;
     if separator.key_quote.is_some() && matches!(text.at(separator.value), b'{' | b'[') {
         separator.value = first_string(text, separator.value)?;
     }
     let ends_early = ends_early(text, &key, &separator);
-    let named = key::name(text, key.clone())?;
-    let rule = named.rule;
+    let named = key::name(text, key.clone(), rules)?;
     let read = |limit: usize| match separator.kind {
         Kind::Element => value::element_value(text, separator.value, limit),
         Kind::Cell => value::cell_value(text, separator.value, limit),
@@ -59,7 +59,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
         kind: separator.kind,
         quoted: head.quoted,
         strict: named.strict,
-        password: plausible::names_password(rule.placeholder),
+        password: named.rule.is_password,
         after: text.slice(head.range.end..head.range.end + 2),
     };
     if !plausible::is_secret(&candidate) {
@@ -68,7 +68,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>) -> Option<Match> {
     let range = if head.range.end >= separator.value + HEAD { read(text.len()).range } else { head.range };
     let is_number = !head.quoted && plausible::is_number(text.slice(range.clone()));
     let quotes = separator.key_quote.filter(|_| is_number);
-    Some(Match { range, rule, quotes })
+    Some(Match { range, rule: named.rule.index, quotes })
 }
 
 /// First string of a JSON array at `open`; an object has keys of its own.

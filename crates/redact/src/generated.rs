@@ -30,6 +30,31 @@ pub(crate) fn is_generated(value: &[u8]) -> bool {
     is_mixed_value(value) || is_hex_value(value)
 }
 
+/// Says whether a run that only a service's name in front of it makes a key was generated: it has letters and digits
+/// that change often, or is a long number, but no name, word or mask.
+pub(crate) fn is_token(value: &[u8]) -> bool {
+    let is_number = value.iter().all(u8::is_ascii_digit);
+    let distinct = value.iter().fold(0_u128, |seen, &byte| seen | 1 << (byte & 127)).count_ones();
+    let is_varied = distinct as usize >= MIN_DISTINCT.min(value.len() / 2);
+    is_varied
+        && (is_number
+            || digit_groups(value) > 1
+            || (has_both_cases(value) && is_restless(value))
+            || has_rare_pairs(value))
+}
+
+/// Says whether letters of one case, of which a key may happen to consist, are no words: too few vowels, or runs of
+/// consonants.
+fn has_rare_pairs(value: &[u8]) -> bool {
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let is_vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
+    let longest = value.split(|byte| is_vowel(byte)).map(<[u8]>::len).max().unwrap_or(0);
+    value.len() >= MIN_RUN
+        && letters > 0
+        && !value.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.'))
+        && longest > MOST_CONSONANTS
+}
+
 fn has_both_cases(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase)
 }
@@ -56,6 +81,10 @@ fn changes(first: u8, second: u8) -> bool {
     class(first) != class(second) && (class(first), class(second)) != (2, 1)
 }
 
+/// Different bytes of a key.
+const MIN_DISTINCT: usize = 6;
+/// Longest run without a vowel in a word.
+const MOST_CONSONANTS: usize = 6;
 /// Shortest run that is judged.
 const MIN_RUN: usize = 16;
 /// Shortest hexadecimal number that is judged.

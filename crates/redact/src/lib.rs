@@ -13,25 +13,30 @@
 //! # How it works
 //! ```text
 //! text ──► one automaton of all literals ──► the rule's look at each hit ──► merge ──► propagate ──► render ─┐
-//!   ▲        (redactor)                        pattern · keys · function     (merge)   (propagate)            │
+//!   ▲        (engine)                          format · keys · function      (merge)   (propagate)            │
 //!   └────────────────────────── again, until nothing is found ◄───────────────────────────────────────────────┘
 //! ```
-//! - *pattern*: a token with a prefix of its own, matched at the prefix and extended to the end of the token (`token`);
+//! - *format*: data from `rules/`: a pattern at, around or shortly behind the literal, extended to the end of the token
+//!   (`format`, `token`);
 //! - *keys*: a value behind a key that names a secret (`assignment`), if it looks like one (`plausible`);
 //! - *function*: everything else (`armour`, `header`, `url`).
 //!
 //! Every step looks at a bounded number of bytes or pays with a match, which is what makes the whole linear.
 //!
 //! # To add a rule
-//! Add an entry to a family in `src/rules/` and vectors to `tests/secrets.rs` and `tests/harmless.rs`. Nothing else.
+//! A format: add an entry with its vectors to a file in `rules/` (see the page there). Anything else: add an entry to a
+//! family in `src/rules/` and vectors to `tests/secrets.rs` and `tests/harmless.rs`.
 
 mod armour;
 mod assignment;
+mod engine;
 mod finding;
+mod format;
 mod generated;
 mod header;
 mod merge;
 mod plausible;
+mod policy;
 mod propagate;
 mod redactor;
 mod rule;
@@ -40,5 +45,7 @@ mod text;
 mod token;
 mod url;
 
-pub use finding::{Finding, Redacted, Redaction, RuleInfo};
+pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
+pub use policy::{Action, Policy, Profile};
 pub use redactor::Redactor;
+pub use rule::{Class, Name};

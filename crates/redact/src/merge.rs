@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use crate::engine::Engine;
 use crate::rule::Match;
-use crate::rules;
-use crate::{Finding, Redacted, Redaction};
+use crate::{Redacted, Redaction};
 
 /// Orders matches and joins those that overlap; the rule of higher precedence names the joined one.
 pub(crate) fn merge(mut matches: Vec<Match>) -> Vec<Match> {
@@ -15,9 +15,7 @@ pub(crate) fn merge(mut matches: Vec<Match>) -> Vec<Match> {
         match merged.last_mut() {
             Some(last) if found.range.start < last.range.end => {
                 last.range.end = last.range.end.max(found.range.end);
-                if precedence(found.rule.id) < precedence(last.rule.id) {
-                    last.rule = found.rule;
-                }
+                last.rule = last.rule.min(found.rule);
             }
             Some(_) | None => merged.push(found),
         }
@@ -33,13 +31,13 @@ pub(crate) struct OffsetMap {
 
 impl OffsetMap {
     /// Makes the map of what [`render`] does with `matches`.
-    pub(crate) fn new(matches: &[Match]) -> Self {
+    pub(crate) fn new(engine: &Engine, matches: &[Match]) -> Self {
         let mut places = Vec::with_capacity(matches.len());
         let (mut input, mut output) = (0, 0);
         for found in matches {
             let quotes = found.quotes.as_ref().map_or(0, |quote| 2 * quote.len());
             let start = output + (found.range.start - input);
-            output = start + found.rule.placeholder.len() + quotes;
+            output = start + engine.placeholder(found.rule).len() + quotes;
             input = found.range.end;
             places.push((found.range.clone(), start..output));
         }
@@ -73,7 +71,7 @@ impl OffsetMap {
 }
 
 /// Writes the text with every match replaced; the matches are ordered and apart.
-pub(crate) fn render(text: &str, matches: &[Match]) -> Redaction {
+pub(crate) fn render(engine: &Engine, text: &str, matches: &[Match]) -> Redaction {
     let mut clean = String::with_capacity(text.len());
     let mut findings = Vec::with_capacity(matches.len());
     let mut position = 0;
@@ -81,21 +79,11 @@ pub(crate) fn render(text: &str, matches: &[Match]) -> Redaction {
         let quote = found.quotes.clone().and_then(|quote| text.get(quote)).unwrap_or_default();
         clean.push_str(text.get(position..found.range.start).unwrap_or_default());
         clean.push_str(quote);
-        clean.push_str(found.rule.placeholder);
+        clean.push_str(engine.placeholder(found.rule));
         clean.push_str(quote);
         position = found.range.end;
-        findings.push(Finding {
-            rule: found.rule.id,
-            placeholder: found.rule.placeholder,
-            start: found.range.start,
-            end: found.range.end,
-        });
+        findings.extend(engine.finding(found));
     }
     clean.push_str(text.get(position..).unwrap_or_default());
-    Redaction { text: Redacted::new(clean), findings }
-}
-
-/// Place of a rule in the pack: the lower, the stronger.
-fn precedence(id: &str) -> usize {
-    rules::all().position(|rule| rule.id == id).unwrap_or(usize::MAX)
+    Redaction { text: Redacted::new(clean), findings, work: 0 }
 }

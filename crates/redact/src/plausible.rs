@@ -4,7 +4,7 @@
 
 use crate::assignment::Kind;
 use crate::generated;
-use crate::rules::PLACEHOLDERS;
+use crate::rules;
 
 /// A value with what is known about it.
 #[derive(Debug)]
@@ -23,11 +23,6 @@ pub(crate) struct Candidate<'a> {
     pub(crate) strict: bool,
     /// The two bytes after the value.
     pub(crate) after: &'a [u8],
-}
-
-/// Says whether a placeholder stands for a password.
-pub(crate) fn names_password(placeholder: &str) -> bool {
-    placeholder == "PASSWORD_REDACTED"
 }
 
 /// Says whether the value of an assignment is a secret.
@@ -121,10 +116,18 @@ fn is_never(value: &[u8]) -> bool {
 }
 
 /// Says whether one of our own placeholders is in the value.
-fn contains_placeholder(value: &[u8]) -> bool {
+pub(crate) fn contains_placeholder(value: &[u8]) -> bool {
     let mark = b"_REDACTED";
-    value.windows(mark.len()).any(|window| window == mark)
-        && std::str::from_utf8(value).is_ok_and(|text| PLACEHOLDERS.iter().any(|name| text.contains(name)))
+    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    value.windows(mark.len()).enumerate().filter(|(_, window)| window == mark).any(|(at, _)| {
+        let name = value.get(at.saturating_sub(MAX_PLACEHOLDER)..at + mark.len()).unwrap_or_default();
+        let longest = name.iter().rev().take_while(|byte| is_name(byte)).count();
+        let is_ours = |length: usize| {
+            let text = name.get(name.len() - length..).and_then(|name| std::str::from_utf8(name).ok());
+            text.is_some_and(rules::is_placeholder)
+        };
+        (mark.len()..=longest).any(is_ours)
+    })
 }
 
 /// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `<name>`, `%s`, `%(name)s`, `#{name}`, `{name}`, `@name`, `:name`.
@@ -326,6 +329,8 @@ fn is_mixed_with_digits(value: &[u8]) -> bool {
     is_mixed(value) && has_digit(value)
 }
 
+/// Longest name in front of `_REDACTED`.
+const MAX_PLACEHOLDER: usize = 56;
 /// Shortest password in an assignment.
 const MIN_PASSWORD: usize = 4;
 /// Shortest password between `:` and `@`.

@@ -6,11 +6,11 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::plausible;
-use crate::rule::{Match, Rule};
+use crate::rule::Match;
 use crate::text::Text;
 
 /// Adds the other places of every distinctive value among `matches`.
-pub(crate) fn propagate(text: &str, mut matches: Vec<Match>) -> Vec<Match> {
+pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
     let values = distinctive(text, &matches);
     if values.is_empty() {
         return matches;
@@ -20,22 +20,21 @@ pub(crate) fn propagate(text: &str, mut matches: Vec<Match>) -> Vec<Match> {
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(values.iter().map(|(value, _)| value));
     let Ok(automaton) = automaton else { return matches };
-    let view = Text::new(text);
-    for hit in automaton.find_iter(text) {
+    for hit in automaton.find_iter(text.bytes()) {
         if let Some(&(_, rule)) = values.get(hit.pattern().as_usize()) {
-            matches.push(Match { range: whole_escapes(view, hit.range()), rule, quotes: None });
+            matches.push(Match { range: whole_escapes(text, hit.range()), rule, quotes: None });
         }
     }
     matches
 }
 
 /// The values worth looking for, each once, up to [`MAX_VALUES_BYTES`] together.
-fn distinctive<'a>(text: &'a str, matches: &[Match]) -> Vec<(&'a [u8], &'static Rule)> {
-    let mut seen: HashMap<&[u8], &'static Rule> = HashMap::new();
+fn distinctive<'a>(text: Text<'a>, matches: &[Match]) -> Vec<(&'a [u8], usize)> {
+    let mut seen: HashMap<&[u8], usize> = HashMap::new();
     let mut values = Vec::new();
     let mut bytes = 0;
     for found in matches {
-        let value = text.as_bytes().get(found.range.clone()).unwrap_or_default();
+        let value = text.slice(found.range.clone());
         if value.len() > MAX_VALUE
             || bytes + value.len() > MAX_VALUES_BYTES
             || !plausible::is_distinctive(value)

@@ -1,67 +1,87 @@
-//! The engine: one pass over the text for the literals of all rules, then each rule's own look at what was seen.
+//! The way of one text: find, merge, propagate, render, and again until nothing is found.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::bytes::{Regex, RegexBuilder};
-
+use crate::engine::Engine;
 use crate::merge::{OffsetMap, merge, render};
+use crate::policy::{Action, Policy};
 use crate::propagate::propagate;
-use crate::rule::{Finder, Match, PATTERN_WINDOW, Rule};
+use crate::rule::{Match, Rule};
 use crate::text::Text;
-use crate::{Finding, Redacted, Redaction, RuleInfo, assignment, rules, token};
+use crate::{Redacted, Redaction, Refusal, RuleInfo, rules};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
 /// *Memory*: an empty shell until the first text; then one automaton of the literals, and the patterns of the rules whose
 /// literal was seen at least once.
 pub struct Redactor {
-    engine: OnceLock<Engine>,
+    policy: Policy,
+    engine: OnceLock<Option<Engine>>,
 }
 
 impl Redactor {
     /// Makes an engine with the rules of this crate; nothing is compiled before the first [`Redactor::redact`].
     pub fn new() -> Self {
-        Self { engine: OnceLock::new() }
+        Self::with_policy(Policy::default())
+    }
+
+    /// Makes an engine with the rules that `policy` lets run.
+    pub fn with_policy(policy: Policy) -> Self {
+        Self { policy, engine: OnceLock::new() }
     }
 
     /// Replaces the value of every secret in `text` by its placeholder.
     ///
     /// The result is valid UTF-8, JSON stays JSON, and redacting it again changes nothing. Time is linear in the length
     /// of the text.
-    pub fn redact(&self, text: &str) -> Redaction {
-        let engine = self.engine.get_or_init(Engine::new);
-        if engine.literals.is_none() {
-            return withheld(text);
-        }
-        let mut matches = Vec::new();
-        let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new() };
+    ///
+    /// # Errors
+    /// A [`Refusal`]; then the text must not be stored or passed on at all.
+    pub fn redact(&self, text: &str) -> Result<Redaction, Refusal> {
+        let engine = self.engine().ok_or(Refusal::Broken)?;
+        let spent = Cell::new(0);
+        let budget = BASE_BUDGET + BUDGET_PER_BYTE * text.len() as u64;
+        let mut matches: Vec<Match> = Vec::new();
+        let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new(), work: 0 };
         for _ in 0..MAX_PASSES {
-            let found = engine.find(redaction.text.as_str());
+            let view = Text::new(redaction.text.as_str(), &spent);
+            let found = engine.find(view, budget).map_err(|_| Refusal::TooCostly)?;
             if found.is_empty() {
                 break;
             }
             let before = matches.len();
-            let map = OffsetMap::new(&matches);
+            let map = OffsetMap::new(engine, &matches);
             matches.extend(found.into_iter().map(|found| map.to_input(found)));
-            matches = merge(propagate(text, merge(matches)));
-            if matches.len() == before && before > 0 && redaction == render(text, &matches) {
+            matches = merge(propagate(Text::new(text, &spent), merge(matches)));
+            let rendered = render(engine, text, &matches);
+            if matches.len() == before && before > 0 && redaction == rendered {
                 break;
             }
-            redaction = render(text, &matches);
+            redaction = rendered;
         }
-        redaction
+        redaction.work = spent.get();
+        Ok(redaction)
     }
 
-    /// Lists the rules in order of precedence.
+    /// Lists the rules in order of precedence, also those that are off.
     pub fn rules(&self) -> impl Iterator<Item = RuleInfo> {
         rules::all().map(|rule| RuleInfo {
-            id: rule.id,
-            placeholder: rule.placeholder,
-            description: rule.description,
+            id: rule.id.clone(),
+            class: rule.class,
+            placeholder: rule.placeholder.clone(),
+            action: self.policy.action(rule),
+            description: rule.about.clone(),
+            source: rule.source.clone(),
         })
+    }
+
+    /// The compiled rules; `None` if they cannot be compiled, which a test excludes.
+    fn engine(&self) -> Option<&Engine> {
+        let is_on = |rule: &&Rule| self.policy.action(rule) != Action::Off;
+        self.engine.get_or_init(|| Engine::new(rules::all().filter(is_on).map(Cow::Borrowed))).as_ref()
     }
 }
 
@@ -80,158 +100,35 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// What becomes of a text when nothing can be looked for in it: none of it is let through.
-fn withheld(text: &str) -> Redaction {
-    let finding = Finding { rule: "engine", placeholder: WITHHELD, start: 0, end: text.len() };
-    Redaction { text: Redacted::new(WITHHELD.to_owned()), findings: vec![finding] }
-}
-
-/// In place of a whole text.
-const WITHHELD: &str = "SECRET_REDACTED";
-
-/// The literals of all rules in one automaton, and the patterns compiled so far.
-struct Engine {
-    /// `None` only if the literals could not be compiled, which a test excludes; then every text is withheld.
-    literals: Option<AhoCorasick>,
-    /// For each literal of the automaton, the rules that asked for it.
-    targets: Vec<Target>,
-}
-
-/// What to do where a literal was seen.
-struct Target {
-    /// Rules with a pattern or a function.
-    slots: Vec<Slot>,
-    /// Whether the literal is part of a key.
-    in_key: bool,
-}
-
-/// A rule with its lazily compiled pattern.
-struct Slot {
-    /// Place of the rule in the pack.
-    index: usize,
-    rule: &'static Rule,
-    pattern: OnceLock<Option<Regex>>,
-}
-
-impl Engine {
-    fn new() -> Self {
-        let mut words: Vec<&'static str> = Vec::new();
-        let mut targets: Vec<Target> = Vec::new();
-        for (index, rule) in rules::all().enumerate() {
-            for &literal in rule.literals {
-                let place = words.iter().position(|word| *word == literal).unwrap_or_else(|| {
-                    words.push(literal);
-                    targets.push(Target { slots: Vec::new(), in_key: false });
-                    words.len() - 1
-                });
-                let Some(target) = targets.get_mut(place) else { continue };
-                match rule.finder {
-                    Finder::Keys(_) => target.in_key = true,
-                    Finder::Pattern(_) | Finder::Function(_) => {
-                        target.slots.push(Slot { index, rule, pattern: OnceLock::new() });
-                    }
-                }
-            }
-        }
-        let literals = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words)
-            .ok();
-        Self { literals, targets }
-    }
-
-    /// Every match of every rule, in no order and with overlaps.
-    fn find(&self, text: &str) -> Vec<Match> {
-        let view = Text::new(text);
-        let mut found = Vec::new();
-        let mut key_floor = 0;
-        let mut covered = vec![0; rules::all().count()];
-        let Some(literals) = &self.literals else { return found };
-        for hit in literals.find_overlapping_iter(text) {
-            let Some(target) = self.targets.get(hit.pattern().as_usize()) else { continue };
-            for slot in &target.slots {
-                if let Some(covered) = covered.get_mut(slot.index).filter(|covered| hit.start() >= **covered)
-                {
-                    let first_new = found.len();
-                    slot.find(view, hit.range(), &mut found);
-                    *covered =
-                        found.iter().skip(first_new).map(|new| new.range.end).fold(*covered, usize::max);
-                }
-            }
-            if target.in_key && hit.start() >= key_floor {
-                let outcome = assignment::find(view, hit.start(), key_floor);
-                key_floor = outcome.resume;
-                if let Some(secret) = outcome.secret {
-                    key_floor = key_floor.max(secret.range.end);
-                    found.push(secret);
-                }
-            }
-        }
-        found
-    }
-}
-
-impl Slot {
-    /// Adds what this rule finds at `hit`.
-    fn find(&self, text: Text<'_>, hit: Range<usize>, found: &mut Vec<Match>) {
-        match self.rule.finder {
-            Finder::Keys(_) => {}
-            Finder::Function(find) => {
-                let mut ranges = Vec::new();
-                find(text, hit, &mut ranges);
-                found.extend(ranges.into_iter().map(|range| Match { range, rule: self.rule, quotes: None }));
-            }
-            Finder::Pattern(pattern) => {
-                if !token::may_begin(text, hit.start) {
-                    return;
-                }
-                let window = text.slice(hit.start..hit.start.saturating_add(PATTERN_WINDOW));
-                let end = match self.pattern.get_or_init(|| compile(pattern)) {
-                    Some(regex) => regex.find(window).map(|matched| matched.end()),
-                    // What cannot be judged is taken for a secret, up to the end of its token.
-                    None => Some(hit.len()),
-                };
-                if let Some(end) = end {
-                    let range = hit.start..token::extend(text, hit.start + end);
-                    found.push(Match { range, rule: self.rule, quotes: None });
-                }
-            }
-        }
-    }
-}
-
 /// Most passes over one text. The first finds the secrets; the second only runs if there were any, and almost always
 /// finds nothing: a placeholder would have to form a new token with the text around it.
 const MAX_PASSES: usize = 8;
-
-/// Compiles a pattern that has to match at the start; a test compiles every pattern.
-fn compile(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(&format!(r"\A(?:{pattern})")).unicode(false).build().ok()
-}
+/// Bytes that may be looked at for a text of any length.
+const BASE_BUDGET: u64 = 64 * 1024;
+/// Bytes that may be looked at for each byte of a text.
+const BUDGET_PER_BYTE: u64 = 512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::work;
+    use crate::format;
+    use crate::rule::Finder;
 
     #[test]
     fn rules_when_built_then_sound() {
-        let engine = Engine::new();
-        assert!(engine.literals.is_some());
+        assert!(Redactor::new().engine().is_some());
         let mut ids = std::collections::HashSet::new();
         for rule in rules::all() {
-            assert!(ids.insert(rule.id), "{} is there twice", rule.id);
-            assert!(rules::PLACEHOLDERS.contains(&rule.placeholder), "{}", rule.id);
-            assert!(!rule.literals.is_empty() && !rule.description.is_empty());
-            assert!(rule.literals.iter().all(|literal| literal.len() >= 3 && literal.is_ascii()));
-            if let Finder::Pattern(pattern) = rule.finder {
-                assert!(compile(pattern).is_some(), "{}", rule.id);
+            assert!(ids.insert(&rule.id), "{} is there twice", rule.id);
+            assert!(rules::is_placeholder(&rule.placeholder), "{}", rule.id);
+            assert!(!rule.literals.is_empty() && !rule.about.is_empty());
+            assert!(rule.literals.iter().all(|literal| literal.len() >= 3), "{}", rule.id);
+            if let Finder::Format(format) = &rule.finder {
+                assert!(format::compile(&format.pattern).is_some(), "{}", rule.id);
             }
             if let Finder::Keys(endings) = rule.finder {
                 let seen = |ending: &&str| {
-                    rules::all().flat_map(|rule| rule.literals).any(|word| ending.contains(word))
+                    rules::all().flat_map(|rule| rule.literals.iter()).any(|word| ending.contains(word))
                 };
                 assert!(endings.iter().all(seen), "{}: a word has none of the literals", rule.id);
             }
@@ -239,15 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn text_when_the_engine_could_not_be_built_then_withheld() {
+    fn text_when_the_engine_could_not_be_built_then_refused() {
         let redactor = Redactor::new();
-        assert!(redactor.engine.set(Engine { literals: None, targets: Vec::new() }).is_ok());
-        let redaction = redactor.redact("anything at all");
-        assert_eq!(redaction.text.as_str(), WITHHELD);
-        assert_eq!(
-            redaction.findings.iter().map(|found| (found.start, found.end)).collect::<Vec<_>>(),
-            [(0, 15)]
-        );
+        assert!(redactor.engine.set(None).is_ok());
+        assert_eq!(redactor.redact("anything at all"), Err(Refusal::Broken));
     }
 
     #[test]
@@ -257,11 +149,9 @@ mod tests {
         assert_eq!(format!("{:?}", Redactor::new()), "Redactor { compiled: false, .. }");
     }
 
-    /// Bytes that the hand-written parts look at for `text`; the automaton and the patterns are linear by themselves.
-    fn work_for(text: &str) -> usize {
-        work::take();
-        Redactor::new().redact(text);
-        work::take()
+    /// Bytes that were looked at for `text`; the automaton is linear by itself.
+    fn work_for(text: &str) -> u64 {
+        Redactor::new().redact(text).unwrap().work
     }
 
     #[test]
@@ -272,7 +162,7 @@ mod tests {
         for trigger in triggers {
             let (small, large) = (work_for(&trigger.repeat(500)), work_for(&trigger.repeat(2000)));
             assert!(large <= 5 * small + 4096, "{trigger:?}: {small} -> {large}");
-            let bytes = 2000 * trigger.len();
+            let bytes = 2000 * trigger.len() as u64;
             assert!(large <= MOST_WORK_PER_BYTE * bytes, "{trigger:?}: {large} for {bytes} bytes");
         }
     }
@@ -347,5 +237,5 @@ mod tests {
         "x key ",
     ];
     /// A refused value may cost its head, and its key has at least five bytes.
-    const MOST_WORK_PER_BYTE: usize = 300;
+    const MOST_WORK_PER_BYTE: u64 = 300;
 }

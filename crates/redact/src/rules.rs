@@ -1,43 +1,65 @@
-//! The rule pack: one file per family, one entry per rule.
+//! The rule pack.
 //!
-//! To add a rule, add an entry to the `RULES` of its family (or a new family file to [`FAMILIES`]) and a row to the test
-//! vectors next to it. Rules are written from the public facts of a format (prefix, alphabet, length), never copied.
-//! Checksums are never required: a mistyped token is still a leak.
+//! *Formats* are data: one file per family in `rules/`, compiled into a table by the build script. The *generic layer* is
+//! written in Rust: one file per family here. Rules are written from the public facts of a format (prefix, alphabet,
+//! length), never copied. Checksums are never required: a mistyped token is still a leak.
+//!
+//! To add a format, add an entry to its file in `rules/`; the build checks the entry and a test its vectors. To add to the
+//! generic layer, add an entry to the `RULES` of its family, and vectors to `tests/secrets.rs` and `tests/harmless.rs`.
 
-mod ai;
 mod assignment;
 mod authorization;
-mod aws;
-mod github;
 mod private_key;
+mod token;
 mod url;
 mod vendor;
 
 use crate::rule::Rule;
 
-/// Every family; where two rules see the same text, the one listed first names it.
-pub(crate) const FAMILIES: &[&[Rule]] = &[
-    private_key::RULES,
-    aws::RULES,
-    github::RULES,
-    ai::RULES,
-    vendor::RULES,
-    authorization::RULES,
-    url::RULES,
-    assignment::RULES,
-];
+/// Tables made by the build script.
+mod pack {
+    use crate::rule::{Class, Finder, Format, Layer, Name, Place, Rule, Words};
 
-/// Every rule in order of precedence.
-pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    FAMILIES.iter().flat_map(|family| family.iter())
+    include!(concat!(env!("OUT_DIR"), "/pack.rs"));
 }
 
-/// Every placeholder that a rule writes; such a text is never a finding.
-pub(crate) const PLACEHOLDERS: &[&str] =
-    &[AWS_KEY, PRIVATE_KEY, BEARER_TOKEN, API_KEY, PASSWORD, SECRET, GITHUB_TOKEN, OPENAI_KEY];
+/// Every rule in order of precedence; where two see the same text, the first one names it.
+pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
+    [
+        private_key::RULES,
+        pack::FORMATS,
+        token::RULES,
+        authorization::RULES,
+        url::RULES,
+        assignment::RULES,
+        vendor::RULES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Says whether a text is the placeholder of some rule.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    GENERIC_PLACEHOLDERS.contains(&text) || pack::PLACEHOLDERS.binary_search(&text).is_ok()
+}
 
 /// Id of the rule for keys whose name says little, which therefore asks more of the value.
 pub(crate) const NAMED_KEY: &str = "named-key";
+
+/// Placeholders of the generic layer; names of the original bridge, and of rules of a policy.
+const GENERIC_PLACEHOLDERS: &[&str] = &[
+    AWS_KEY,
+    PRIVATE_KEY,
+    BEARER_TOKEN,
+    API_KEY,
+    PASSWORD,
+    SECRET,
+    GITHUB_TOKEN,
+    OPENAI_KEY,
+    JWT,
+    VENDOR_KEY,
+    CUSTOM,
+];
 
 const AWS_KEY: &str = "AWS_KEY_REDACTED";
 const PRIVATE_KEY: &str = "PRIVATE_KEY_REDACTED";
@@ -47,3 +69,7 @@ const PASSWORD: &str = "PASSWORD_REDACTED";
 const SECRET: &str = "SECRET_REDACTED";
 const GITHUB_TOKEN: &str = "GITHUB_TOKEN_REDACTED";
 const OPENAI_KEY: &str = "OPENAI_KEY_REDACTED";
+const JWT: &str = "JWT_REDACTED";
+const VENDOR_KEY: &str = "VENDOR_KEY_REDACTED";
+/// Placeholder of a rule of a policy that names none.
+pub(crate) const CUSTOM: &str = "CUSTOM_SECRET_REDACTED";

@@ -2,27 +2,46 @@
 //!
 //! A position outside the text reads as a NUL byte, which belongs to no class below, so every run ends there.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-/// The input as bytes; copying it is free.
+/// The input as bytes, with a count of those that were looked at; copying it is free.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'a>(&'a [u8]);
+pub(crate) struct Text<'a> {
+    bytes: &'a [u8],
+    spent: &'a Cell<u64>,
+}
 
 impl<'a> Text<'a> {
-    /// Looks at `text`.
-    pub(crate) fn new(text: &'a str) -> Self {
-        Self(text.as_bytes())
+    /// Looks at `text`, and adds to `spent` how many bytes it looked at.
+    pub(crate) fn new(text: &'a str, spent: &'a Cell<u64>) -> Self {
+        Self { bytes: text.as_bytes(), spent }
+    }
+
+    /// Counts bytes that something else looked at.
+    pub(crate) fn spend(self, bytes: usize) {
+        self.spent.set(self.spent.get() + bytes as u64);
+    }
+
+    /// Bytes that were looked at until now.
+    pub(crate) fn spent(self) -> u64 {
+        self.spent.get()
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Number of bytes.
     pub(crate) fn len(self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// The byte at `position`.
     pub(crate) fn at(self, position: usize) -> u8 {
-        work::add(1);
-        self.0.get(position).copied().unwrap_or(0)
+        self.spend(1);
+        self.bytes.get(position).copied().unwrap_or(0)
     }
 
     /// The byte in front of `position`.
@@ -33,7 +52,7 @@ impl<'a> Text<'a> {
     /// The bytes of `range`, cut to the text.
     pub(crate) fn slice(self, range: Range<usize>) -> &'a [u8] {
         let end = range.end.min(self.len());
-        self.0.get(range.start.min(end)..end).unwrap_or_default()
+        self.bytes.get(range.start.min(end)..end).unwrap_or_default()
     }
 
     /// Says whether `word` stands at `position`, in any ASCII case.
@@ -45,7 +64,7 @@ impl<'a> Text<'a> {
     pub(crate) fn skip(self, from: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
         let window = self.slice(from..from.saturating_add(limit));
         let length = window.iter().position(|&byte| !in_class(byte)).unwrap_or(window.len());
-        work::add(length);
+        self.spend(length);
         from + length
     }
 
@@ -53,7 +72,7 @@ impl<'a> Text<'a> {
     pub(crate) fn skip_back(self, to: usize, limit: usize, in_class: impl Fn(u8) -> bool) -> usize {
         let window = self.slice(to.saturating_sub(limit)..to);
         let length = window.iter().rev().position(|&byte| !in_class(byte)).unwrap_or(window.len());
-        work::add(length);
+        self.spend(length);
         to - length
     }
 
@@ -84,26 +103,4 @@ pub(crate) fn is_blank(byte: u8) -> bool {
 /// Any of the three characters that quote a string in some language.
 pub(crate) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
-}
-
-/// Counts the bytes that were looked at, so that a test can show that the work is linear; nothing outside tests.
-pub(crate) mod work {
-    #[cfg(test)]
-    thread_local! {
-        static BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-    }
-
-    /// Adds to the count.
-    pub(super) fn add(bytes: usize) {
-        #[cfg(test)]
-        BYTES.set(BYTES.get() + bytes);
-        #[cfg(not(test))]
-        let _ = bytes;
-    }
-
-    /// Reads the count and sets it to zero.
-    #[cfg(test)]
-    pub(crate) fn take() -> usize {
-        BYTES.take()
-    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const BODY: &str = "9fKx2LmQ7vRtYb4WsZc8JhNdPg3Ae6Uo";
 
 fn clean(text: &str) -> String {
-    Redactor::new().redact(text).text.into_string()
+    Redactor::new().redact(text).unwrap().text.into_string()
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn authorization_when_in_an_array_then_only_the_string_is_replaced() {
     for (text, expected) in [
         (
             json!({"multiValueHeaders": {"Authorization": [jwt]}}),
-            json!({"multiValueHeaders": {"Authorization": ["API_KEY_REDACTED"]}}),
+            json!({"multiValueHeaders": {"Authorization": ["JWT_REDACTED"]}}),
         ),
         (json!({"Authorization": [github]}), json!({"Authorization": ["GITHUB_TOKEN_REDACTED"]})),
         (json!({"Authorization": [basic]}), json!({"Authorization": ["Basic BEARER_TOKEN_REDACTED"]})),
@@ -135,7 +135,7 @@ proptest! {
     fn any_document_when_redacted_then_still_json(document in document()) {
         let redactor = Redactor::new();
         for json in [document.to_string(), serde_json::to_string_pretty(&document).unwrap()] {
-            let clean = redactor.redact(&json).text.into_string();
+            let clean = redactor.redact(&json).unwrap().text.into_string();
             prop_assert!(serde_json::from_str::<Value>(&clean).is_ok(), "{json}\n{clean}");
         }
     }

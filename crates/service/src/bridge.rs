@@ -6,17 +6,16 @@ use std::{
 };
 
 use mab_core::{
-    Clock, ConversationId, Denied, Fault, Random, SessionId,
+    Clock, Code, ConversationId, Denied, Fault, Random, SessionId,
     audit::Detail,
     entity::Member,
     limit::{ByPermission, Kind},
     policy::{Permit, Stamp},
     seal::Wrapper,
     secret::MasterKey,
-    text::BoundedText,
     token::Tokens,
 };
-use mab_redact::{Redacted, Redactor};
+use mab_redact::{Name, Redacted, Redactor, Refusal};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
@@ -41,6 +40,9 @@ pub struct Parts {
     /// What the operator allows.
     pub settings: Settings,
 }
+
+/// How often each rule found something.
+pub(crate) type Findings = BTreeMap<Name, u64>;
 
 /// The bridge: one per process.
 pub struct Bridge {
@@ -135,11 +137,24 @@ impl Bridge {
     }
 
     /// Redacts a text on its way into the store and counts what was found.
-    pub(crate) fn redact(&self, text: &BoundedText, found: &mut BTreeMap<&'static str, u64>) -> Redacted {
-        let redaction = self.redactor.redact(text.as_str());
-        for finding in &redaction.findings {
+    ///
+    /// # Errors
+    /// `secret_refused` when the text may not be stored at all.
+    pub(crate) fn redact(&self, text: &str, found: &mut Findings) -> Result<Redacted, Denied> {
+        let redaction = self.redactor.redact(text).map_err(|refusal| refused(&refusal))?;
+        for finding in redaction.findings {
             *found.entry(finding.rule).or_default() += 1;
         }
-        redaction.text
+        Ok(redaction.text)
     }
+}
+
+/// A text that may not be stored, in words that hold nothing of it.
+fn refused(refusal: &Refusal) -> Denied {
+    let hint = match refusal {
+        Refusal::TooCostly => "send it in parts, or as a path",
+        Refusal::Blocked(_) => "take the secret out: nothing of this message was stored",
+        Refusal::Broken => "tell the operator: `mab doctor` names the rule",
+    };
+    Denied::new(Code::SecretRefused, refusal.to_string()).hint(hint)
 }

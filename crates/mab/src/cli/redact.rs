@@ -65,7 +65,9 @@ impl Redact {
     }
 
     fn whole(&self, redactor: &Redactor, text: &str, output: Output) -> Result<(), Trouble> {
-        let redaction = redactor.redact(text);
+        let redaction = redactor.redact(text).map_err(|refusal| {
+            Trouble::input(refusal.to_string(), "cut the text in two, or look at what repeats in it")
+        })?;
         let clean = redaction.text.as_str();
         if output.is_json() {
             let findings = findings(&redaction.findings);
@@ -123,8 +125,8 @@ fn report(text: &str, findings: &[Finding]) {
         let line = before.split(|byte| *byte == b'\n').count();
         let number = |number: usize| Visible::line(&number.to_string());
         vec![
-            Visible::line(finding.rule),
-            Visible::line(finding.placeholder),
+            Visible::line(&finding.rule),
+            Visible::line(&finding.placeholder),
             number(line),
             number(finding.start),
             number(finding.end),

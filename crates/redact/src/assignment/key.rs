@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use crate::rule::{Finder, Rule};
-use crate::rules;
 use crate::text::{Text, is_token};
 
 /// The identifier around `hit`, not reaching back in front of `floor`.
@@ -16,28 +14,40 @@ pub(super) fn around(text: Text<'_>, hit: usize, floor: usize) -> Range<usize> {
     start..text.skip(hit, MAX_KEY, is_token)
 }
 
+/// A rule of the engine that looks at keys.
+#[derive(Debug)]
+pub(crate) struct KeyRule {
+    /// Place of the rule in the engine.
+    pub(crate) index: usize,
+    /// Whether the value is a password, which may be an ordinary word.
+    pub(crate) is_password: bool,
+    /// Whether its words alone do not make a secret.
+    pub(crate) is_weak: bool,
+    /// The words that the key ends in.
+    pub(crate) endings: &'static [&'static str],
+}
+
 /// What a key stands for.
 #[derive(Debug)]
-pub(super) struct Name {
+pub(super) struct Name<'a> {
     /// The rule.
-    pub(super) rule: &'static Rule,
+    pub(super) rule: &'a KeyRule,
     /// Whether the words alone do not make the value a secret: it has to look generated.
     pub(super) strict: bool,
 }
 
 /// Names the key, if need be with the word in front of it (`API key`).
-pub(super) fn name(text: Text<'_>, key: Range<usize>) -> Option<Name> {
-    let own = rule_of(text.slice(key.clone()));
-    if let Some(rule) = own.filter(|rule| rule.id != rules::NAMED_KEY) {
+pub(super) fn name<'a>(text: Text<'_>, key: Range<usize>, rules: &'a [KeyRule]) -> Option<Name<'a>> {
+    let own = rule_of(text.slice(key.clone()), rules);
+    if let Some(rule) = own.filter(|rule| !rule.is_weak) {
         return Some(Name { rule, strict: false });
     }
     let key = with_word_in_front(text, key);
     let words = text.slice(key);
-    let rule = rule_of(words)?;
+    let rule = rule_of(words, rules)?;
     let lower = words.to_ascii_lowercase();
     let speaks = |word: &&str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    let is_secret =
-        rule.id != rules::NAMED_KEY || (lower.len() > "_key".len() && !OPEN_KEYS.iter().any(speaks));
+    let is_secret = !rule.is_weak || (lower.len() > "_key".len() && !OPEN_KEYS.iter().any(speaks));
     is_secret.then_some(Name { rule, strict: true })
 }
 
@@ -49,12 +59,12 @@ fn with_word_in_front(text: Text<'_>, key: Range<usize>) -> Range<usize> {
 }
 
 /// The rule whose word the key ends in; the longest word wins.
-fn rule_of(key: &[u8]) -> Option<&'static Rule> {
+fn rule_of<'a>(key: &[u8], rules: &'a [KeyRule]) -> Option<&'a KeyRule> {
     let key = Normal::of(key);
-    let mut best: Option<(usize, &'static Rule)> = None;
-    for rule in rules::all() {
-        let Finder::Keys(endings) = rule.finder else { continue };
-        let longest = endings.iter().filter(|ending| key.ends_with(ending)).map(|ending| ending.len()).max();
+    let mut best: Option<(usize, &KeyRule)> = None;
+    for rule in rules {
+        let longest =
+            rule.endings.iter().filter(|ending| key.ends_with(ending)).map(|ending| ending.len()).max();
         if let Some(length) = longest
             && best.is_none_or(|(best_length, _)| length > best_length)
         {

@@ -2,15 +2,30 @@
 //!
 //! Which shapes of assignment are understood is in `src/assignment/`; here are only the words.
 
-use crate::rule::{Finder, Rule};
+use crate::rule::{Class, Finder, Layer, Rule};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "password",
-        placeholder: super::PASSWORD,
-        description: "Value of a password, passphrase or pwd",
-        literals: &["pass", "pwd"],
-        finder: Finder::Keys(&[
+pub(super) static RULES: &[Rule] = &[
+    Rule::new(
+        "aws-secret-key",
+        super::AWS_KEY,
+        "AWS secret access key or session token in an assignment",
+        &["secret", "token"],
+        Finder::Keys(&[
+            "secretaccesskey",
+            "awssecretkey",
+            "awssecret",
+            "awssessiontoken",
+            "awssecuritytoken",
+        ]),
+    )
+    .layer(Layer::Generic)
+    .class(Class::ApiKey),
+    Rule::new(
+        "password",
+        super::PASSWORD,
+        "Value of a password, passphrase or pwd",
+        &["pass", "pwd"],
+        Finder::Keys(&[
             "password",
             "passwd",
             "passphrase",
@@ -23,13 +38,15 @@ pub(super) const RULES: &[Rule] = &[
             "rootpass",
             "adminpass",
         ]),
-    },
-    Rule {
-        id: "api-key",
-        placeholder: super::API_KEY,
-        description: "Value of an API key, access token, auth token, client secret and the like",
-        literals: &["key", "token", "secret", "auth"],
-        finder: Finder::Keys(&[
+    )
+    .layer(Layer::Generic)
+    .class(Class::Password),
+    Rule::new(
+        "api-key",
+        super::API_KEY,
+        "Value of an API key, access token, auth token, client secret and the like",
+        &["key", "token", "secret", "auth"],
+        Finder::Keys(&[
             "apikey",
             "appkey",
             "accesskey",
@@ -74,13 +91,15 @@ pub(super) const RULES: &[Rule] = &[
             "oauthsecret",
             "-auth",
         ]),
-    },
-    Rule {
-        id: "secret",
-        placeholder: super::SECRET,
-        description: "Value of a secret, secret key, token or credential that no other rule names",
-        literals: &["secret", "token", "cred"],
-        finder: Finder::Keys(&[
+    )
+    .layer(Layer::Generic)
+    .class(Class::ApiKey),
+    Rule::new(
+        "secret",
+        super::SECRET,
+        "Value of a secret, secret key, token or credential that no other rule names",
+        &["secret", "token", "cred"],
+        Finder::Keys(&[
             "secret",
             "secretkey",
             "secretkeybase",
@@ -92,19 +111,23 @@ pub(super) const RULES: &[Rule] = &[
             "creds",
             "cred",
         ]),
-    },
-    Rule {
-        id: super::NAMED_KEY,
-        placeholder: super::API_KEY,
-        description: "Generated value of any other named key, such as STRIPE_KEY",
-        literals: &["key"],
-        finder: Finder::Keys(&["-key"]),
-    },
-    Rule {
-        id: "hex-token",
-        placeholder: super::SECRET,
-        description: "64 lower-case hexadecimal digits shortly after the word token",
-        literals: &["token"],
-        finder: Finder::Function(crate::token::find_hex_token),
-    },
+    )
+    .layer(Layer::Generic),
+    Rule::new(
+        super::NAMED_KEY,
+        super::API_KEY,
+        "Generated value of any other named key, such as STRIPE_KEY",
+        &["key"],
+        Finder::Keys(&["-key"]),
+    )
+    .layer(Layer::Generic)
+    .class(Class::ApiKey),
+    Rule::new(
+        "hex-token",
+        super::SECRET,
+        "64 lower-case hexadecimal digits shortly after the word token",
+        &["token"],
+        Finder::Function(crate::token::find_hex_token),
+    )
+    .layer(Layer::Generic),
 ];

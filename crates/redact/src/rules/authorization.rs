@@ -2,19 +2,19 @@
 
 use crate::rule::{Finder, Rule};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "authorization-header",
-        placeholder: super::BEARER_TOKEN,
-        description: "Credentials in an Authorization header, whatever their scheme",
-        literals: &["authorization"],
-        finder: Finder::Function(crate::header::find_authorization),
-    },
-    Rule {
-        id: "bearer-token",
-        placeholder: super::BEARER_TOKEN,
-        description: "Token after the word Bearer",
-        literals: &["bearer"],
-        finder: Finder::Function(crate::header::find_bearer),
-    },
+pub(super) static RULES: &[Rule] = &[
+    Rule::new(
+        "authorization-header",
+        super::BEARER_TOKEN,
+        "Credentials in an Authorization header, whatever their scheme",
+        &["authorization"],
+        Finder::Function(crate::header::find_authorization),
+    ),
+    Rule::new(
+        "bearer-token",
+        super::BEARER_TOKEN,
+        "Token after the word Bearer",
+        &["bearer"],
+        Finder::Function(crate::header::find_bearer),
+    ),
 ];

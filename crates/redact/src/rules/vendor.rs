@@ -1,92 +1,41 @@
-//! Tokens of other vendors whose prefix makes them certain, and JSON Web Tokens.
+//! Keys without a mark of their own, known by the name of their service shortly in front of them.
 //!
-//! *Source*: the token documentation of each vendor; RFC 7519 for JSON Web Tokens (a header begins with `{"`, which is
-//! `eyJ` in base64url).
+//! The names are in `rules/vendors.toml`; services whose format is known have rules of their own.
 
-use crate::rule::{Finder, Rule};
+use crate::rule::{Class, Finder, Format, Layer, Name, Place, Rule, Words};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "google-api-key",
-        placeholder: super::API_KEY,
-        description: "Google API key (AIza) or OAuth client secret (GOCSPX-)",
-        literals: &["aiza", "gocspx-"],
-        finder: Finder::Pattern("(?:AIza[0-9A-Za-z_-]{35}|GOCSPX-[0-9A-Za-z_-]{20})"),
-    },
-    Rule {
-        id: "slack-token",
-        placeholder: super::API_KEY,
-        description: "Slack bot, user, app, configuration or session token",
-        literals: &[
-            "xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-",
-        ],
-        finder: Finder::Pattern(
-            "(?:xox[abceoprs]-(?:[0-9][0-9A-Za-z-]{8,}|[0-9A-Za-z-]{20,})|xoxd-[0-9A-Za-z%/+-]{10,}|xoxe\\.xox[bp]-[0-9A-Za-z-]{10}|xapp-[0-9]-[0-9A-Za-z-]{10})",
-        ),
-    },
-    Rule {
-        id: "slack-webhook",
-        placeholder: super::API_KEY,
-        description: "Path of a Slack incoming webhook or workflow trigger",
-        literals: &["hooks.slack.com/"],
-        finder: Finder::Pattern("hooks\\.slack\\.com/(?:services|workflows|triggers)/[0-9A-Za-z_/-]{20,200}"),
-    },
-    Rule {
-        id: "stripe-key",
-        placeholder: super::API_KEY,
-        description: "Stripe secret or restricted key, or webhook secret",
-        literals: &["sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_"],
-        finder: Finder::Pattern("(?:[sr]k_(?:live|test)_[0-9A-Za-z]{10}|whsec_[0-9A-Za-z+/=]{20,})"),
-    },
-    Rule {
-        id: "npm-token",
-        placeholder: super::API_KEY,
-        description: "npm access token",
-        literals: &["npm_"],
-        finder: Finder::Pattern("npm_[0-9A-Za-z]{30}"),
-    },
-    Rule {
-        id: "pypi-token",
-        placeholder: super::API_KEY,
-        description: "PyPI or TestPyPI upload token",
-        literals: &["pypi-"],
-        finder: Finder::Pattern("pypi-AgE[0-9A-Za-z_-]{20}"),
-    },
-    Rule {
-        id: "sendgrid-key",
-        placeholder: super::API_KEY,
-        description: "SendGrid API key",
-        literals: &["sg."],
-        finder: Finder::Pattern("SG\\.[0-9A-Za-z_=-]{16,}\\.[0-9A-Za-z_=-]{16,}"),
-    },
-    Rule {
-        id: "gitlab-token",
-        placeholder: super::API_KEY,
-        description: "GitLab personal, deploy, runner, trigger, job, feed, agent or OAuth token",
-        literals: &[
-            "glpat-",
-            "gldt-",
-            "glrt-",
-            "glrtr-",
-            "glptt-",
-            "glcbt-",
-            "glft-",
-            "glsoat-",
-            "glagent-",
-            "gloas-",
-            "glimt-",
-            "glffct-",
-            "gr1348941",
-        ],
-        finder: Finder::Pattern(
-            "(?:gl(?:pat|dt|rt|rtr|ptt|cbt|ft|soat|agent|oas|imt|ffct)-[0-9A-Za-z_-]{16}|GR1348941[0-9A-Za-z_-]{16})",
-        ),
-    },
-    Rule {
-        id: "jwt",
-        placeholder: super::API_KEY,
-        description: "JSON Web Token (three base64url parts, the first two beginning with eyJ)",
-        literals: &["eyj"],
-        finder: Finder::Function(crate::token::find_jwt),
-    },
+pub(super) static RULES: &[Rule] = &[
+    Rule::new(
+        "vendor-key",
+        super::VENDOR_KEY,
+        "Generated value close behind the name of a service",
+        super::pack::VENDORS,
+        Finder::Format(Format {
+            pattern: Name::Borrowed(GENERATED),
+            place: Place::Near(Words::Fixed(&[])),
+            reach: REACH,
+            whole_url: false,
+        }),
+    )
+    .layer(Layer::Generic)
+    .class(Class::ApiKey),
+    Rule::new(
+        "vendor-named-key",
+        super::VENDOR_KEY,
+        "Generated value close behind the name of a service and the word key, token, secret, api or auth",
+        super::pack::VENDORS_WITH_KEY,
+        Finder::Format(Format {
+            pattern: Name::Borrowed(GENERATED),
+            place: Place::Near(Words::Fixed(&["key", "token", "secret", "api", "auth"])),
+            reach: REACH,
+            whole_url: false,
+        }),
+    )
+    .layer(Layer::Generic)
+    .class(Class::ApiKey),
 ];
+
+/// A UUID, a hexadecimal number of at least 128 bits, or a run of letters and digits.
+const GENERATED: &str = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9A-Za-z_-]{20,128}";
+/// Longest value.
+const REACH: usize = 128;

@@ -1,7 +1,5 @@
 //! `create_conversation`: opens a conversation of two.
 
-use std::collections::BTreeMap;
-
 use mab_core::{
     Code, ConversationId, Denied, Failure, SessionId,
     agent::Permission,
@@ -17,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Bridge, Credentials,
     arguments::{Role, Topic},
+    bridge::Findings,
     door::{Call, Op, agent_place},
 };
 
@@ -102,17 +101,22 @@ fn life_in_minutes(bridge: &Bridge, wanted: Option<u32>) -> Result<u32, Denied> 
 fn sealed(bridge: &Bridge, id: ConversationId, arguments: &Arguments) -> Result<NewConversation, Failure> {
     let random = bridge.random.as_ref();
     let key = ConversationKey::draw(random)?;
-    let mut found = BTreeMap::new();
+    let mut found = Findings::new();
     let mut agents = Vec::new();
     let roles = [(&arguments.my_role, Permission::Owner), (&arguments.partner_role, Permission::Member)];
     for ((role, permission), ordinal) in roles.into_iter().zip(0..) {
         let session = SessionId::from_ordinal(ordinal);
-        let role =
-            key.seal(random, &agent_place(id, &session, "role"), &[&bridge.redact(&role.0, &mut found)])?;
+        let role = key.seal(
+            random,
+            &agent_place(id, &session, "role"),
+            &[&bridge.redact(role.0.as_str(), &mut found)?],
+        )?;
         agents.push(NewAgent { session, role, permission });
     }
     let topic = match &arguments.topic {
-        Some(topic) => Some(key.seal(random, &topic_place(id), &[&bridge.redact(&topic.0, &mut found)])?),
+        Some(topic) => {
+            Some(key.seal(random, &topic_place(id), &[&bridge.redact(topic.0.as_str(), &mut found)?])?)
+        }
         None => None,
     };
     let wrapped_key = bridge.wrapper.wrap(random, id, &key)?;

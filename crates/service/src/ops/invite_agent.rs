@@ -1,7 +1,5 @@
 //! `invite_agent`: adds a third, fourth … agent.
 
-use std::collections::BTreeMap;
-
 use mab_core::{
     Failure, SessionId,
     agent::{MEMBERS_MAX, Permission},
@@ -17,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::{
     Connection,
     arguments::{Role, SessionArgument},
+    bridge::Findings,
     door::{Call, Op, agent_place},
 };
 
@@ -80,7 +79,7 @@ impl Op for InviteAgent {
             (0..MEMBERS_MAX).map(SessionId::from_ordinal).find(free).unwrap_or(last)
         };
         let permission = arguments.permission.unwrap_or(Permission::Member);
-        let role = bridge.redact(&arguments.role.0, &mut BTreeMap::new());
+        let role = bridge.redact(arguments.role.0.as_str(), &mut Findings::new())?;
         let place = agent_place(conversation, &session, "role");
         let role = opener.key.seal(bridge.random.as_ref(), &place, &[&role])?;
         let token = bridge.tokens.issue(conversation, &session, 0)?;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bridge,
+    bridge::Findings,
     door::{Call, Op},
     leasing::lease_place,
     reading::{Opener, PEER, message_row},
@@ -138,7 +139,9 @@ fn patterns(bridge: &Bridge, paths: &[String]) -> Result<Vec<PathPattern>, Denie
     let mut read: Vec<PathPattern> = Vec::new();
     for path in paths {
         let pattern = PathPattern::parse(path)?;
-        if !bridge.redactor.redact(&pattern.to_string()).findings.is_empty() {
+        let mut found = Findings::new();
+        bridge.redact(&pattern.to_string(), &mut found)?;
+        if !found.is_empty() {
             return Err(Denied::new(Code::InvalidArguments, "a pattern holds what looks like a secret")
                 .hint("put a wildcard in its place, or reserve the folder above it"));
         }
@@ -310,7 +313,7 @@ impl<'a> Seen<'a> {
         let tag = draw(self.bridge.random.as_ref())?;
         let row = message_row(tag, self.member.ordinal);
         let place = lease_place(self.member.conversation, &row);
-        let text = self.bridge.redactor.redact(&pattern.to_string()).text;
+        let text = self.bridge.redact(&pattern.to_string(), &mut Findings::new())?;
         Ok(NewLease { tag, path: self.opener.key.seal(self.bridge.random.as_ref(), &place, &[&text])? })
     }
 

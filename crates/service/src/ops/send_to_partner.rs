@@ -1,6 +1,6 @@
 //! `send_to_partner`: redacts, seals and stores a message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mab_core::{
     Code, Denied, Failure, SessionId,
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arguments::{FileName, IdempotencyKey, MessageArgument, MessageText, SessionArgument},
+    bridge::Findings,
     door::{Call, Op},
     reading::{message_place, message_row},
     watch::{self, Undelivered},
@@ -84,7 +85,7 @@ pub(crate) struct Answer {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Found {
-    rule: &'static str,
+    rule: String,
     count: u64,
 }
 
@@ -102,9 +103,10 @@ impl Op for SendToPartner {
         let files = files(arguments.files_involved.unwrap_or_default())?;
         let to = arguments.to.map(recipients).transpose()?;
         let action_type = arguments.action_type.unwrap_or(ActionType::Info);
-        let mut found = BTreeMap::new();
-        let body = bridge.redact(&arguments.message.0, &mut found);
-        let files: Vec<Redacted> = files.iter().map(|file| bridge.redact(&file.0, &mut found)).collect();
+        let mut found = Findings::new();
+        let body = bridge.redact(arguments.message.0.as_str(), &mut found)?;
+        let redact = |file: &FileName| bridge.redact(file.0.as_str(), &mut found);
+        let files = files.iter().map(redact).collect::<Result<Vec<Redacted>, _>>()?;
         let reply_to = arguments.reply_to.map(|id| id.0);
         let digest = |key: IdempotencyKey| -> Result<Repeatable, Failure> {
             let request = Request {
@@ -150,7 +152,7 @@ impl Op for SendToPartner {
     }
 }
 
-fn answer(appended: &Appended, found: BTreeMap<&'static str, u64>) -> Answer {
+fn answer(appended: &Appended, found: Findings) -> Answer {
     let held = appended.standing == Some(Standing::Held);
     let moderators = appended.moderators.iter().map(ToString::to_string);
     Answer {
@@ -176,8 +178,8 @@ fn files(files: Vec<FileName>) -> Result<Vec<FileName>, Denied> {
     Ok(files)
 }
 
-fn findings(found: BTreeMap<&'static str, u64>) -> Vec<Found> {
-    found.into_iter().map(|(rule, count)| Found { rule, count }).collect()
+fn findings(found: Findings) -> Vec<Found> {
+    found.into_iter().map(|(rule, count)| Found { rule: rule.into_owned(), count }).collect()
 }
 
 fn recipients(to: Vec<SessionArgument>) -> Result<Vec<SessionId>, Denied> {

@@ -1,13 +1,12 @@
 //! `update_my_status`: says what the agent is doing.
 
-use std::collections::BTreeMap;
-
 use mab_core::{Failure, agent::Status, audit::Detail, limit::Kind, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     arguments::Note,
+    bridge::Findings,
     door::{Call, Op, agent_place},
 };
 
@@ -38,14 +37,14 @@ impl Op for UpdateMyStatus {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
-        let mut found = BTreeMap::new();
+        let mut found = Findings::new();
         let note = match &arguments.note {
             Some(note) => {
                 let place = agent_place(member.conversation, &member.session, "note");
                 Some(opener.key.seal(
                     bridge.random.as_ref(),
                     &place,
-                    &[&bridge.redact(&note.0, &mut found)],
+                    &[&bridge.redact(note.0.as_str(), &mut found)?],
                 )?)
             }
             None => None,

@@ -239,7 +239,7 @@ impl Kit {
         text: &str,
     ) -> Sealed {
         let place = Place { table, column, conversation: room.id, row };
-        room.key.seal(&self.random, &place, &[&self.redactor.redact(text).text]).unwrap()
+        room.key.seal(&self.random, &place, &[&self.redactor.redact(text).unwrap().text]).unwrap()
     }
 
     /// A message to everyone else.
@@ -272,7 +272,7 @@ impl Kit {
     pub(crate) fn keyed(&self, room: &Room, session: &str, key: &str, text: &str) -> NewMessage {
         let request = Request {
             sender_ordinal: session.as_bytes()[0] - b'a',
-            body: &self.redactor.redact(text).text,
+            body: &self.redactor.redact(text).unwrap().text,
             files: &[],
             action_type: ActionType::Info,
             to: None,

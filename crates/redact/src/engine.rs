@@ -1,0 +1,215 @@
+//! One pass over a text for the literals of all rules, then each rule's own look at what was seen.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex_automata::meta::Regex;
+
+use crate::assignment::{self, KeyRule};
+use crate::format;
+use crate::policy::Action;
+use crate::rule::{Class, Finder, Match, Place, Rule};
+use crate::text::Text;
+use crate::{Finding, rules};
+
+/// The literals of all rules in one automaton, and the patterns compiled so far.
+pub(crate) struct Engine {
+    automaton: AhoCorasick,
+    /// For each literal of the automaton, what asked for it.
+    targets: Vec<Target>,
+    rules: Vec<Active>,
+    keys: Vec<KeyRule>,
+}
+
+/// A rule of the engine with its lazily compiled pattern.
+pub(crate) struct Active {
+    pub(crate) rule: Cow<'static, Rule>,
+    regex: OnceLock<Option<Regex>>,
+}
+
+/// What to do where a literal was seen.
+#[derive(Default)]
+struct Target {
+    /// Rules that are tried at the literal.
+    here: Vec<usize>,
+    /// Rules that are tried in a window around or behind it.
+    windows: Vec<usize>,
+    /// Whether the literal is part of a key.
+    in_key: bool,
+}
+
+/// More bytes had to be looked at than the text is worth.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Exhausted;
+
+impl Engine {
+    /// Compiles the literals of the rules, in order of precedence; `None` if they cannot be.
+    pub(crate) fn new(rules: impl Iterator<Item = Cow<'static, Rule>>) -> Option<Self> {
+        let rules: Vec<Active> = rules.map(|rule| Active { rule, regex: OnceLock::new() }).collect();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut words: Vec<&str> = Vec::new();
+        let mut targets: Vec<Target> = Vec::new();
+        let mut keys = Vec::new();
+        for (index, Active { rule, .. }) in rules.iter().enumerate() {
+            if let Finder::Keys(endings) = rule.finder {
+                keys.push(KeyRule {
+                    index,
+                    is_password: rule.class == Class::Password,
+                    is_weak: rule.is_weak(),
+                    endings,
+                });
+            }
+            for literal in rule.literals.iter() {
+                let place = *places.entry(literal).or_insert_with(|| {
+                    words.push(literal);
+                    targets.push(Target::default());
+                    words.len() - 1
+                });
+                let target = targets.get_mut(place)?;
+                match &rule.finder {
+                    Finder::Keys(_) => target.in_key = true,
+                    Finder::Function(_) => target.here.push(index),
+                    Finder::Format(format) => match format.place {
+                        Place::Prefix => target.here.push(index),
+                        Place::Inner | Place::Near(_) => target.windows.push(index),
+                    },
+                }
+            }
+        }
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(words)
+            .ok()?;
+        Some(Self { automaton, targets, rules, keys })
+    }
+
+    /// The rule with this place.
+    pub(crate) fn rule(&self, index: usize) -> Option<&Rule> {
+        self.rules.get(index).map(|active| active.rule.as_ref())
+    }
+
+    /// What stands in place of what a rule finds.
+    pub(crate) fn placeholder(&self, index: usize) -> &str {
+        self.rule(index).map_or(rules::CUSTOM, |rule| rule.placeholder.as_ref())
+    }
+
+    /// What is told of a match.
+    pub(crate) fn finding(&self, found: &Match) -> Option<Finding> {
+        let rule = self.rule(found.rule)?;
+        Some(Finding {
+            rule: rule.id.clone(),
+            class: rule.class,
+            placeholder: rule.placeholder.clone(),
+            action: Action::Redact,
+            start: found.range.start,
+            end: found.range.end,
+        })
+    }
+
+    /// Every match of every rule, in no order and with overlaps.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when `budget` bytes were looked at.
+    pub(crate) fn find(&self, text: Text<'_>, budget: u64) -> Result<Vec<Match>, Exhausted> {
+        let mut found =
+            Found { matches: Vec::new(), covered: vec![0; self.rules.len()], windows: Vec::new() };
+        let mut key_floor = 0;
+        for hit in self.automaton.find_overlapping_iter(text.bytes()) {
+            if text.spent() > budget {
+                return Err(Exhausted);
+            }
+            let Some(target) = self.targets.get(hit.pattern().as_usize()) else { continue };
+            for &index in &target.here {
+                self.try_here(index, text, hit.range(), &mut found);
+            }
+            for &index in &target.windows {
+                if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder) {
+                    found.windows.push((index, format.window(&hit.range(), text.len())));
+                }
+            }
+            if target.in_key && hit.start() >= key_floor {
+                let outcome = assignment::find(text, hit.start(), key_floor, &self.keys);
+                key_floor = outcome.resume;
+                if let Some(secret) = outcome.secret {
+                    key_floor = key_floor.max(secret.range.end);
+                    found.matches.push(secret);
+                }
+            }
+        }
+        self.try_windows(text, budget, found)
+    }
+
+    /// Adds what a rule finds at `hit`, unless it found something there already.
+    fn try_here(&self, index: usize, text: Text<'_>, hit: Range<usize>, found: &mut Found) {
+        let Some((active, covered)) = self.rules.get(index).zip(found.covered.get_mut(index)) else { return };
+        if hit.start < *covered {
+            return;
+        }
+        let mut ranges = Vec::new();
+        match &active.rule.finder {
+            Finder::Keys(_) => {}
+            Finder::Function(find) => find(text, hit, &mut ranges),
+            Finder::Format(format) => {
+                let window = format.window(&hit, text.len());
+                ranges.extend(match active.regex() {
+                    Some(regex) => format.at(regex, text, window),
+                    // What cannot be judged is taken for a secret.
+                    None => Some(hit),
+                });
+            }
+        }
+        for range in ranges {
+            *covered = range.end.max(*covered);
+            found.matches.push(Match { range, rule: index, quotes: None });
+        }
+    }
+
+    /// Joins the windows of each rule that overlap, and looks into them.
+    fn try_windows(&self, text: Text<'_>, budget: u64, mut found: Found) -> Result<Vec<Match>, Exhausted> {
+        found.windows.sort_unstable_by_key(|(index, window)| (*index, window.start));
+        let mut windows = found.windows.into_iter().peekable();
+        while let Some((index, mut window)) = windows.next() {
+            while let Some((_, next)) =
+                windows.next_if(|(other, next)| *other == index && next.start <= window.end)
+            {
+                window.end = window.end.max(next.end);
+            }
+            if text.spent() > budget {
+                return Err(Exhausted);
+            }
+            let Some(active) = self.rules.get(index) else { continue };
+            let Finder::Format(format) = &active.rule.finder else { continue };
+            let mut ranges = Vec::new();
+            if let Some(regex) = active.regex() {
+                format.within(regex, text, window, &mut ranges);
+            }
+            found.matches.extend(ranges.into_iter().map(|range| Match { range, rule: index, quotes: None }));
+        }
+        Ok(found.matches)
+    }
+}
+
+/// What a pass has found so far.
+struct Found {
+    matches: Vec<Match>,
+    /// For each rule, the end of its last match.
+    covered: Vec<usize>,
+    /// Where rules are still to be looked for.
+    windows: Vec<(usize, Range<usize>)>,
+}
+
+impl Active {
+    /// The pattern; a test compiles every one.
+    fn regex(&self) -> Option<&Regex> {
+        let pattern = || match &self.rule.finder {
+            Finder::Format(format) => format::compile(&format.pattern),
+            Finder::Keys(_) | Finder::Function(_) => None,
+        };
+        self.regex.get_or_init(pattern).as_ref()
+    }
+}
