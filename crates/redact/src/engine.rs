@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::meta::Regex;
 
 use crate::assignment::{self, KeyRule};
 use crate::format;
 use crate::policy::Action;
 use crate::rule::{Class, Finder, Match, Place, Rule};
+use crate::scan::Scanner;
 use crate::text::Text;
 use crate::{Finding, rules};
 
-/// The literals of all rules in one automaton, and the patterns compiled so far.
+/// The literals of all rules, and the patterns compiled so far.
 pub(crate) struct Engine {
-    automaton: AhoCorasick,
-    /// For each literal of the automaton, what asked for it.
+    scanner: Scanner,
+    /// For each literal, what asked for it.
     targets: Vec<Target>,
     rules: Vec<Active>,
     keys: Vec<KeyRule>,
@@ -79,13 +79,8 @@ impl Engine {
                 }
             }
         }
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(words)
-            .ok()?;
-        Some(Self { automaton, targets, rules, keys })
+        let scanner = Scanner::new(words.into_iter())?;
+        Some(Self { scanner, targets, rules, keys })
     }
 
     /// The rule with this place.
@@ -119,28 +114,29 @@ impl Engine {
         let mut found =
             Found { matches: Vec::new(), covered: vec![0; self.rules.len()], windows: Vec::new() };
         let mut key_floor = 0;
-        for hit in self.automaton.find_overlapping_iter(text.bytes()) {
+        self.scanner.scan(text.bytes(), |literal, hit| {
             if text.spent() > budget {
                 return Err(Exhausted);
             }
-            let Some(target) = self.targets.get(hit.pattern().as_usize()) else { continue };
+            let Some(target) = self.targets.get(literal) else { return Ok(()) };
             for &index in &target.here {
-                self.try_here(index, text, hit.range(), &mut found);
+                self.try_here(index, text, hit.clone(), &mut found);
             }
             for &index in &target.windows {
                 if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder) {
-                    found.windows.push((index, format.window(&hit.range(), text.len())));
+                    found.windows.push((index, format.window(&hit, text.len())));
                 }
             }
-            if target.in_key && hit.start() >= key_floor {
-                let outcome = assignment::find(text, hit.start(), key_floor, &self.keys);
+            if target.in_key && hit.start >= key_floor {
+                let outcome = assignment::find(text, hit.start, key_floor, &self.keys);
                 key_floor = outcome.resume;
                 if let Some(secret) = outcome.secret {
                     key_floor = key_floor.max(secret.range.end);
                     found.matches.push(secret);
                 }
             }
-        }
+            Ok(())
+        })?;
         self.try_windows(text, budget, found)
     }
 

@@ -12,7 +12,7 @@
 //!
 //! # How it works
 //! ```text
-//! text ──► one automaton of all literals ──► the rule's look at each hit ──► merge ──► propagate ──► render ─┐
+//! text ──► one pass for all literals ──► the rule's look at each hit ──► merge ──► propagate ──► render ─┐
 //!   ▲        (engine)                          format · keys · function      (merge)   (propagate)            │
 //!   └────────────────────────── again, until nothing is found ◄───────────────────────────────────────────────┘
 //! ```
@@ -41,6 +41,7 @@ mod propagate;
 mod redactor;
 mod rule;
 mod rules;
+mod scan;
 mod text;
 mod token;
 mod url;
