@@ -6,6 +6,7 @@
 //! [`crate::plausible`] says whether it is a secret at all.
 
 mod key;
+mod pair;
 mod separator;
 mod value;
 

@@ -76,8 +76,7 @@ impl Format {
     /// The whole secret of a match that is one.
     fn accept(&self, text: Text<'_>, whole: Range<usize>, secret: Range<usize>) -> Option<Range<usize>> {
         let value = text.slice(secret.clone());
-        let tail = value.get(value.len().saturating_sub(MASK)..).unwrap_or_default();
-        if value.len() > MASK && tail.windows(2).all(|pair| pair.first() == pair.last()) {
+        if is_mask(value) {
             return None;
         }
         if let Place::Near(also) = &self.place {
@@ -113,6 +112,13 @@ fn search(
     };
     text.spend(found.as_ref().map_or(window.len(), |(whole, _)| whole.end - window.start));
     found.filter(|(whole, secret)| !whole.is_empty() && !secret.is_empty())
+}
+
+/// Says whether a value ends like `xxxxxxxxxxxx`, which stands for a token that was taken out by hand.
+fn is_mask(value: &[u8]) -> bool {
+    let tail = value.get(value.len().saturating_sub(MASK)..).unwrap_or_default();
+    let is_filler = |byte: &u8| matches!(byte, b'x' | b'X' | b'*' | b'.' | b'_' | b'-' | b'0');
+    value.len() > MASK && tail.iter().all(|byte| is_filler(byte) && tail.first() == Some(byte))
 }
 
 /// Says whether a candidate without a mark of its own is a whole run, not part of a longer one.

@@ -29,6 +29,7 @@
 
 mod armour;
 mod assignment;
+mod command;
 mod engine;
 mod finding;
 mod format;

@@ -42,6 +42,11 @@ pub(super) fn name<'a>(text: Text<'_>, key: Range<usize>, rules: &'a [KeyRule]) 
     if let Some(rule) = own.filter(|rule| !rule.is_weak) {
         return Some(Name { rule, strict: false });
     }
+    if own.is_none()
+        && let Some(rule) = rule_inside(text.slice(key.clone()), rules)
+    {
+        return Some(Name { rule, strict: true });
+    }
     let key = with_word_in_front(text, key);
     let words = text.slice(key);
     let rule = rule_of(words, rules)?;
@@ -72,6 +77,23 @@ fn rule_of<'a>(key: &[u8], rules: &'a [KeyRule]) -> Option<&'a KeyRule> {
         }
     }
     best.map(|(_, rule)| rule)
+}
+
+/// The rule of a word inside the key that others follow: `password_super_secure`, `api_token_for_ci`.
+fn rule_inside<'a>(key: &[u8], rules: &'a [KeyRule]) -> Option<&'a KeyRule> {
+    let mut shorter = Normal::of(key);
+    for _ in 0..MAX_WORDS_BEHIND {
+        let start = shorter.begins_word.iter().rposition(|&begins| begins).filter(|&start| start > 0)?;
+        shorter.letters.truncate(start);
+        shorter.begins_word.truncate(start);
+        let rule = rules
+            .iter()
+            .find(|rule| !rule.is_weak && rule.endings.iter().any(|ending| shorter.ends_with(ending)));
+        if rule.is_some() {
+            return rule;
+        }
+    }
+    None
 }
 
 /// A key in lower case, without separators and without trailing words that say nothing (`_PROD`, `2`, `value`).
@@ -178,6 +200,8 @@ const OPEN_KEYS: &[&str] = &[
     "bucket",
     "host",
 ];
+/// Most words behind the one that matters.
+const MAX_WORDS_BEHIND: usize = 4;
 /// Longest word in front of a key.
 const MAX_WORD: usize = 24;
 /// Longest key that is read to either side.

@@ -47,6 +47,9 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
     let spaced = skip_remark(text, text.skip(optional, MAX_BLANKS, is_blank), optional);
     let had_blank = spaced > optional;
     let found = |value: usize, kind: Kind| Some(Separator { value, kind, key_quote: key_quote.clone() });
+    if let Some(pair) = super::pair::value_of(text, &key, closed) {
+        return Some(pair);
+    }
     match text.at(spaced) {
         b'>' if key_quote.is_none() && !had_blank && matches!(text.before(key.start), b'<' | b':') => {
             found(text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()), Kind::Element)
@@ -74,6 +77,11 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
             });
             let value = text.skip(value, 2, |byte| byte == b'*' && kind == Kind::Colon);
             let value = text.skip(value, MAX_BLANKS, is_blank);
+            if kind == Kind::Colon
+                && let Some(value) = block_scalar(text, value)
+            {
+                return found(value, kind);
+            }
             if kind == Kind::Colon {
                 let (value, kind) =
                     past_type(text, value).map_or((value, kind), |value| (value, Kind::Assign));
@@ -130,7 +138,7 @@ fn worded(text: Text<'_>, key: Range<usize>, at: usize) -> Option<(usize, Kind)>
         let value = text.skip(colon, MAX_BLANKS, is_blank);
         return (value > word_end).then_some((value, Kind::Prose));
     }
-    if is_flag(text, key.start) {
+    if is_flag(text, key.start) || is_set(text, key.start) {
         return Some((at, Kind::Flag));
     }
     let type_end = text
@@ -153,9 +161,26 @@ fn past_type(text: Text<'_>, at: usize) -> Option<usize> {
     is_assignment.then(|| text.skip(end + 1, MAX_BLANKS, is_blank))
 }
 
+/// First line of a YAML block scalar (`key: |`, `key: >-`), if one begins at `at` (YAML 1.2.2 §8.1).
+fn block_scalar(text: Text<'_>, at: usize) -> Option<usize> {
+    if !matches!(text.at(at), b'|' | b'>') {
+        return None;
+    }
+    let header_end = text.skip(at + 1, 2, |byte| matches!(byte, b'-' | b'+') || byte.is_ascii_digit());
+    let line_end = text.skip(text.skip(header_end, MAX_BLANKS, is_blank), 1, |byte| byte == b'\r');
+    let line = text.skip(line_end + 1, MAX_BLANKS, is_blank);
+    (text.at(line_end) == b'\n' && line > line_end + 1).then_some(line)
+}
+
 /// Says whether the key is a command-line flag.
 fn is_flag(text: Text<'_>, key: usize) -> bool {
     text.at(key) == b'-' && text.at(text.skip(key, 2, |byte| byte == b'-')).is_ascii_alphabetic()
+}
+
+/// Says whether a command sets the key: `aws configure set key value`, `git config set`, `npm config set`.
+fn is_set(text: Text<'_>, key: usize) -> bool {
+    let word_end = text.skip_back(key, MAX_BLANKS, is_blank);
+    word_end < key && text.slice(word_end.saturating_sub(4)..word_end) == b" set"
 }
 
 /// Says whether the key begins a table cell.
