@@ -31,6 +31,7 @@ mod armour;
 mod assignment;
 mod command;
 mod engine;
+mod escape;
 mod finding;
 mod format;
 mod generated;

@@ -21,7 +21,9 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
         .build(values.iter().map(|(value, _)| value));
     let Ok(automaton) = automaton else { return matches };
     for hit in automaton.find_iter(text.bytes()) {
-        if let Some(&(_, rule)) = values.get(hit.pattern().as_usize()) {
+        if let Some(&(value, rule)) = values.get(hit.pattern().as_usize())
+            && !(value.starts_with(b"\\") && text.before(hit.start()) == b'\\')
+        {
             matches.push(Match { range: whole_escapes(text, hit.range()), rule, quotes: None });
         }
     }

@@ -11,7 +11,7 @@ use crate::policy::{Action, Policy};
 use crate::propagate::propagate;
 use crate::rule::{Match, Rule};
 use crate::text::Text;
-use crate::{Redacted, Redaction, Refusal, RuleInfo, rules};
+use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, rules};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
@@ -55,7 +55,12 @@ impl Redactor {
             let before = matches.len();
             let map = OffsetMap::new(engine, &matches);
             matches.extend(found.into_iter().map(|found| map.to_input(found)));
-            matches = merge(propagate(Text::new(text, &spent), merge(matches)));
+            let input = Text::new(text, &spent);
+            matches = propagate(input, merge(matches));
+            for found in &mut matches {
+                found.range = escape::whole(input, found.range.clone());
+            }
+            matches = merge(matches);
             let rendered = render(engine, text, &matches);
             if matches.len() == before && before > 0 && redaction == rendered {
                 break;

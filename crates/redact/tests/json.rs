@@ -140,3 +140,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn escape_when_a_match_begins_inside_then_goes_whole() {
+    let key = concat!("-----BEGIN PRIV", "ATE KEY-----");
+    let text = json!({ key: format!("\u{1b}{BODY}-----END ") });
+    assert_eq!(clean(&text.to_string()), json!({ key: "PRIVATE_KEY_REDACTED-----END " }).to_string());
+}
+
+#[test]
+fn value_of_quotes_and_backslashes_when_elsewhere_then_stays() {
+    let inner = json!({ "": "\\", "password": "\"", "x\\": [""] }).to_string();
+    let outer = json!({ "secret": { "body": inner } }).to_string();
+    let text = json!({ "text": outer }).to_string();
+    let whole: Value = serde_json::from_str(&clean(&text)).unwrap();
+    let outer: Value = serde_json::from_str(whole["text"].as_str().unwrap()).unwrap();
+    let inner: Value = serde_json::from_str(outer["secret"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(inner[""], "\\");
+}

@@ -1,0 +1,51 @@
+//! Keeps escapes whole: a match that begins or ends inside `\u001b` takes all of it, because what would be left of the
+//! escape breaks the JSON around it.
+//!
+//! May not look further than one escape and the backslashes in front of it.
+
+use std::ops::Range;
+
+use crate::text::Text;
+
+/// Moves the start of `range` in front of an escape that it would cut, and its end behind one.
+pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
+    let start = cut_at(text, range.start)
+        .map_or(range.start, |letter| text.skip_back(letter, letter, |byte| byte == b'\\'));
+    let end = cut_at(text, range.end).map_or(range.end, |letter| letter + UNICODE);
+    start..end
+}
+
+/// The `u` of the escape `\uXXXX` whose digits `position` cuts off.
+fn cut_at(text: Text<'_>, position: usize) -> Option<usize> {
+    let digits = text.skip_back(position, UNICODE - 1, |byte| byte.is_ascii_hexdigit());
+    let letter = digits.checked_sub(1)?;
+    let escape = text.slice(letter..letter + UNICODE);
+    let is_escape = escape.len() == UNICODE
+        && escape.starts_with(b"u")
+        && escape.iter().skip(1).all(u8::is_ascii_hexdigit)
+        && text.before(letter) == b'\\';
+    (is_escape && position < letter + UNICODE).then_some(letter)
+}
+
+/// Letters of the escape behind its backslash.
+const UNICODE: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn range_when_it_cuts_an_escape_then_takes_all_of_it() {
+        let spent = Cell::new(0);
+        let text = Text::new(r"ab\\u00e1cd\n", &spent);
+        assert_eq!(whole(text, 5..10), 2..10);
+        assert_eq!(whole(text, 7..10), 2..10);
+        assert_eq!(whole(text, 8..10), 2..10);
+        assert_eq!(whole(text, 9..10), 9..10, "behind it");
+        assert_eq!(whole(text, 0..6), 0..9);
+        assert_eq!(whole(text, 0..2), 0..2, "in front of it");
+        assert_eq!(whole(Text::new("u00e1", &spent), 2..5), 2..5, "no backslash");
+        assert_eq!(whole(Text::new(r"\u00x1", &spent), 3..6), 3..6, "no escape");
+    }
+}
