@@ -19,7 +19,7 @@
 //! - *format*: data from `rules/`: a pattern at, around or shortly behind the literal, extended to the end of the token
 //!   (`format`, `token`);
 //! - *keys*: a value behind a key that names a secret (`assignment`), if it looks like one (`plausible`);
-//! - *function*: everything else (`armour`, `header`, `url`).
+//! - *function*: everything else (`armour`, `header`, `url`, `prose`).
 //!
 //! Every step looks at a bounded number of bytes or pays with a match, which is what makes the whole linear.
 //!
@@ -40,6 +40,7 @@ mod merge;
 mod plausible;
 mod policy;
 mod propagate;
+mod prose;
 mod redactor;
 mod rule;
 mod rules;

@@ -111,7 +111,7 @@ fn is_json_outside_strings(value: &[u8]) -> bool {
 }
 
 /// What is no secret whatever stands in front of it: a placeholder, a template, a mask, a stop word.
-fn is_never(value: &[u8]) -> bool {
+pub(crate) fn is_never(value: &[u8]) -> bool {
     contains_placeholder(value) || is_template(value) || is_mask(value) || is_stop_word(value)
 }
 
@@ -195,7 +195,7 @@ fn is_stop_word(value: &[u8]) -> bool {
 }
 
 /// `/run/secrets/db`, `./key.pem`, `~/.netrc`, `config/secret.yaml`, `https://…`, but not base64 with a slash in it.
-fn is_path(value: &[u8]) -> bool {
+pub(crate) fn is_path(value: &[u8]) -> bool {
     let has_scheme = value.windows(3).any(|window| window == b"://");
     let plain = value
         .iter()
@@ -293,7 +293,7 @@ fn is_random(value: &[u8]) -> bool {
 }
 
 /// `sha256`, `oauth2`, `base64-encoded`, `v2`: words that have a digit.
-fn is_tech_word(value: &[u8]) -> bool {
+pub(crate) fn is_tech_word(value: &[u8]) -> bool {
     let first = value.split(|byte| matches!(byte, b'-' | b'_' | b' ' | b'.')).next().unwrap_or_default();
     value.len() < MIN_LETTERS && TECH_WORDS.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()))
 }

@@ -10,6 +10,7 @@
 mod assignment;
 mod authorization;
 mod private_key;
+mod prose;
 mod token;
 mod url;
 mod vendor;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         authorization::RULES,
         url::RULES,
         assignment::RULES,
+        prose::RULES,
         vendor::RULES,
     ]
     .into_iter()

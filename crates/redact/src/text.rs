@@ -55,6 +55,21 @@ impl<'a> Text<'a> {
         self.bytes.get(range.start.min(end)..end).unwrap_or_default()
     }
 
+    /// The whole characters of `range`; those that are cut at either end are left out.
+    pub(crate) fn characters(self, range: Range<usize>) -> &'a str {
+        let bytes = self.slice(range);
+        self.spend(bytes.len());
+        let first = bytes.iter().position(|byte| !matches!(byte, 0x80..=0xbf)).unwrap_or(bytes.len());
+        let bytes = bytes.get(first..).unwrap_or_default();
+        match std::str::from_utf8(bytes) {
+            Ok(characters) => characters,
+            Err(cut) => bytes
+                .get(..cut.valid_up_to())
+                .and_then(|whole| std::str::from_utf8(whole).ok())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Says whether `word` stands at `position`, in any ASCII case.
     pub(crate) fn has(self, position: usize, word: &str) -> bool {
         self.slice(position..position.saturating_add(word.len())).eq_ignore_ascii_case(word.as_bytes())

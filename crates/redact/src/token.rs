@@ -54,9 +54,8 @@ pub(crate) fn find_hex_token(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
         let run = text.slice(position..run_end);
         if run.len() == HEX_TOKEN && !text.at(run_end).is_ascii_alphanumeric() {
             let between = text.slice(hit.end..position).to_ascii_lowercase();
-            let speaks = |word: &&str| between.windows(word.len()).any(|window| window == word.as_bytes());
             let is_number = run.iter().all(|&byte| byte.is_ascii_digit() || byte == b'e');
-            if !is_number && !DIGEST_WORDS.iter().any(speaks) {
+            if !is_number && !speaks_of_digest(&between) {
                 found.push(position..run_end);
             }
             return;
@@ -69,6 +68,11 @@ pub(crate) fn find_hex_token(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
             return;
         }
     }
+}
+
+/// Says whether words in lower case speak of a checksum.
+pub(crate) fn speaks_of_digest(words: &[u8]) -> bool {
+    DIGEST_WORDS.iter().any(|word| words.windows(word.len()).any(|window| window == word.as_bytes()))
 }
 
 /// Words in front of a checksum.

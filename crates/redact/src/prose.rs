@@ -1,0 +1,237 @@
+//! Secrets that a sentence gives: "the password is …", "try … as the password", "密码是…".
+//!
+//! # Purpose
+//! Assignments have signs, prose has words. At a noun that names a secret, the words behind it are read up to the end of
+//! the sentence ([`forward`]), and those in front of it ([`front`]); a value is taken where a verb, a sign or nothing joins
+//! it to the noun, and only if no ordinary word looks like it ([`judge`]). Languages without blanks have a reader of their
+//! own ([`spaceless`]), and so have user names with passwords next to them ([`login`]).
+//!
+//! # What it may not do
+//! Replace an ordinary word because of a verb in front of it: "the password is required" stays. Leave the string it is in:
+//! no walk steps over a double quote.
+//!
+//! # To add a language
+//! See [`words`].
+
+mod front;
+mod judge;
+mod login;
+mod noun;
+mod spaceless;
+mod step;
+mod value;
+mod words;
+
+use std::ops::Range;
+
+use judge::{Candidate, Joint};
+use noun::Noun;
+use value::{Marks, Value};
+use words::Role;
+
+use crate::text::Text;
+use crate::token;
+
+/// Finds passwords and PINs in the sentence around `hit`.
+pub(crate) fn find_password(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    if let Some(noun) = noun::at(text, hit).filter(|noun| is_password(noun.role)) {
+        find(text, &noun, found);
+    }
+}
+
+/// Finds tokens, keys and secrets in the sentence around `hit`.
+pub(crate) fn find_secret(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    if let Some(noun) = noun::at(text, hit).filter(|noun| noun.role == Role::Secret) {
+        find(text, &noun, found);
+    }
+}
+
+/// Finds the password behind a user name where the sentence around `hit` speaks of logging in.
+pub(crate) fn find_login(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    if text.before(hit.end) == b':' {
+        login::behind_name(text, hit, found);
+    } else if let Some(noun) = noun::at(text, hit).filter(|noun| noun.role == Role::Login) {
+        login::forward(text, &noun, found);
+        front::find(text, &noun, found);
+    }
+}
+
+fn find(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
+    if noun.spaceless {
+        spaceless::find(text, noun, found);
+    } else {
+        forward(text, noun, found);
+        front::find(text, noun, found);
+    }
+}
+
+fn is_password(role: Role) -> bool {
+    matches!(role, Role::Password | Role::Pass | Role::Pin)
+}
+
+/// Reads the sentence behind the noun, up to the next noun of its kind, which has a walk of its own.
+fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
+    let mut walk = Walk { at: noun.range.end, joint: Some(Joint::Beside), words: 0 };
+    if noun.role == Role::Pass && !front::has_context(text, noun) {
+        return;
+    }
+    for _ in 0..MAX_STEPS {
+        walk.at = step::skip_blanks(text, walk.at);
+        if walk.at > noun.range.end + MAX_REACH {
+            return;
+        }
+        let sign_end = walk.sign(text, noun);
+        if sign_end > walk.at {
+            walk.at = sign_end;
+            continue;
+        }
+        let word = step::word(text, walk.at);
+        let lower = step::lower(word);
+        if token::speaks_of_digest(lower.as_bytes()) {
+            return;
+        }
+        let role = words::role(&lower, noun.languages);
+        let is_value = matches!(
+            role,
+            None | Some(Role::Plain | Role::Head | Role::Unit | Role::Login | Role::Secret | Role::About)
+        );
+        if is_value
+            && let Some(joint) = walk.joint
+            && let Some(value) = walk.take(text, noun, joint)
+        {
+            found.push(value.range);
+            walk = Walk { at: value.end, joint: None, words: walk.words + 1 };
+            continue;
+        }
+        if word.is_empty() || is_next_noun(noun, role, word) || (role == Some(Role::Head) && walk.words == 0)
+        {
+            return;
+        }
+        walk.at += word.len();
+        walk.words += usize::from(!matches!(role, Some(Role::Filler | Role::Verb)));
+        walk.joint = match role {
+            _ if leads_to_new(text, noun, &lower) => Some(Joint::Verb),
+            Some(Role::Verb) => Some(Joint::Verb),
+            Some(Role::Announce) => Some(Joint::Given),
+            Some(Role::Filler) => walk.joint,
+            Some(Role::Command) => Some(Joint::Beside),
+            _ => None,
+        };
+    }
+}
+
+/// Where a walk through a sentence stands.
+struct Walk {
+    /// First byte that was not read.
+    at: usize,
+    /// How a value at this place would be joined to the noun, if it were.
+    joint: Option<Joint>,
+    /// Words since the noun that say something.
+    words: usize,
+}
+
+impl Walk {
+    /// Where the sign here ends, if one stands here; notes what it joins.
+    fn sign(&mut self, text: Text<'_>, noun: &Noun) -> usize {
+        let rest = text.characters(self.at..self.at + 4);
+        let next = |length: usize| rest.get(length..).and_then(|tail| tail.chars().next()).unwrap_or('\n');
+        let given = ["->", "=>", "→", "：", "＝", "—", "–"].iter().find(|sign| rest.starts_with(**sign));
+        let (length, joint) = match rest.chars().next() {
+            _ if given.is_some() => (given.map_or(0, |sign| sign.len()), Some(Joint::Given)),
+            Some(':') if self.words <= MAX_DESCRIPTION && !matches!(next(1), ':' | '/' | '=' | '-') => {
+                (1, Some(Joint::Given))
+            }
+            Some('=') if self.words == 0 && !matches!(next(1), '=' | '~') => (1, Some(Joint::Given)),
+            Some('-') if next(1).is_whitespace() => (1, Some(Joint::Given)),
+            Some('|')
+                if self.words == 0
+                    && next(1) == ' '
+                    && text.before(noun.range.start.saturating_sub(1)) == b'|' =>
+            {
+                (1, Some(Joint::Given))
+            }
+            Some(',') => (1, self.joint.filter(|joint| *joint == Joint::Beside && self.words == 0)),
+            Some(')' | '*' | '`') if self.at == noun.range.end => (1, self.joint),
+            Some('*') if next(1).is_whitespace() || (next(1) == '*' && next(2).is_whitespace()) => {
+                (1, self.joint)
+            }
+            Some('\'') if rest.starts_with("'s ") => (2, Some(Joint::Verb)),
+            Some('’') if rest.starts_with("’s") => ("’s".len(), Some(Joint::Verb)),
+            Some('(') => (1, self.joint),
+            Some(')' | '`' | '\'' | '“' | '”' | '«' | '»' | '„' | '/' | '*') if self.joint.is_none() => {
+                (rest.chars().next().map_or(0, char::len_utf8), None)
+            }
+            _ => return self.at,
+        };
+        self.joint = joint;
+        self.at + length
+    }
+
+    /// The value here, if it is a secret.
+    fn take(&self, text: Text<'_>, noun: &Noun, joint: Joint) -> Option<Value> {
+        let is_phrase = text.characters(noun.range.clone()).to_lowercase().contains("phrase");
+        if let Some(phrase) = self.phrase(text, joint, is_phrase) {
+            return Some(phrase);
+        }
+        let value = value::read(text, self.at)?;
+        let after = step::skip_blanks(text, value.end);
+        let candidate = Candidate {
+            value: text.characters(value.range.clone()),
+            marks: value.marks,
+            joint,
+            role: noun.role,
+            next: &step::lower(step::word(text, after)),
+            last: step::ends_sentence(text, value.end),
+            other_script: text.at(noun.range.start) >= 0xd0,
+            like_code: self.words == 0
+                && noun.languages & words::ENGLISH_BIT != 0
+                && front::begins_line(text, noun),
+        };
+        judge::accepts(&candidate).then_some(value)
+    }
+
+    /// The passphrase here: several words up to the end of the line, and nothing else.
+    fn phrase(&self, text: Text<'_>, joint: Joint, is_phrase: bool) -> Option<Value> {
+        if joint == Joint::Beside {
+            return None;
+        }
+        let window = text.characters(self.at..self.at + MAX_PHRASE);
+        let end = window.find(['\n', '"', '\\', '\r']).unwrap_or(window.len());
+        let line = window.get(..end).unwrap_or_default().trim_end_matches(['.', '!', ' ', ')', '*']);
+        let range = self.at..self.at + line.len();
+        let least = if is_phrase { 3 } else { 4 };
+        judge::is_passphrase(line, least, Marks::Bare).then_some(Value {
+            end: range.end,
+            range,
+            marks: Marks::Bare,
+        })
+    }
+}
+
+/// Says whether a word is the next noun of the same kind.
+fn is_next_noun(noun: &Noun, role: Option<Role>, word: &str) -> bool {
+    match role {
+        Some(role) => is_password(role) && is_password(noun.role) || role == noun.role,
+        None => is_password(noun.role) && words::last_part(&step::lower(word)).is_some(),
+    }
+}
+
+/// Says whether a word leads to a new password: "to", if a verb near the noun changes something in the same language.
+fn leads_to_new(text: Text<'_>, noun: &Noun, word: &str) -> bool {
+    let languages = words::languages_of(word, Role::Into, noun.languages);
+    let around = noun.range.start.saturating_sub(MAX_REACH / 2)..noun.range.end + MAX_REACH;
+    languages != 0
+        && text
+            .characters(around)
+            .split(|letter: char| !letter.is_alphabetic())
+            .any(|word| words::is_change(&step::lower(word), languages))
+}
+
+/// Most words and signs that are read behind a noun.
+const MAX_STEPS: usize = 16;
+/// Most words between a noun and a colon that belongs to it.
+const MAX_DESCRIPTION: usize = 6;
+/// Most bytes between a noun and its value.
+const MAX_REACH: usize = 96;
+/// Longest passphrase.
+const MAX_PHRASE: usize = 96;
