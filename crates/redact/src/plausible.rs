@@ -2,6 +2,10 @@
 //!
 //! Only the first bytes of a value are judged; a long value is never refused for what comes later.
 
+mod words;
+
+use words::{LABEL_STARTS, SECRET_WORDS, STOP_WORDS, TECH_WORDS};
+
 use crate::assignment::Kind;
 use crate::generated;
 use crate::rules;
@@ -40,7 +44,13 @@ pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
     {
         return false;
     }
-    if candidate.key.eq_ignore_ascii_case(value) {
+    if candidate.key.eq_ignore_ascii_case(value)
+        || is_numeral(value)
+        || (!candidate.quoted && is_numbered_name(value, candidate.password))
+        || (candidate.key.eq_ignore_ascii_case(b"pass")
+            && candidate.kind == Kind::Prose
+            && !has_strange_byte(value))
+    {
         return false;
     }
     if candidate.quoted {
@@ -208,8 +218,32 @@ pub(crate) fn is_path(value: &[u8]) -> bool {
             && (rooted || !value.iter().any(u8::is_ascii_digit)))
 }
 
+/// A number as a program writes it: `0x1f`, `12014u32`, but no run of digits alone, which can be a PIN.
+fn is_numeral(value: &[u8]) -> bool {
+    let hex = value.strip_prefix(b"0x").or(value.strip_prefix(b"0X"));
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let suffix = value.get(digits..).unwrap_or_default();
+    hex.is_some_and(|hex| hex.len() <= MAX_HEX_NUMBER && hex.iter().all(u8::is_ascii_hexdigit))
+        || (digits > 0 && NUMBER_TYPES.iter().any(|name| suffix == name.as_bytes()))
+}
+
+/// A name of words in one case with a number at the end: `_bindgen_ty_7`, `TOKEN_0_0`.
+fn is_numbered_name(value: &[u8], may_be_password: bool) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_word = |word: &[u8]| {
+        let letters = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (letters, number) = word.split_at(letters);
+        number.iter().all(u8::is_ascii_digit)
+            && (letters.iter().all(u8::is_ascii_lowercase) || letters.iter().all(u8::is_ascii_uppercase))
+    };
+    (value.starts_with(b"_") || (digits <= 2 && !may_be_password))
+        && value.contains(&b'_')
+        && value.split(|&byte| byte == b'_').all(is_word)
+}
+
 /// A call, an index or a reference to a field: `getpass()`, `os.environ["X"]`, `config.password`, `&secret`.
 fn is_expression(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"::").unwrap_or(value);
     if matches!(value, [b'&' | b'[', rest @ ..] if is_words(rest.strip_prefix(b"`").unwrap_or(rest))) {
         return true;
     }
@@ -222,7 +256,8 @@ fn is_expression(value: &[u8]) -> bool {
     let starts_as_name = matches!(name.first(), Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_');
     let next = name_end.and_then(|end| value.get(end));
     let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let is_call = matches!(next, Some(b'(' | b'[')) && digits < MANY_DIGITS;
+    let is_call =
+        matches!(next, Some(b'(' | b'[')) && (digits < MANY_DIGITS || is_numbered_name(name, false));
     let is_type = matches!(next, Some(b'<' | b'{'))
         && (name.contains(&b'.') || name.first().is_some_and(u8::is_ascii_uppercase));
     let is_macro =
@@ -347,124 +382,16 @@ const MIN_WORD: usize = 8;
 const MIN_WORD_CREDENTIALS: usize = 16;
 /// Shortest run of letters that is taken as generated.
 const MIN_LETTERS: usize = 20;
+/// Longest hexadecimal number that is a constant of a program.
+const MAX_HEX_NUMBER: usize = 16;
+/// Types behind a number.
+const NUMBER_TYPES: &[&str] = &[
+    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+    "L", "UL", "ULL",
+];
 /// Shortest number that is a token.
 const MIN_DIGITS: usize = 8;
 /// Most spaces in a token.
 const MAX_SPACES: usize = 2;
 /// Digits from which on a dotted name is a token rather than a field.
 const MANY_DIGITS: usize = 4;
-
-/// Words that stand for no value, in code and in prose.
-const STOP_WORDS: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "none",
-    "nil",
-    "undefined",
-    "string",
-    "bytes",
-    "optional",
-    "required",
-    "enabled",
-    "disabled",
-    "missing",
-    "invalid",
-    "incorrect",
-    "expired",
-    "changed",
-    "redacted",
-    "hidden",
-    "masked",
-    "encrypted",
-    "unset",
-    "empty",
-    "placeholder",
-    "changeme",
-    "change-me",
-    "your-password",
-    "your-token",
-    "authentication",
-    "authorization",
-    "credentials",
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "varchar",
-    "self",
-    "this",
-    "await",
-    "async",
-    "unchanged",
-    "prohibited",
-    "forbidden",
-    "rejected",
-    "accepted",
-    "available",
-    "unavailable",
-    "function",
-    "undefined,",
-];
-/// Words that a variable with a secret has in its name.
-const SECRET_WORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "pwd",
-    "apikey",
-    "api_key",
-    "_key",
-    "_pass",
-];
-/// Beginnings of sentences that tell the user about a password.
-const LABEL_STARTS: &[&str] =
-    &["must ", "enter ", "your ", "the ", "please ", "is ", "should ", "choose ", "a ", "an ", "forgot "];
-/// Names of algorithms, formats and protocols with a digit.
-const TECH_WORDS: &[&str] = &[
-    "sha1",
-    "sha256",
-    "sha384",
-    "sha512",
-    "md5",
-    "base64",
-    "base32",
-    "utf8",
-    "utf16",
-    "oauth2",
-    "ed25519",
-    "x509",
-    "pkcs8",
-    "pkcs12",
-    "rs256",
-    "hs256",
-    "es256",
-    "aes128",
-    "aes256",
-    "argon2",
-    "argon2id",
-    "bcrypt2",
-    "sr25519",
-    "secp256k1",
-    "int32",
-    "int64",
-    "uint8",
-    "uint32",
-    "uint64",
-    "float64",
-    "i32",
-    "i64",
-    "u8",
-    "u16",
-    "u32",
-    "u64",
-    "f64",
-    "vec2",
-    "vec3",
-    "http2",
-];

@@ -169,6 +169,9 @@ impl Walk {
 
     /// The value here, if it is a secret.
     fn take(&self, text: Text<'_>, noun: &Noun, joint: Joint) -> Option<Value> {
+        if self.at == noun.range.end {
+            return None;
+        }
         let is_phrase = text.characters(noun.range.clone()).to_lowercase().contains("phrase");
         if let Some(phrase) = self.phrase(text, joint, is_phrase) {
             return Some(phrase);

@@ -35,7 +35,7 @@ pub(crate) fn find_userinfo(text: Text<'_>, hit: Range<usize>, found: &mut Vec<R
     }
 }
 
-/// Finds the password of `curl -u user:password` (also `--user`, `-su`, quoted).
+/// Finds the credentials of `curl -u user:password` (also `--user`, `-su`, quoted): both halves, which are one value.
 pub(crate) fn find_curl_user(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
     let command_end = command_end(text, hit.end);
     let mut position = hit.end;
@@ -48,8 +48,8 @@ pub(crate) fn find_curl_user(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
             let value = assignment::value(text, value, MAX_COMMAND).range;
             let colon = text.skip(value.start, value.len(), |byte| byte != b':');
             let password = (colon + 1).min(value.end)..value.end;
-            if plausible::is_password_in_url(text.slice(password.clone())) {
-                found.push(password);
+            if plausible::is_password_in_url(text.slice(password)) {
+                found.push(value);
                 return;
             }
         }
