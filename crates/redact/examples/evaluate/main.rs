@@ -4,7 +4,7 @@
 //! evaluate corpus <jsonl> [--by-rule] [--misses] [--rule <name>]   recall on labelled items
 //! evaluate carriers <jsonl> [--misses]                             the same tokens in other surroundings
 //! evaluate transforms <jsonl> [--misses]                           the same tokens escaped, encoded, wrapped
-//! evaluate prose <tsv> <passwords> <harmless> [--misses]           passwords in sentences
+//! evaluate prose <tsv> <passwords> <harmless> [--misses, --by-kind]  passwords in sentences
 //! evaluate natural <folder or file…> [--show]                      findings where there should be none
 //! evaluate hostile                                                 inputs made to be slow
 //! evaluate speed <folder or file…>                                 time per message, start, memory

@@ -1,6 +1,6 @@
 //! Passwords in sentences, by language.
 //!
-//! *Input*: sentences as `language TAB template TAB split`, with `{}` for the password; passwords as `kind TAB value`;
+//! *Input*: sentences as `language TAB split TAB template`, with `{}` for the password; passwords as `kind TAB value`;
 //! harmless sentences, one per line, with the language in front and a TAB if it is told. `#` begins a comment.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::score::{Score, Tally, judge};
 use crate::subject::Subject;
 use crate::table::{Table, percent};
 
-/// Prints recall by language and split, and by kind of password, and what harmless sentences lose.
+/// Prints recall by language and split, by kind of password if asked to, and what harmless sentences lose.
 pub(crate) fn report(
     subject: &Subject,
     [templates, passwords, harmless]: [&Path; 3],
@@ -23,7 +23,7 @@ pub(crate) fn report(
         (read_to_string(templates)?, read_to_string(passwords)?, read_to_string(harmless)?);
     let mut by_language: BTreeMap<&str, [Tally; 2]> = BTreeMap::new();
     let mut by_kind: BTreeMap<&str, [Tally; 2]> = BTreeMap::new();
-    for (language, template, split) in lines(&templates).filter_map(sentence) {
+    for (language, split, template) in lines(&templates).filter_map(sentence) {
         for (kind, password) in lines(&passwords).filter_map(|line| line.split_once('\t')) {
             let (text, secrets) = fill(template, password);
             let score = judge(&secrets, &subject.findings(&text));
@@ -37,7 +37,9 @@ pub(crate) fn report(
         }
     }
     print("Passwords in prose, by language", &by_language);
-    print("Passwords in prose, by kind of password", &by_kind);
+    if options.has("--by-kind") {
+        print("Passwords in prose, by kind of password", &by_kind);
+    }
     let harmless: Vec<&str> = lines(&harmless).collect();
     let text = |line: &&str| line.split_once('\t').map_or(*line, |(_, text)| text).to_owned();
     let flagged = harmless.iter().filter(|line| {
@@ -76,12 +78,23 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
 }
 
-/// Language, template and split of a line; a head without `{}` is none.
+/// Language, split and template of a line.
 fn sentence(line: &str) -> Option<(&str, &str, &str)> {
     let (language, rest) = line.split_once('\t')?;
-    let (template, split) = rest.rsplit_once('\t')?;
-    template.contains("{}").then_some((language, template, split.trim()))
+    let (split, template) = rest.split_once('\t')?;
+    template.contains("{}").then_some((language, split, template))
 }
+
+/// Bytes of the quotes or stars on each side of a password, which are none of it.
+fn marks(password: &str) -> usize {
+    let stands_in = |(open, close): &(&str, &str)| {
+        password.strip_prefix(open).is_some_and(|rest| rest.len() > close.len() && rest.ends_with(close))
+    };
+    MARKS.iter().find(|pair| stands_in(pair)).map_or(0, |(open, _)| open.len())
+}
+
+/// Opening and closing marks, which are equally long.
+const MARKS: [(&str, &str); 5] = [("\"", "\""), ("'", "'"), ("`", "`"), ("“", "”"), ("**", "**")];
 
 /// Puts the password into every `{}`; `\n` in a template is a line's end.
 fn fill(template: &str, password: &str) -> (String, Vec<Vec<std::ops::Range<usize>>>) {
@@ -91,7 +104,8 @@ fn fill(template: &str, password: &str) -> (String, Vec<Vec<std::ops::Range<usiz
         if index > 0 {
             let start = text.len();
             text.push_str(password);
-            secrets.push(whole(start..text.len()));
+            let mark = marks(password);
+            secrets.push(whole(start + mark..text.len() - mark));
         }
         text.push_str(part);
     }
