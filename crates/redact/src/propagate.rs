@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use memchr::memmem;
 
 use crate::plausible;
 use crate::rule::Match;
@@ -15,16 +16,26 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
     if values.is_empty() {
         return matches;
     }
+    let mut add = |start: usize, value: &[u8], rule: usize| {
+        if !(value.starts_with(b"\\") && text.before(start) == b'\\') {
+            let range = whole_escapes(text, start..start + value.len());
+            matches.push(Match { range, rule, quotes: None });
+        }
+    };
+    if values.len() <= FEW {
+        for (value, rule) in values {
+            memmem::find_iter(text.bytes(), value).for_each(|start| add(start, value, rule));
+        }
+        return matches;
+    }
     let automaton = AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(values.iter().map(|(value, _)| value));
     let Ok(automaton) = automaton else { return matches };
     for hit in automaton.find_iter(text.bytes()) {
-        if let Some(&(value, rule)) = values.get(hit.pattern().as_usize())
-            && !(value.starts_with(b"\\") && text.before(hit.start()) == b'\\')
-        {
-            matches.push(Match { range: whole_escapes(text, hit.range()), rule, quotes: None });
+        if let Some(&(value, rule)) = values.get(hit.pattern().as_usize()) {
+            add(hit.start(), value, rule);
         }
     }
     matches
@@ -56,6 +67,8 @@ fn whole_escapes(text: Text<'_>, range: Range<usize>) -> Range<usize> {
     text.skip_back(range.start, range.start, |byte| byte == b'\\')..range.end
 }
 
+/// Values up to which each is looked for by itself, which takes less than to build an automaton.
+const FEW: usize = 8;
 /// Longest value that is looked for; longer ones are keys and blocks, which their own rules see every time.
 const MAX_VALUE: usize = 1024;
 /// Most bytes of values per text, which bounds the automaton; more than the longest message has.
