@@ -46,7 +46,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>, rules: &[KeyRule]) -> 
     let read = |limit: usize| match separator.kind {
         Kind::Element => value::element_value(text, separator.value, limit),
         Kind::Cell => value::cell_value(text, separator.value, limit),
-        Kind::Assign | Kind::Tight | Kind::Colon | Kind::Call | Kind::Flag | Kind::Prose => {
+        Kind::Assign | Kind::Tight | Kind::Colon | Kind::Call | Kind::Flag | Kind::Prose | Kind::Beside => {
             value::value(text, separator.value, limit)
         }
     };

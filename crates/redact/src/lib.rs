@@ -37,6 +37,7 @@ mod format;
 mod generated;
 mod header;
 mod merge;
+mod places;
 mod plausible;
 mod policy;
 mod propagate;

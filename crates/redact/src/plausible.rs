@@ -35,7 +35,7 @@ pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
     if is_dollar_password(candidate) {
         return true;
     }
-    if candidate.strict && !generated::is_generated(value) {
+    if (candidate.strict || candidate.kind == Kind::Beside) && !generated::is_generated(value) {
         return false;
     }
     if value.len() < if candidate.password { MIN_PASSWORD } else { MIN_SECRET }
@@ -60,7 +60,7 @@ pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
         return false;
     }
     match (candidate.password, candidate.kind) {
-        (true, Kind::Prose | Kind::Flag | Kind::Cell | Kind::Call) => {
+        (true, Kind::Prose | Kind::Flag | Kind::Cell | Kind::Call | Kind::Beside) => {
             value.len() >= MIN_SECRET && has_strange_byte(value)
         }
         (true, Kind::Assign | Kind::Tight | Kind::Colon | Kind::Element) => {
@@ -308,7 +308,7 @@ fn is_word_as_password(candidate: &Candidate<'_>) -> bool {
                 && candidate.value.iter().all(u8::is_ascii_lowercase)
         }
         Kind::Element => true,
-        Kind::Assign | Kind::Call | Kind::Flag | Kind::Prose | Kind::Cell => false,
+        Kind::Assign | Kind::Call | Kind::Flag | Kind::Prose | Kind::Cell | Kind::Beside => false,
     }
 }
 
@@ -334,7 +334,7 @@ pub(crate) fn is_tech_word(value: &[u8]) -> bool {
 }
 
 /// Says whether a bare value has what no word, name or clause has.
-fn has_strange_byte(value: &[u8]) -> bool {
+pub(crate) fn has_strange_byte(value: &[u8]) -> bool {
     let symbol = |&byte: &u8| {
         byte.is_ascii_punctuation()
             && !matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'\'' | b'(' | b')' | b'[' | b']')

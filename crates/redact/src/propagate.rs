@@ -18,7 +18,12 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
     }
     let mut add = |start: usize, value: &[u8], rule: usize| {
         if !(value.starts_with(b"\\") && text.before(start) == b'\\') {
-            let range = whole_escapes(text, start..start + value.len());
+            // Inside a longer run, all of the run goes: a piece of a token is no use to anybody but a thief.
+            let run = |byte: u8| byte.is_ascii_alphanumeric();
+            let end = text.skip(start + value.len(), MAX_VALUE, run);
+            let is_inside = !text.follows_escape(start);
+            let start = if is_inside { text.skip_back(start, MAX_VALUE, run) } else { start };
+            let range = whole_escapes(text, start..end);
             matches.push(Match { range, rule, quotes: None });
         }
     };

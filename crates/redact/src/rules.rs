@@ -9,6 +9,7 @@
 
 mod assignment;
 mod authorization;
+mod places;
 mod private_key;
 mod prose;
 mod token;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         token::RULES,
         authorization::RULES,
         url::RULES,
+        places::RULES,
         assignment::RULES,
         prose::RULES,
         vendor::RULES,
@@ -59,6 +61,7 @@ const GENERIC_PLACEHOLDERS: &[&str] = &[
     GITHUB_TOKEN,
     OPENAI_KEY,
     JWT,
+    SESSION_COOKIE,
     VENDOR_KEY,
     CUSTOM,
 ];
@@ -72,6 +75,7 @@ const SECRET: &str = "SECRET_REDACTED";
 const GITHUB_TOKEN: &str = "GITHUB_TOKEN_REDACTED";
 const OPENAI_KEY: &str = "OPENAI_KEY_REDACTED";
 const JWT: &str = "JWT_REDACTED";
+const SESSION_COOKIE: &str = "SESSION_COOKIE_REDACTED";
 const VENDOR_KEY: &str = "VENDOR_KEY_REDACTED";
 /// Placeholder of a rule of a policy that names none.
 pub(crate) const CUSTOM: &str = "CUSTOM_SECRET_REDACTED";

@@ -195,6 +195,45 @@ fn passwords_when_assigned_then_only_the_value_is_replaced() {
         ("<password>hunter2</password>", "<password>PASSWORD_REDACTED</password>"),
         ("password: Optional[str] = \"hunter2\"", "password: Optional[str] = \"PASSWORD_REDACTED\""),
         ("if password == \"hunter2\":", "if password == \"PASSWORD_REDACTED\":"),
+        (
+            "<key>ApiKey</key>\n<string>a1B2c3D4e5F6g7H8</string>",
+            "<key>ApiKey</key>\n<string>API_KEY_REDACTED</string>",
+        ),
+        (
+            "<setting name=\"ApiKey\" serializeAs=\"String\"><value>a1B2c3D4e5F6g7H8</value>",
+            "<setting name=\"ApiKey\" serializeAs=\"String\"><value>API_KEY_REDACTED</value>",
+        ),
+        (
+            "IDENTIFIED WITH mysql_native_password BY 'hunter2'",
+            "IDENTIFIED WITH mysql_native_password BY 'PASSWORD_REDACTED'",
+        ),
+        ("ALTER USER x IDENTIFIED BY 'hunter2';", "ALTER USER x IDENTIFIED BY 'PASSWORD_REDACTED';"),
+        ("SET PASSWORD = PASSWORD('hunter2')", "SET PASSWORD = PASSWORD('PASSWORD_REDACTED')"),
+        (
+            "requests.get(u, auth=(\"me\", \"hunter2\"))",
+            "requests.get(u, auth=(\"me\", \"PASSWORD_REDACTED\"))",
+        ),
+        ("auth=HTTPBasicAuth('me', 'hunter2')", "auth=HTTPBasicAuth('me', 'PASSWORD_REDACTED')"),
+        (
+            "echo hunter2 | docker login --password-stdin",
+            "echo PASSWORD_REDACTED | docker login --password-stdin",
+        ),
+        ("echo 'root:hunter2' | chpasswd", "echo 'root:PASSWORD_REDACTED' | chpasswd"),
+        (
+            "Cookie: theme=dark; sid=31d4d96e407aad42c9f0e1d2",
+            "Cookie: theme=dark; sid=SESSION_COOKIE_REDACTED",
+        ),
+        (
+            "kind: Secret\ndata:\n  user: aHVudGVyMg==\n  note: |\nmetadata:\n  name: x",
+            "kind: Secret\ndata:\n  user: SECRET_REDACTED\n  note: |\nmetadata:\n  name: x",
+        ),
+        (
+            "stringData:\n  anything: hunter2\nkind: Secret\n",
+            "stringData:\n  anything: SECRET_REDACTED\nkind: Secret\n",
+        ),
+        ("kind: ConfigMap\ndata:\n  user: aHVudGVyMg==", "kind: ConfigMap\ndata:\n  user: aHVudGVyMg=="),
+        ("ENV MYSQL_ROOT_PASSWORD S3cr3tPw", "ENV MYSQL_ROOT_PASSWORD PASSWORD_REDACTED"),
+        ("the apikey a1B2c3D4e5F6g7H8i9J0", "the apikey API_KEY_REDACTED"),
         ("mysql -u root -phunter2 shop", "mysql -u root -pPASSWORD_REDACTED shop"),
         ("mysqldump -uroot '-phunter2'", "mysqldump -uroot '-pPASSWORD_REDACTED'"),
         ("sshpass -p 'hunt er2' ssh h", "sshpass -p 'PASSWORD_REDACTED' ssh h"),

@@ -52,7 +52,7 @@ pub(super) fn name<'a>(text: Text<'_>, key: Range<usize>, rules: &'a [KeyRule]) 
     let rule = rule_of(words, rules)?;
     let lower = words.to_ascii_lowercase();
     let speaks = |word: &&str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    let is_secret = !rule.is_weak || (lower.len() > "_key".len() && !OPEN_KEYS.iter().any(speaks));
+    let is_secret = !rule.is_weak || !OPEN_KEYS.iter().any(speaks);
     is_secret.then_some(Name { rule, strict: true })
 }
 

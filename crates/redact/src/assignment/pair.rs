@@ -3,6 +3,7 @@
 //! ```text
 //! {"name": "DB_PASSWORD", "value": "…"}        - name: DB_PASSWORD        <add key="DB_PASSWORD" value="…"/>
 //!                                                value: …
+//! <key>DB_PASSWORD</key><string>…</string>             <setting name="DB_PASSWORD"><value>…</value></setting>
 //! ```
 
 use std::ops::Range;
@@ -12,6 +13,9 @@ use crate::text::{Text, is_blank, is_quote};
 
 /// The value that stands next to a name at `key`, whose quote, if any, ends at `closed`.
 pub(super) fn value_of(text: Text<'_>, key: &Range<usize>, closed: usize) -> Option<Separator> {
+    if text.slice(closed..closed + 2) == b"</" || (closed > key.end && is_element_gap(text, closed)) {
+        return element_of(text, closed);
+    }
     let gap = skip_gap(text, closed);
     if gap == closed {
         return None;
@@ -36,6 +40,21 @@ pub(super) fn value_of(text: Text<'_>, key: &Range<usize>, closed: usize) -> Opt
     })
 }
 
+/// Says whether the tag in which a name stands ends before anything else is assigned.
+fn is_element_gap(text: Text<'_>, closed: usize) -> bool {
+    let end = text.skip(closed, MAX_TAG, |byte| !matches!(byte, b'<' | b'>' | b'\n'));
+    text.at(end) == b'>' && text.at(end + 1) == b'<'
+}
+
+/// The text of the element that follows the one with the name: `<key>DB_PASSWORD</key><string>…</string>`.
+fn element_of(text: Text<'_>, closed: usize) -> Option<Separator> {
+    let tag_end = text.skip(closed, MAX_TAG, |byte| byte != b'>');
+    let open = text.skip(tag_end + 1, MAX_SPACES, |byte| byte.is_ascii_whitespace());
+    let element = ELEMENTS.iter().find(|element| text.has(open, element))?;
+    let value = text.skip(open + element.len(), MAX_SPACES, |byte| byte.is_ascii_whitespace());
+    (text.at(tag_end) == b'>').then_some(Separator { value, kind: Kind::Element, key_quote: None })
+}
+
 /// Steps over what stands between name and value: a comma, white space, escaped line ends.
 fn skip_gap(text: Text<'_>, from: usize) -> usize {
     let comma = text.skip(from, 1, |byte| byte == b',');
@@ -56,6 +75,10 @@ fn is_named(text: Text<'_>, key: usize) -> bool {
     end < key && NAME_WORDS.iter().any(|word| end >= word.len() && text.has(end - word.len(), word))
 }
 
+/// Elements with a value.
+const ELEMENTS: &[&str] = &["<value>", "<string>", "<val>"];
+/// Longest rest of a tag.
+const MAX_TAG: usize = 96;
 /// Words in front of the value.
 const VALUE_WORDS: &[&str] = &["value", "val", "defaultvalue", "default"];
 /// Words in front of the name.

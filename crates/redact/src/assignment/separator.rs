@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Flag,
     /// `the key is value`.
     Prose,
+    /// `key value`: only what looks generated.
+    Beside,
     /// `<key>value</key>`.
     Element,
     /// `| key | value |`.
@@ -59,14 +61,20 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
         }
         b',' => {
             let quote = key_quote.as_ref()?;
-            let open = key.start.checked_sub(quote.len())?;
+            let name = text.skip_back(key.start, MAX_REMARK, |byte| is_token(byte) || byte == b'.');
+            let open = name.checked_sub(quote.len())?;
             let value = text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace());
             let slashes = text.skip(value, MAX_BLANKS, |byte| byte == b'\\');
             (text.before(open) == b'(' && is_quote(text.at(slashes))).then(|| found(value, Kind::Call))?
         }
         b'%' if text.has(spaced, "%3d") => found(spaced + 3, Kind::Tight),
         byte if byte.is_ascii_alphabetic() && had_blank => {
-            worded(text, key, spaced).and_then(|(at, kind)| found(at, kind))
+            let (at, kind) = worded(text, key, spaced).unwrap_or((spaced, Kind::Beside));
+            found(at, kind)
+        }
+        byte if byte.is_ascii_digit() && had_blank && !is_flag(text, key.start) => {
+            let kind = if is_set(text, key.start) { Kind::Flag } else { Kind::Beside };
+            found(spaced, kind)
         }
         b'-' | b'"' | b'\'' | b'$' if had_blank && is_flag(text, key.start) => found(spaced, Kind::Flag),
         byte if had_blank && is_flag(text, key.start) && byte.is_ascii_digit() => found(spaced, Kind::Flag),
@@ -177,10 +185,12 @@ fn is_flag(text: Text<'_>, key: usize) -> bool {
     text.at(key) == b'-' && text.at(text.skip(key, 2, |byte| byte == b'-')).is_ascii_alphabetic()
 }
 
-/// Says whether a command sets the key: `aws configure set key value`, `git config set`, `npm config set`.
+/// Says whether a command sets the key: `aws configure set key value`, `ENV key value`, `setx key value`.
 fn is_set(text: Text<'_>, key: usize) -> bool {
     let word_end = text.skip_back(key, MAX_BLANKS, is_blank);
-    word_end < key && text.slice(word_end.saturating_sub(4)..word_end) == b" set"
+    let word = text.skip_back(word_end, MAX_WORD, |byte| is_token(byte));
+    word_end < key
+        && SETTERS.iter().any(|setter| text.slice(word..word_end).eq_ignore_ascii_case(setter.as_bytes()))
 }
 
 /// Says whether the key begins a table cell.
@@ -193,6 +203,8 @@ fn in_cell(text: Text<'_>, key: usize) -> bool {
 const OPERATORS: &[&str] = &[
     ":::=", "::=", ":=", "===", "!==", "==", "!=", "=>", "?=", ".=", "+=", "||=", "??=", "~=", ":-", "=", ":",
 ];
+/// Commands that set a key.
+const SETTERS: &[&str] = &["set", "env", "setx", "setenv", "-gx", "-x"];
 /// Verbs that join key and value in prose.
 const VERBS: &[&[u8]] = &[b"is", b"was", b"are", b"to", b"be"];
 /// Most blanks that are skipped.
