@@ -1,7 +1,6 @@
 //! One pass over a text for the literals of all rules, then each rule's own look at what was seen.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -18,7 +17,7 @@ use crate::{Finding, rules};
 /// The literals of all rules, and the patterns compiled so far.
 pub(crate) struct Engine {
     scanner: Scanner,
-    /// For each literal, what asked for it.
+    /// For each literal, what asks for it; a literal that several rules ask for is there as often.
     targets: Vec<Target>,
     rules: Vec<Active>,
     keys: Vec<KeyRule>,
@@ -31,14 +30,14 @@ pub(crate) struct Active {
 }
 
 /// What to do where a literal was seen.
-#[derive(Default)]
-struct Target {
-    /// Rules that are tried at the literal.
-    here: Vec<usize>,
-    /// Rules that are tried in a window around or behind it.
-    windows: Vec<usize>,
-    /// Whether the literal is part of a key.
-    in_key: bool,
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// The rule is tried at the literal.
+    Here(usize),
+    /// The rule is tried in a window around or behind it.
+    Window(usize),
+    /// The literal is part of a key.
+    Key,
 }
 
 /// More bytes had to be looked at than the text is worth.
@@ -49,37 +48,24 @@ impl Engine {
     /// Compiles the literals of the rules, in order of precedence; `None` if they cannot be.
     pub(crate) fn new(rules: impl Iterator<Item = Cow<'static, Rule>>) -> Option<Self> {
         let rules: Vec<Active> = rules.map(|rule| Active { rule, regex: OnceLock::new() }).collect();
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut words: Vec<&str> = Vec::new();
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets = Vec::new();
         let mut keys = Vec::new();
         for (index, Active { rule, .. }) in rules.iter().enumerate() {
             if let Finder::Keys(endings) = rule.finder {
-                keys.push(KeyRule {
-                    index,
-                    is_password: rule.class == Class::Password,
-                    is_weak: rule.is_weak(),
-                    endings,
-                });
+                let is_password = rule.class == Class::Password;
+                keys.push(KeyRule { index, is_password, is_weak: rule.is_weak(), endings });
             }
-            for literal in rule.literals.iter() {
-                let place = *places.entry(literal).or_insert_with(|| {
-                    words.push(literal);
-                    targets.push(Target::default());
-                    words.len() - 1
-                });
-                let target = targets.get_mut(place)?;
-                match &rule.finder {
-                    Finder::Keys(_) => target.in_key = true,
-                    Finder::Function(_) => target.here.push(index),
-                    Finder::Format(format) => match format.place {
-                        Place::Prefix => target.here.push(index),
-                        Place::Inner | Place::Near(_) => target.windows.push(index),
-                    },
-                }
-            }
+            let target = match &rule.finder {
+                Finder::Keys(_) => Target::Key,
+                Finder::Function(_) => Target::Here(index),
+                Finder::Format(format) => match format.place {
+                    Place::Prefix => Target::Here(index),
+                    Place::Inner | Place::Near(_) => Target::Window(index),
+                },
+            };
+            targets.extend(rule.literals.iter().map(|_| target));
         }
-        let scanner = Scanner::new(words.into_iter())?;
+        let scanner = Scanner::new(rules.iter().flat_map(|active| active.rule.literals.iter()))?;
         Some(Self { scanner, targets, rules, keys })
     }
 
@@ -118,22 +104,22 @@ impl Engine {
             if text.spent() > budget {
                 return Err(Exhausted);
             }
-            let Some(target) = self.targets.get(literal) else { return Ok(()) };
-            for &index in &target.here {
-                self.try_here(index, text, hit.clone(), &mut found);
-            }
-            for &index in &target.windows {
-                if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder) {
-                    found.windows.push((index, format.window(&hit, text.len())));
+            match self.targets.get(literal) {
+                Some(&Target::Here(index)) => self.try_here(index, text, hit, &mut found),
+                Some(&Target::Window(index)) => {
+                    if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder) {
+                        found.windows.push((index, format.window(&hit, text.len())));
+                    }
                 }
-            }
-            if target.in_key && hit.start >= key_floor {
-                let outcome = assignment::find(text, hit.start, key_floor, &self.keys);
-                key_floor = outcome.resume;
-                if let Some(secret) = outcome.secret {
-                    key_floor = key_floor.max(secret.range.end);
-                    found.matches.push(secret);
+                Some(Target::Key) if hit.start >= key_floor => {
+                    let outcome = assignment::find(text, hit.start, key_floor, &self.keys);
+                    key_floor = outcome.resume;
+                    if let Some(secret) = outcome.secret {
+                        key_floor = key_floor.max(secret.range.end);
+                        found.matches.push(secret);
+                    }
                 }
+                Some(Target::Key) | None => {}
             }
             Ok(())
         })?;

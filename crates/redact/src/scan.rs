@@ -11,7 +11,10 @@ use std::ops::Range;
 
 /// Literals, looked for in any ASCII case.
 pub(crate) struct Scanner {
-    literals: Vec<Box<[u8]>>,
+    /// All literals in one piece.
+    bytes: Vec<u8>,
+    /// Where each literal ends in it.
+    ends: Vec<u32>,
     /// Bits of the hashes of literals of at least four bytes.
     of_four: BitMap,
     /// Bits of the hashes of literals of three bytes.
@@ -23,10 +26,11 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Prepares the search for `literals`, each of at least three bytes and there once; `None` if there are too many.
+    /// Prepares the search for `literals`, each of at least three bytes; `None` if there are too many.
     pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut scanner = Self {
-            literals: Vec::new(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
             of_four: BitMap::new(),
             of_three: BitMap::new(),
             first: vec![0; SLOTS],
@@ -47,10 +51,11 @@ impl Scanner {
                 }
                 _ => return None,
             };
-            scanner.literals.push(bytes.into());
+            scanner.bytes.extend_from_slice(bytes);
+            scanner.ends.push(u32::try_from(scanner.bytes.len()).ok()?);
             let slot = scanner.first.get_mut(slot(hash))?;
             scanner.next.push(*slot);
-            *slot = u16::try_from(scanner.literals.len()).ok()?;
+            *slot = u16::try_from(scanner.ends.len()).ok()?;
         }
         Some(scanner)
     }
@@ -86,6 +91,13 @@ impl Scanner {
         Ok(())
     }
 
+    /// The literal with this number.
+    fn literal(&self, index: usize) -> &[u8] {
+        let end = |index: usize| self.ends.get(index).map_or(0, |&end| end as usize);
+        let start = index.checked_sub(1).map_or(0, end);
+        self.bytes.get(start..end(index)).unwrap_or_default()
+    }
+
     /// Compares the literals of one slot with the text at `at`.
     fn compare<E>(
         &self,
@@ -96,7 +108,7 @@ impl Scanner {
     ) -> Result<(), E> {
         let mut number = self.first.get(slot(hash)).copied().unwrap_or(0);
         while let Some(index) = usize::from(number).checked_sub(1) {
-            let literal = self.literals.get(index).map_or(&[][..], |literal| literal);
+            let literal = self.literal(index);
             let range = at..at + literal.len();
             if text.get(range.clone()).is_some_and(|place| place.eq_ignore_ascii_case(literal)) {
                 seen(index, range)?;
