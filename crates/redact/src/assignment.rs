@@ -14,6 +14,8 @@ pub(crate) use key::KeyRule;
 pub(crate) use separator::{Kind, Separator, separator};
 pub(crate) use value::{bare_value, closes_outer_string, value};
 
+use std::ops::Range;
+
 use crate::plausible::{self, Candidate};
 use crate::rule::Match;
 use crate::text::{Text, is_quote};
@@ -25,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) resume: usize,
     /// The secret, if there is one.
     pub(crate) secret: Option<Match>,
+    /// End of the value if it is settled: a secret, or one that was taken out before.
+    pub(crate) settled: usize,
 }
 
 /// Reads the assignment whose key holds the byte at `hit`; the key does not reach back in front of `floor`.
@@ -32,16 +36,18 @@ pub(crate) struct Outcome {
 /// A value that is refused costs at most [`HEAD`] bytes, one that is accepted is paid for by the match.
 pub(crate) fn find(text: Text<'_>, hit: usize, floor: usize, rules: &[KeyRule]) -> Outcome {
     let key = key::around(text, hit, floor);
-    Outcome { resume: key.end, secret: secret_of(text, key, rules) }
+    let mut settled = 0;
+    let secret = secret_of(text, &key, rules, &mut settled);
+    Outcome { resume: key.end, secret, settled }
 }
 
 /// The secret value of `key`.
-fn secret_of(text: Text<'_>, key: std::ops::Range<usize>, rules: &[KeyRule]) -> Option<Match> {
+fn secret_of(text: Text<'_>, key: &Range<usize>, rules: &[KeyRule], settled: &mut usize) -> Option<Match> {
     let mut separator = separator(text, key.clone())?;
     if separator.key_quote.is_some() && matches!(text.at(separator.value), b'{' | b'[') {
         separator.value = first_string(text, separator.value)?;
     }
-    let ends_early = ends_early(text, &key, &separator);
+    let ends_early = ends_early(text, key, &separator);
     let named = key::name(text, key.clone(), rules)?;
     let read = |limit: usize| match separator.kind {
         Kind::Element => value::element_value(text, separator.value, limit),
@@ -56,7 +62,7 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>, rules: &[KeyRule]) -> 
     }
     let candidate = Candidate {
         value: text.slice(head.range.clone()),
-        key: text.slice(key),
+        key: text.slice(key.clone()),
         kind: separator.kind,
         quoted: head.quoted,
         strict: named.strict,
@@ -64,11 +70,15 @@ fn secret_of(text: Text<'_>, key: std::ops::Range<usize>, rules: &[KeyRule]) -> 
         after: text.slice(head.range.end..head.range.end + 2),
     };
     if !plausible::is_secret(&candidate) {
+        if plausible::contains_placeholder(candidate.value) {
+            *settled = head.range.end;
+        }
         return None;
     }
     let range = if head.range.end >= separator.value + HEAD { read(text.len()).range } else { head.range };
     let is_number = !head.quoted && plausible::is_number(text.slice(range.clone()));
     let quotes = separator.key_quote.filter(|_| is_number);
+    *settled = range.end;
     Some(Match { range, rule: named.rule.index, quotes })
 }
 
@@ -81,7 +91,7 @@ pub(crate) fn first_string(text: Text<'_>, open: usize) -> Option<usize> {
 
 /// Bytes that end a bare value besides the usual ones: behind a quoted key it is a JSON literal, in a query string it is
 /// a parameter.
-fn ends_early(text: Text<'_>, key: &std::ops::Range<usize>, separator: &Separator) -> Option<fn(u8) -> bool> {
+fn ends_early(text: Text<'_>, key: &Range<usize>, separator: &Separator) -> Option<fn(u8) -> bool> {
     if separator.key_quote.is_some() && separator.kind == Kind::Colon {
         Some(|byte| matches!(byte, b',' | b'}' | b']'))
     } else if matches!(text.before(key.start), b'?' | b'&') {

@@ -9,7 +9,7 @@ use regex_automata::meta::Regex;
 use crate::assignment::{self, KeyRule};
 use crate::format;
 use crate::policy::Action;
-use crate::rule::{Class, Finder, Match, Place, Rule};
+use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
 use crate::scan::Scanner;
 use crate::text::Text;
 use crate::{Finding, rules};
@@ -97,8 +97,12 @@ impl Engine {
     /// # Errors
     /// [`Exhausted`] when `budget` bytes were looked at.
     pub(crate) fn find(&self, text: Text<'_>, budget: u64) -> Result<Vec<Match>, Exhausted> {
-        let mut found =
-            Found { matches: Vec::new(), covered: vec![0; self.rules.len()], windows: Vec::new() };
+        let mut found = Found {
+            matches: Vec::new(),
+            covered: vec![0; self.rules.len()],
+            settled: 0,
+            windows: Vec::new(),
+        };
         let mut key_floor = 0;
         self.scanner.scan(text.bytes(), |literal, hit| {
             if text.spent() > budget {
@@ -114,6 +118,7 @@ impl Engine {
                 Some(Target::Key) if hit.start >= key_floor => {
                     let outcome = assignment::find(text, hit.start, key_floor, &self.keys);
                     key_floor = outcome.resume;
+                    found.settled = found.settled.max(outcome.settled);
                     if let Some(secret) = outcome.secret {
                         key_floor = key_floor.max(secret.range.end);
                         found.matches.push(secret);
@@ -129,7 +134,8 @@ impl Engine {
     /// Adds what a rule finds at `hit`, unless it found something there already.
     fn try_here(&self, index: usize, text: Text<'_>, hit: Range<usize>, found: &mut Found) {
         let Some((active, covered)) = self.rules.get(index).zip(found.covered.get_mut(index)) else { return };
-        if hit.start < *covered {
+        let is_settled = active.rule.layer == Layer::Generic && hit.start < found.settled;
+        if hit.start < *covered || is_settled {
             return;
         }
         let mut ranges = Vec::new();
@@ -181,6 +187,8 @@ struct Found {
     matches: Vec<Match>,
     /// For each rule, the end of its last match.
     covered: Vec<usize>,
+    /// End of the last value of an assignment; no rule of the generic layer has to look at its key or at the value.
+    settled: usize,
     /// Where rules are still to be looked for.
     windows: Vec<(usize, Range<usize>)>,
 }

@@ -37,8 +37,13 @@ impl Scanner {
             next: Vec::new(),
         };
         for literal in literals {
-            let bytes = literal.as_bytes();
-            let hash = match *bytes {
+            scanner.bytes.extend_from_slice(literal.as_bytes());
+            scanner.ends.push(u32::try_from(scanner.bytes.len()).ok()?);
+        }
+        scanner.next = vec![0; scanner.ends.len()];
+        // From the last to the first, so that the chains are in the order of the literals.
+        for index in (0..scanner.ends.len()).rev() {
+            let hash = match *scanner.literal(index) {
                 [a, b, c, d, ..] => {
                     let hash = hash(u32::from_le_bytes([a, b, c, d]));
                     scanner.of_four.set(hash);
@@ -51,17 +56,15 @@ impl Scanner {
                 }
                 _ => return None,
             };
-            scanner.bytes.extend_from_slice(bytes);
-            scanner.ends.push(u32::try_from(scanner.bytes.len()).ok()?);
-            let slot = scanner.first.get_mut(slot(hash))?;
-            scanner.next.push(*slot);
-            *slot = u16::try_from(scanner.ends.len()).ok()?;
+            let first = scanner.first.get_mut(slot(hash))?;
+            *scanner.next.get_mut(index)? = *first;
+            *first = u16::try_from(index + 1).ok()?;
         }
         Some(scanner)
     }
 
-    /// Calls `seen` with each literal (its number) and its place in `text`, ordered by where they begin; stops at the
-    /// first error.
+    /// Calls `seen` with each literal (its number) and its place in `text`, ordered by where they begin and, of the same
+    /// length class, by number; stops at the first error.
     ///
     /// # Errors
     /// The one of `seen`.
