@@ -296,7 +296,7 @@ fn specific_rule_when_inside_assignment_then_names_the_secret() {
     let redaction = Redactor::new().redact(&format!("password = \"ghp_{BODY}abcd\"")).unwrap();
     assert_eq!(redaction.text.as_str(), "password = \"GITHUB_TOKEN_REDACTED\"");
     assert_eq!(redaction.findings.len(), 1);
-    assert_eq!(redaction.findings[0].rule, "github-token");
+    assert_eq!(redaction.findings[0].rule, "github-personal-token");
 }
 
 #[test]
