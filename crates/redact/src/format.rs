@@ -125,7 +125,8 @@ fn is_mask(value: &[u8]) -> bool {
 fn stands_alone(text: Text<'_>, secret: &Range<usize>) -> bool {
     let (before, after) = (text.before(secret.start), text.at(secret.end));
     let starts = !before.is_ascii_alphanumeric() || text.follows_escape(secret.start);
-    starts && !after.is_ascii_alphanumeric() && before != b'+' && after != b'+'
+    // Behind an at sign stands the version of a dependency (`owner/action@9fceb02…`), which a vendor's name may precede.
+    starts && !after.is_ascii_alphanumeric() && !matches!(before, b'+' | b'@') && after != b'+'
 }
 
 /// Says whether the words in front of a candidate speak of a checksum.
@@ -194,6 +195,12 @@ const DIGEST_WORDS: &[&str] = &[
     "blake",
     ".tgz",
     "fingerprint",
+    "h1:",
+    "rev:",
+    "rev\"",
+    "rev =",
+    "blob/",
+    "tree/",
 ];
 /// Bytes at the end of a match that are all the same in a mask.
 const MASK: usize = 12;
