@@ -30,6 +30,8 @@ const HARMLESS: &[&str] = &[
     "https://github.com/cloudflare/circl/blob/9fceb02d0ae598e95dc970b74767f19372d61af8/sign/ed25519.go",
     "\"owner\": \"cloudflare\", \"rev\": \"9fceb02d0ae598e95dc970b74767f19372d61af8\"",
     "github.com/oracle/oci-go-sdk/v65 v65.1.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    "hashicorp/vault: [\"zh:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"]",
+    "https://github.com/datadog/dd.git\", \"reference\": \"9fceb02d0ae598e95dc970b74767f19372d61af8\"",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "config/secret",
     "docs/api_key",
