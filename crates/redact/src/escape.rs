@@ -1,5 +1,5 @@
-//! Keeps escapes whole: a match that begins or ends inside `\u001b` takes all of it, because what would be left of the
-//! escape breaks the JSON around it.
+//! Keeps escapes whole, because what would be left of one breaks the JSON around it: a match that begins or ends inside
+//! `\u001b` takes all of it, one that ends inside a run of backslashes takes none of them.
 //!
 //! May not look further than one escape and the backslashes in front of it.
 
@@ -7,11 +7,15 @@ use std::ops::Range;
 
 use crate::text::Text;
 
-/// Moves the start of `range` in front of an escape that it would cut, and its end behind one.
+/// Moves the start of `range` in front of an escape that it would cut, and its end behind one, or in front of backslashes.
 pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
     let start = cut_at(text, range.start)
         .map_or(range.start, |letter| text.skip_back(letter, letter, |byte| byte == b'\\'));
-    let end = cut_at(text, range.end).map_or(range.end, |letter| letter + UNICODE);
+    let end = match cut_at(text, range.end) {
+        Some(letter) => letter + UNICODE,
+        None if text.at(range.end) == b'\\' => text.skip_back(range.end, range.len(), |byte| byte == b'\\'),
+        None => range.end,
+    };
     start..end
 }
 
@@ -45,6 +49,8 @@ mod tests {
         assert_eq!(whole(text, 9..10), 9..10, "behind it");
         assert_eq!(whole(text, 0..6), 0..9);
         assert_eq!(whole(text, 0..2), 0..2, "in front of it");
+        assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..4), 0..2, "backslashes");
+        assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..5), 0..5, "all of them");
         assert_eq!(whole(Text::new("u00e1", &spent), 2..5), 2..5, "no backslash");
         assert_eq!(whole(Text::new(r"\u00x1", &spent), 3..6), 3..6, "no escape");
     }

@@ -158,3 +158,15 @@ fn value_of_quotes_and_backslashes_when_elsewhere_then_stays() {
     let inner: Value = serde_json::from_str(outer["secret"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(inner[""], "\\");
 }
+
+#[test]
+fn value_that_is_cut_at_its_limit_when_it_ends_in_an_escape_then_still_json() {
+    for length in 90..130 {
+        let value = BODY.repeat(5)[..length].to_owned();
+        let inner = json!({ format!("password et{value}\""): "" }).to_string();
+        let text = json!({ "text": inner }).to_string();
+        let outer: Value = serde_json::from_str(&clean(&text)).unwrap();
+        let inner = outer["text"].as_str().unwrap();
+        assert!(serde_json::from_str::<Value>(inner).is_ok(), "{length}: {inner}");
+    }
+}
