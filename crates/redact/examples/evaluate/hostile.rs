@@ -9,18 +9,29 @@ use crate::subject::Subject;
 use crate::table::Table;
 use crate::timing::least_processor_ms;
 
-/// Prints time and growth of the slowest, and what is left of the rest.
-pub(crate) fn report(subject: &Subject) {
-    let repeated = REPEATED.iter().map(|trigger| {
+/// Prints time and growth of the slowest, or of all of `triggers` if there are any.
+pub(crate) fn report(subject: &Subject, triggers: &[String]) {
+    let given: Vec<&str> =
+        triggers.iter().map(String::as_str).filter(|trigger| !trigger.is_empty()).collect();
+    let is_given = !given.is_empty();
+    let repeated = if is_given { given } else { REPEATED.to_vec() };
+    let generated = if is_given { &[] } else { GENERATED };
+    let repeated = repeated.iter().map(|trigger| {
         let make = move |size: usize| trigger.repeat(size / trigger.len());
         measure(subject, format!("{trigger:?} repeated"), make)
     });
-    let generated = GENERATED.iter().map(|(name, make)| measure(subject, (*name).to_owned(), make));
+    let generated = generated.iter().map(|(name, make)| measure(subject, (*name).to_owned(), make));
     let mut lines: Vec<Line> = repeated.chain(generated).collect();
     lines.sort_by(|a, b| b.small_ms.total_cmp(&a.small_ms));
-    let growth = lines.iter().map(|line| line.growth).fold(0.0, f64::max);
+    // Growth from next to nothing says nothing.
+    let growing = |line: &&Line| line.large_ms >= LEAST_MS;
+    let growth = lines.iter().filter(growing).map(|line| line.growth).fold(0.0, f64::max);
     let mut table = Table::new(&["input", "50 KB", "200 KB", "growth"]);
-    for line in lines.iter().take(SHOWN).chain(lines.iter().skip(SHOWN).filter(|line| line.growth > GROWN)) {
+    for line in lines
+        .iter()
+        .take(SHOWN)
+        .chain(lines.iter().skip(SHOWN).filter(growing).filter(|line| line.growth > GROWN))
+    {
         table.row(&[
             line.name.chars().take(60).collect(),
             format!("{:.2} ms", line.small_ms),
@@ -29,7 +40,7 @@ pub(crate) fn report(subject: &Subject) {
         ]);
     }
     table.print(&format!(
-        "Hostile inputs ({SHOWN} of {}: slowest, or growth above {GROWN}; processor time, least of {ROUNDS})",
+        "Hostile inputs (of {} the {SHOWN} slowest and those with growth above {GROWN}; processor time, least of {ROUNDS})",
         lines.len()
     ));
     let worst = lines.first().map_or(0.0, |line| line.small_ms);
@@ -38,6 +49,7 @@ pub(crate) fn report(subject: &Subject) {
 
 const SHOWN: usize = 12;
 const GROWN: f64 = 5.0;
+const LEAST_MS: f64 = 1.0;
 const ROUNDS: u32 = 5;
 
 struct Line {

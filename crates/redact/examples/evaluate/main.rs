@@ -6,7 +6,7 @@
 //! evaluate transforms <jsonl> [--misses]                           the same tokens escaped, encoded, wrapped
 //! evaluate prose <tsv> <passwords> <harmless> [--misses, --by-kind]  passwords in sentences
 //! evaluate natural <folder or file…> [--show]                      findings where there should be none
-//! evaluate hostile                                                 inputs made to be slow
+//! evaluate hostile [<text to repeat>…]                             inputs made to be slow
 //! evaluate speed <folder or file…>                                 time per message, start, memory
 //! evaluate all <jsonl> <folder or file…>                           everything
 //! ```
@@ -82,7 +82,7 @@ fn run(command: &str, options: &Options) -> Result<(), Box<dyn Error>> {
             prose::report(&subject, [path(0)?, path(1)?, path(2)?], options)?;
         }
         "natural" => natural::report(&subject, &natural::read(&options.paths(0))?, options),
-        "hostile" => hostile::report(&subject),
+        "hostile" => hostile::report(&subject, &options.words),
         "speed" => speed::report(&subject, &natural::read(&options.paths(0))?)?,
         speed::COLD => speed::report_cold(),
         "all" => all(&subject, options)?,
@@ -104,6 +104,6 @@ fn all(subject: &Subject, options: &Options) -> Result<(), Box<dyn Error>> {
         prose::report(subject, lists.each_ref().map(PathBuf::as_path), options)?;
     }
     natural::report(subject, &texts, options);
-    hostile::report(subject);
+    hostile::report(subject, &[]);
     speed::report(subject, &texts)
 }

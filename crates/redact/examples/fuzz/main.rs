@@ -42,11 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if name == "growth" && !rounds.is_multiple_of(GROWTH_EVERY) {
                 continue;
             }
-            if complaint(name, &redactor, &text).is_some() {
-                let small = smallest(name, &redactor, &text);
+            if let Some(why) = complaint(name, &redactor, &text) {
+                let (small, why) = smallest(name, &redactor, (text.clone(), why));
                 if !known.contains(&(name, small.clone())) {
                     broken += 1;
-                    let why = complaint(name, &redactor, &small).unwrap_or_default();
                     println!("{name}: {small:?}\n    {why}");
                     known.push((name, small));
                 }
@@ -82,8 +81,8 @@ fn complaint(name: &str, redactor: &Redactor, text: &str) -> Option<String> {
     }
 }
 
-/// Takes pieces out of a text, large ones first, as long as the property stays broken.
-fn smallest(name: &str, redactor: &Redactor, text: &str) -> String {
+/// Takes pieces out of a text, large ones first, as long as the property stays broken; says what breaks it then.
+fn smallest(name: &str, redactor: &Redactor, (text, mut why): (String, String)) -> (String, String) {
     let mut letters: Vec<char> = text.chars().collect();
     let mut size = letters.len() / 2;
     while size > 0 {
@@ -91,13 +90,13 @@ fn smallest(name: &str, redactor: &Redactor, text: &str) -> String {
         while at < letters.len() {
             let (head, tail) = (letters.iter().take(at), letters.iter().skip(at + size));
             let without: Vec<char> = head.chain(tail).copied().collect();
-            if complaint(name, redactor, &without.iter().collect::<String>()).is_some() {
-                letters = without;
+            if let Some(still) = complaint(name, redactor, &without.iter().collect::<String>()) {
+                (letters, why) = (without, still);
             } else {
                 at += size;
             }
         }
         size /= 2;
     }
-    letters.into_iter().collect()
+    (letters.into_iter().collect(), why)
 }
