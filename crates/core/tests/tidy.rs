@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 6] = [
 const FILE_MAX_LINES: usize = 500;
 
 /// Pages that are written by hand.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -28,6 +28,7 @@ const PAGES: [&str; 8] = [
     "docs/architecture.md",
     "docs/audit.md",
     "docs/data-model.md",
+    "docs/redaction.md",
     "docs/threat-model.md",
 ];
 
