@@ -27,7 +27,7 @@ use std::ops::Range;
 use judge::{Candidate, Joint};
 use noun::Noun;
 use value::{Marks, Value};
-use words::Role;
+use words::{Languages, Role};
 
 use crate::text::Text;
 use crate::token;
@@ -61,7 +61,9 @@ fn find(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
         spaceless::find(text, noun, found);
     } else {
         forward(text, noun, found);
-        front::find(text, noun, found);
+        if !matches!(noun.role, Role::Pass | Role::Pin) {
+            front::find(text, noun, found);
+        }
     }
 }
 
@@ -71,7 +73,8 @@ fn is_password(role: Role) -> bool {
 
 /// Reads the sentence behind the noun, up to the next noun of its kind, which has a walk of its own.
 fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
-    let mut walk = Walk { at: noun.range.end, joint: Some(Joint::Beside), words: 0 };
+    let mut walk =
+        Walk { at: noun.range.end, joint: Some(Joint::Beside), words: 0, about: false, changes: None };
     if noun.role == Role::Pass && !front::has_context(text, noun) {
         return;
     }
@@ -96,11 +99,12 @@ fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
             None | Some(Role::Plain | Role::Head | Role::Unit | Role::Login | Role::Secret | Role::About)
         );
         if is_value
+            && walk.at > noun.range.end
             && let Some(joint) = walk.joint
             && let Some(value) = walk.take(text, noun, joint)
         {
             found.push(value.range);
-            walk = Walk { at: value.end, joint: None, words: walk.words + 1 };
+            walk = Walk { at: value.end, joint: None, words: walk.words + 1, ..walk };
             continue;
         }
         if word.is_empty() || is_next_noun(noun, role, word) || (role == Some(Role::Head) && walk.words == 0)
@@ -108,12 +112,18 @@ fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
             return;
         }
         walk.at += word.len();
+        let about = std::mem::replace(&mut walk.about, role == Some(Role::About));
         walk.words += usize::from(!matches!(role, Some(Role::Filler | Role::Verb)));
+        if noun.role == Role::Pass && walk.words > 0 {
+            return;
+        }
         walk.joint = match role {
-            _ if leads_to_new(text, noun, &lower) => Some(Joint::Verb),
+            _ if walk.leads_to_new(text, noun, &lower) => Some(Joint::Verb),
             Some(Role::Verb) => Some(Joint::Verb),
             Some(Role::Announce) => Some(Joint::Given),
             Some(Role::Filler) => walk.joint,
+            Some(Role::Lead) if walk.joint == Some(Joint::Verb) => walk.joint,
+            None if about && is_cyrillic(text, noun) => Some(Joint::Beside),
             Some(Role::Command) => Some(Joint::Beside),
             _ => None,
         };
@@ -128,9 +138,19 @@ struct Walk {
     joint: Option<Joint>,
     /// Words since the noun that say something.
     words: usize,
+    /// Whether the last word began a description: "for".
+    about: bool,
+    /// The languages of the verbs that change something, once they were asked for.
+    changes: Option<Languages>,
 }
 
 impl Walk {
+    /// Says whether a word leads to a new password: "to", if a verb near the noun changes something in the same language.
+    fn leads_to_new(&mut self, text: Text<'_>, noun: &Noun, word: &str) -> bool {
+        let languages = words::languages_of(word, Role::Into, noun.languages);
+        languages != 0 && languages & *self.changes.get_or_insert_with(|| changes(text, noun)) != 0
+    }
+
     /// Where the sign here ends, if one stands here; notes what it joins.
     fn sign(&mut self, text: Text<'_>, noun: &Noun) -> usize {
         let rest = text.characters(self.at..self.at + 4);
@@ -138,8 +158,16 @@ impl Walk {
         let given = ["->", "=>", "→", "：", "＝", "—", "–"].iter().find(|sign| rest.starts_with(**sign));
         let (length, joint) = match rest.chars().next() {
             _ if given.is_some() => (given.map_or(0, |sign| sign.len()), Some(Joint::Given)),
-            Some(':') if self.words <= MAX_DESCRIPTION && !matches!(next(1), ':' | '/' | '=' | '-') => {
+            Some(':')
+                if self.words <= MAX_DESCRIPTION
+                    && !matches!(next(1), ':' | '/' | '=' | '-')
+                    && (self.words == 0 || !next(1).is_alphanumeric()) =>
+            {
                 (1, Some(Joint::Given))
+            }
+            // `password=…` is an assignment, which has rules of its own.
+            Some('=') if self.at == noun.range.end && noun.languages & words::ENGLISH_BIT != 0 => {
+                return self.at;
             }
             Some('=') if self.words == 0 && !matches!(next(1), '=' | '~') => (1, Some(Joint::Given)),
             Some('-') if next(1).is_whitespace() => (1, Some(Joint::Given)),
@@ -150,7 +178,10 @@ impl Walk {
             {
                 (1, Some(Joint::Given))
             }
-            Some(',') => (1, self.joint.filter(|joint| *joint == Joint::Beside && self.words == 0)),
+            Some(',') => {
+                self.words += MAX_DESCRIPTION + 1;
+                (1, None)
+            }
             Some(')' | '*' | '`') if self.at == noun.range.end => (1, self.joint),
             Some('*') if next(1).is_whitespace() || (next(1) == '*' && next(2).is_whitespace()) => {
                 (1, self.joint)
@@ -158,6 +189,9 @@ impl Walk {
             Some('\'') if rest.starts_with("'s ") => (2, Some(Joint::Verb)),
             Some('’') if rest.starts_with("’s") => ("’s".len(), Some(Joint::Verb)),
             Some('(') => (1, self.joint),
+            Some('?') if self.words == 0 => (1, Some(Joint::Beside)),
+            Some('…') if self.words == 0 => ('…'.len_utf8(), Some(Joint::Beside)),
+            Some('.') if self.words == 0 && rest.starts_with("...") => (3, Some(Joint::Beside)),
             Some(')' | '`' | '\'' | '“' | '”' | '«' | '»' | '„' | '/' | '*') if self.joint.is_none() => {
                 (rest.chars().next().map_or(0, char::len_utf8), None)
             }
@@ -172,8 +206,7 @@ impl Walk {
         if self.at == noun.range.end {
             return None;
         }
-        let is_phrase = text.characters(noun.range.clone()).to_lowercase().contains("phrase");
-        if let Some(phrase) = self.phrase(text, joint, is_phrase) {
+        if let Some(phrase) = self.phrase(text, noun, joint) {
             return Some(phrase);
         }
         let value = value::read(text, self.at)?;
@@ -188,14 +221,15 @@ impl Walk {
             other_script: text.at(noun.range.start) >= 0xd0,
             like_code: self.words == 0
                 && noun.languages & words::ENGLISH_BIT != 0
-                && front::begins_line(text, noun),
+                && (front::begins_line(text, noun) || text.characters(noun.range.end..self.at).contains('=')),
         };
         judge::accepts(&candidate).then_some(value)
     }
 
     /// The passphrase here: several words up to the end of the line, and nothing else.
-    fn phrase(&self, text: Text<'_>, joint: Joint, is_phrase: bool) -> Option<Value> {
-        if joint == Joint::Beside {
+    fn phrase(&self, text: Text<'_>, noun: &Noun, joint: Joint) -> Option<Value> {
+        let is_phrase = text.characters(noun.range.clone()).to_lowercase().contains("phrase");
+        if joint < Joint::Verb || !matches!(noun.role, Role::Password) {
             return None;
         }
         let window = text.characters(self.at..self.at + MAX_PHRASE);
@@ -211,23 +245,25 @@ impl Walk {
     }
 }
 
-/// Says whether a word is the next noun of the same kind.
+/// Says whether a word is another noun of the same kind, or begins the same one again.
 fn is_next_noun(noun: &Noun, role: Option<Role>, word: &str) -> bool {
-    match role {
-        Some(role) => is_password(role) && is_password(noun.role) || role == noun.role,
-        None => is_password(noun.role) && words::last_part(&step::lower(word)).is_some(),
-    }
+    word.eq_ignore_ascii_case(&noun.first)
+        || match role {
+            Some(role) => is_password(role) && is_password(noun.role) || role == noun.role,
+            None => is_password(noun.role) && words::last_part(&step::lower(word)).is_some(),
+        }
 }
 
-/// Says whether a word leads to a new password: "to", if a verb near the noun changes something in the same language.
-fn leads_to_new(text: Text<'_>, noun: &Noun, word: &str) -> bool {
-    let languages = words::languages_of(word, Role::Into, noun.languages);
-    let around = noun.range.start.saturating_sub(MAX_REACH / 2)..noun.range.end + MAX_REACH;
-    languages != 0
-        && text
-            .characters(around)
-            .split(|letter: char| !letter.is_alphabetic())
-            .any(|word| words::is_change(&step::lower(word), languages))
+/// Says whether a noun is Russian, where no verb is needed: "пароль от сервера X".
+fn is_cyrillic(text: Text<'_>, noun: &Noun) -> bool {
+    matches!(text.at(noun.range.start), 0xd0 | 0xd1)
+}
+
+/// Says in which languages a verb near the noun changes something, so that "to" leads to a new password.
+fn changes(text: Text<'_>, noun: &Noun) -> Languages {
+    let around = noun.range.start.saturating_sub(MAX_REACH / 2)..noun.range.end + MAX_REACH / 2;
+    let words = text.characters(around).split(|letter: char| !letter.is_alphabetic());
+    words.fold(0, |all, word| all | words::changing(&step::lower(word), noun.languages))
 }
 
 /// Most words and signs that are read behind a noun.
@@ -238,3 +274,23 @@ const MAX_DESCRIPTION: usize = 6;
 const MAX_REACH: usize = 96;
 /// Longest passphrase.
 const MAX_PHRASE: usize = 96;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules;
+
+    #[test]
+    fn nouns_when_listed_then_a_literal_leads_to_each() {
+        let literals: Vec<&str> = rules::all()
+            .filter(|rule| rule.id.starts_with("prose-"))
+            .flat_map(|rule| rule.literals.iter())
+            .map(|literal| literal.trim_end_matches([' ', ':']))
+            .collect();
+        for (_, role, noun) in words::entries() {
+            if is_password(role) || matches!(role, Role::Secret | Role::Login) {
+                assert!(literals.iter().any(|literal| noun.contains(literal)), "{noun}");
+            }
+        }
+    }
+}

@@ -5,17 +5,17 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-/// The input as bytes, with a count of those that were looked at; copying it is free.
+/// The input, read as bytes or as characters, with a count of those that were looked at; copying it is free.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     spent: &'a Cell<u64>,
 }
 
 impl<'a> Text<'a> {
     /// Looks at `text`, and adds to `spent` how many bytes it looked at.
     pub(crate) fn new(text: &'a str, spent: &'a Cell<u64>) -> Self {
-        Self { bytes: text.as_bytes(), spent }
+        Self { text, spent }
     }
 
     /// Counts bytes that something else looked at.
@@ -30,18 +30,18 @@ impl<'a> Text<'a> {
 
     /// All of it.
     pub(crate) fn bytes(self) -> &'a [u8] {
-        self.bytes
+        self.text.as_bytes()
     }
 
     /// Number of bytes.
     pub(crate) fn len(self) -> usize {
-        self.bytes.len()
+        self.text.len()
     }
 
     /// The byte at `position`.
     pub(crate) fn at(self, position: usize) -> u8 {
         self.spend(1);
-        self.bytes.get(position).copied().unwrap_or(0)
+        self.bytes().get(position).copied().unwrap_or(0)
     }
 
     /// The byte in front of `position`.
@@ -52,22 +52,30 @@ impl<'a> Text<'a> {
     /// The bytes of `range`, cut to the text.
     pub(crate) fn slice(self, range: Range<usize>) -> &'a [u8] {
         let end = range.end.min(self.len());
-        self.bytes.get(range.start.min(end)..end).unwrap_or_default()
+        self.bytes().get(range.start.min(end)..end).unwrap_or_default()
     }
 
     /// The whole characters of `range`; those that are cut at either end are left out.
     pub(crate) fn characters(self, range: Range<usize>) -> &'a str {
-        let bytes = self.slice(range);
-        self.spend(bytes.len());
-        let first = bytes.iter().position(|byte| !matches!(byte, 0x80..=0xbf)).unwrap_or(bytes.len());
-        let bytes = bytes.get(first..).unwrap_or_default();
-        match std::str::from_utf8(bytes) {
-            Ok(characters) => characters,
-            Err(cut) => bytes
-                .get(..cut.valid_up_to())
-                .and_then(|whole| std::str::from_utf8(whole).ok())
-                .unwrap_or_default(),
-        }
+        let characters = self.whole(range);
+        self.spend(characters.len());
+        characters
+    }
+
+    /// The characters from `from` on that are in the class, at most `limit` bytes.
+    pub(crate) fn run(self, from: usize, limit: usize, in_class: impl Fn(char) -> bool) -> &'a str {
+        let window = self.whole(from..from.saturating_add(limit));
+        let length = window.find(|letter| !in_class(letter)).unwrap_or(window.len());
+        self.spend(length);
+        window.get(..length).unwrap_or_default()
+    }
+
+    /// Cuts a range to whole characters.
+    fn whole(self, range: Range<usize>) -> &'a str {
+        let text = self.text;
+        let end = text.floor_char_boundary(range.end);
+        let start = text.ceil_char_boundary(range.start).min(end);
+        text.get(start..end).unwrap_or_default()
     }
 
     /// Says whether `word` stands at `position`, in any ASCII case.

@@ -97,8 +97,9 @@ fn passwords_in_prose_when_redacted_then_most_are_gone() {
     }
 }
 
-/// Least recall per half, in per cent; raise them with the rules.
-const FLOORS: [(&str, usize); 2] = [("dev", 0), ("held-out", 0)];
+/// Least recall per half, in per cent: measured 87 and 85 on 2026-11-22. What is missed is mostly one ordinary word behind a
+/// verb ("the password is monkey"), which no rule can tell from "the password is wrong".
+const FLOORS: [(&str, usize); 2] = [("dev", 85), ("held-out", 83)];
 
 #[test]
 fn sentences_about_passwords_when_redacted_then_unchanged() {
@@ -111,4 +112,26 @@ fn sentences_about_passwords_when_redacted_then_unchanged() {
         .map(|(clean, line)| format!("{line} → {clean}"))
         .collect();
     assert_eq!(changed, Vec::<String>::new());
+}
+
+#[test]
+fn passwords_in_prose_when_inside_json_then_it_stays_json() {
+    let redactor = Redactor::new();
+    for case in cases() {
+        let json = serde_json::json!({ "text": case.text(), "n": [12_345_678, null] }).to_string();
+        for json in [serde_json::json!([json, 1]).to_string(), json] {
+            let clean = redactor.redact(&json).unwrap().text.into_string();
+            assert!(serde_json::from_str::<serde_json::Value>(&clean).is_ok(), "{json} → {clean}");
+            assert_eq!(redactor.redact(&clean).unwrap().findings, [], "{json} → {clean}");
+        }
+    }
+}
+
+#[test]
+fn passwords_in_prose_when_redacted_twice_then_no_finding() {
+    let redactor = Redactor::new();
+    for case in cases() {
+        let clean = redactor.redact(&case.text()).unwrap().text.into_string();
+        assert_eq!(redactor.redact(&clean).unwrap().findings, [], "{} → {clean}", case.text());
+    }
 }

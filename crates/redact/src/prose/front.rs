@@ -1,5 +1,6 @@
 //! What stands in front of a noun: a value that it names, or words that say how to read it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::judge::{self, Candidate, Joint};
@@ -15,19 +16,23 @@ pub(super) fn find(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
     if words::role(&next, noun.languages) == Some(Role::Head) {
         return;
     }
+    if text.before(noun.range.start) == b'(' && text.at(noun.range.end) == b')' && noun.role == Role::Password
+    {
+        let value = ending_at(text, noun.range.start - 1);
+        found
+            .extend(value.filter(|value| accepts(text, value, noun, Joint::Beside)).map(|value| value.range));
+        return;
+    }
     let tokens = sentence(text, noun);
-    let role = |index: usize| tokens.get(index).and_then(|token| words::role(&token.lower, noun.languages));
-    let last = tokens.len();
-    for index in (last.saturating_sub(MAX_TOKENS)..last).rev() {
-        let distance = last - 1 - index;
-        let is_near = distance < MAX_BETWEEN;
-        let start = tokens.get(index).map(|token| token.start);
-        let (end, joint) = match role(index) {
-            Some(Role::Lead) if is_near => (start, Joint::Verb),
-            Some(Role::Verb) if is_near && (distance == 0 || role(index + 1) == Some(Role::Filler)) => {
-                (start, Joint::Verb)
-            }
-            Some(Role::Command) if distance > 1 => (command_value(&tokens, index, noun.role), Joint::Beside),
+    let role = |index: usize| tokens.get(index).and_then(|token| token.role);
+    let may_be_joined = noun.role != Role::Login;
+    for (index, token) in tokens.iter().enumerate() {
+        let is_near = may_be_joined && index < MAX_BETWEEN;
+        let is_apart = index.checked_sub(1).is_none_or(|next| role(next) == Some(Role::Filler));
+        let (end, joint) = match token.role {
+            Some(Role::Lead) if is_near => (Some(token.start), Joint::Verb),
+            Some(Role::Verb) if is_near && is_apart => (Some(token.start), Joint::Verb),
+            Some(Role::Command) => (command_value(&tokens, index, noun.role), Joint::Beside),
             _ => (None, Joint::Beside),
         };
         let value = end.and_then(|end| ending_at(text, end));
@@ -40,12 +45,13 @@ pub(super) fn find(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
 
 /// Says whether a value in front of a noun, or next to a user name, is a secret.
 pub(super) fn accepts(text: Text<'_>, value: &Value, noun: &Noun, joint: Joint) -> bool {
+    let next = step::lower(step::word(text, step::skip_blanks(text, value.end)));
     let candidate = Candidate {
         value: text.characters(value.range.clone()),
         marks: value.marks,
         joint,
         role: noun.role,
-        next: "",
+        next: &next,
         last: false,
         other_script: false,
         like_code: false,
@@ -63,9 +69,9 @@ pub(super) fn begins_line(text: Text<'_>, noun: &Noun) -> bool {
 /// Says whether a user name or an article stands in front of a noun that otherwise means something else.
 pub(super) fn has_context(text: Text<'_>, noun: &Noun) -> bool {
     let tokens = sentence(text, noun);
-    let article = tokens.last().is_some_and(|token| {
+    let article = tokens.first().is_some_and(|token| {
         matches!(
-            token.lower.as_str(),
+            &*token.lower,
             "the" | "my" | "our" | "your" | "root" | "admin" | "db" | "new" | "old" | "wifi"
         )
     });
@@ -118,43 +124,48 @@ fn start_of_value(line: &str) -> usize {
 }
 
 /// A word in front of the noun.
-struct Token {
+struct Token<'a> {
     /// Its place in the text.
     start: usize,
     /// The word in lower case without the signs around it.
-    lower: String,
+    lower: Cow<'a, str>,
+    /// What it does in the languages of the noun.
+    role: Option<Role>,
 }
 
-/// The words in front of the noun in the same sentence.
-fn sentence(text: Text<'_>, noun: &Noun) -> Vec<Token> {
+/// The words in front of the noun in the same sentence, the nearest first, back to another noun of its kind.
+fn sentence<'a>(text: Text<'a>, noun: &Noun) -> Vec<Token<'a>> {
     let window = text.characters(noun.range.start.saturating_sub(MAX_REACH)..noun.range.start);
     let base = noun.range.start - window.len();
-    let begins = window.rfind(['\n', ';']).map_or(0, |at| at + 1);
+    let mut rest = window;
     let mut tokens = Vec::new();
-    let mut start = None;
-    let ends = window.char_indices().filter(|(at, _)| *at >= begins).chain([(window.len(), ' ')]);
-    for (at, letter) in ends {
-        if !letter.is_whitespace() {
-            start.get_or_insert(at);
-        } else if let Some(from) = start.take() {
-            let word = window.get(from..at).unwrap_or_default();
-            if word.ends_with(['.', '?', '!']) && !word.contains(|letter: char| letter.is_ascii_digit()) {
-                tokens.clear();
-                continue;
-            }
-            let lower =
-                step::lower(word.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '\''));
-            tokens.push(Token { start: base + from, lower });
+    while tokens.len() < MAX_TOKENS {
+        rest = rest.trim_end_matches(step::is_blank);
+        let start = rest.char_indices().rev().find(|(_, letter)| letter.is_whitespace());
+        let start = start.map_or(0, |(at, blank)| at + blank.len_utf8());
+        let word = rest.get(start..).unwrap_or_default();
+        let ends =
+            word.ends_with(['.', '?', '!', ';']) && !word.contains(|letter: char| letter.is_ascii_digit());
+        if word.is_empty() || ends {
+            break;
         }
+        let lower =
+            step::lower(word.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '\''));
+        let role = words::role(&lower, noun.languages);
+        tokens.push(Token { start: base + start, lower, role });
+        if super::is_next_noun(noun, role, word) {
+            break;
+        }
+        rest = rest.get(..start).unwrap_or_default();
     }
     tokens
 }
 
 /// Where the value of a command ends that asks for it at `index`: "enter X when …", "use X to log in".
-fn command_value(tokens: &[Token], index: usize, role: Role) -> Option<usize> {
-    let joining = tokens.get(index + 2)?;
+fn command_value(tokens: &[Token<'_>], index: usize, role: Role) -> Option<usize> {
+    let joining = tokens.get(index.checked_sub(2)?)?;
     let words = if role == Role::Login { TO } else { WHEN };
-    words.contains(&joining.lower.as_str()).then_some(joining.start)
+    words.contains(&&*joining.lower).then_some(joining.start)
 }
 
 /// Words between a value and the log-in that it is for.

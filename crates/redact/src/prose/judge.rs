@@ -53,8 +53,17 @@ pub(super) fn accepts(candidate: &Candidate<'_>) -> bool {
     if is_code(value, candidate.joint) {
         return false;
     }
+    if candidate.role == Role::Pin && candidate.joint == Joint::Beside {
+        return is_marked(candidate) && is_number(value);
+    }
+    if matches!(candidate.role, Role::Pin | Role::Pass) {
+        return has_digit(value) && is_marked(candidate);
+    }
     if candidate.role == Role::Secret {
-        return length >= MIN_SECRET && has_digit(value) && is_marked(candidate);
+        return candidate.joint > Joint::Beside
+            && length >= MIN_SECRET
+            && has_digit(value)
+            && is_marked(candidate);
     }
     is_marked(candidate)
         || is_unspeakable(value)
@@ -69,7 +78,7 @@ pub(super) fn accepts(candidate: &Candidate<'_>) -> bool {
 /// Says whether a word has what no word of its language has: a capital inside, several hyphens, Latin letters.
 fn is_odd(candidate: &Candidate<'_>) -> bool {
     let value = candidate.value;
-    is_mixed(value)
+    (is_mixed(value) && !candidate.like_code)
         || (candidate.last && is_chain(value))
         || (candidate.last && candidate.other_script && value.is_ascii() && is_word(value))
 }
@@ -94,7 +103,7 @@ pub(super) fn is_passphrase(phrase: &str, least: usize, marks: Marks) -> bool {
 fn is_quoted_secret(candidate: &Candidate<'_>) -> bool {
     let value = candidate.value;
     if value.contains(' ') {
-        return candidate.role != Role::Secret
+        return !matches!(candidate.role, Role::Secret | Role::Pin)
             && candidate.marks == Marks::Quotes
             && is_passphrase(value, 3, candidate.marks);
     }
@@ -103,7 +112,7 @@ fn is_quoted_secret(candidate: &Candidate<'_>) -> bool {
         return false;
     }
     if candidate.role == Role::Secret {
-        return has_digit(value) && is_marked(candidate);
+        return candidate.joint > Joint::Beside && has_digit(value) && is_marked(candidate);
     }
     let counts = match candidate.marks {
         Marks::Code => candidate.joint > Joint::Beside && !is_name,
@@ -143,7 +152,7 @@ fn is_number(value: &str) -> bool {
         && (groups.len() == 1 || (digits >= 8 && groups.iter().all(|group| group.len() > 2)))
 }
 
-/// `30s`, `15min`, `4KB`, `2nd`, `8-character`, `sha-256`, `sha256:…`: a number with its unit, a name with its number.
+/// `30s`, `15min`, `4KB`, `2nd`, `8-character`, `sha-256`, `sha256:…`, `a/b#12`: a number with its unit, a name with its number.
 fn is_measure(value: &str) -> bool {
     let unit = value.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
     let is_unit = unit.len() < value.len() && UNITS.iter().any(|known| unit.eq_ignore_ascii_case(known));
@@ -152,7 +161,14 @@ fn is_measure(value: &str) -> bool {
         .strip_prefix(['v', 'V'])
         .is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
     let is_digest = value.split_once(':').is_some_and(|(name, _)| is_known(name));
-    is_unit || is_version || is_digest || (value.contains('-') && value.split(['-', '/']).all(is_part))
+    let name = value
+        .trim_end_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '-' | '#' | '/' | '.'));
+    let is_norm = NORMS.iter().any(|norm| name.eq_ignore_ascii_case(norm));
+    is_norm
+        || is_unit
+        || is_version
+        || is_digest
+        || (value.contains('-') && value.split(['-', '/']).all(is_part))
 }
 
 /// `example.com`, `README.md`, `config.value2`, `10.0.0.4`, `python3.9`: names whose last part is a word or that count.
@@ -177,15 +193,17 @@ fn is_host(value: &str, digits: usize) -> bool {
 fn is_code(value: &str, joint: Joint) -> bool {
     let name = value.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '.'));
     let after_name = name.filter(|&at| at > 0).and_then(|at| value.get(at..)).unwrap_or_default();
+    let bare = value.trim_start_matches('%');
     let is_constant = value.contains('_') && !value.contains(|letter: char| letter.is_lowercase());
-    after_name.starts_with(['(', '[', '{'])
-        || value.starts_with(['<', '{', '[', '(', '&', '|', '/', '-', '='])
+    let is_setting = after_name.starts_with('=') && name.is_some_and(|length| length > 1);
+    after_name.starts_with(['(', '[', '{', '<'])
+        || value.starts_with(['<', '{', '[', '(', '&', '|', '/', '-', '=', ':', '~', '\\'])
         || value.ends_with(['(', '{', '='])
-        || ["::", "->", "=>", "==", "!=", "&&", "||", "</", "()", "://"]
+        || ["::", "->", "=>", "==", "!=", "&&", "||", "</", "`", "()", "://"]
             .iter()
             .any(|operator| value.contains(operator))
-        || (joint == Joint::Beside && after_name.starts_with('=') && name.is_some_and(|length| length > 1))
-        || (is_constant && is_name(value))
+        || (is_setting && (joint == Joint::Beside || !has_digit(value)))
+        || (is_constant && is_name(bare))
 }
 
 fn is_name(value: &str) -> bool {
@@ -258,10 +276,7 @@ fn has_digit(value: &str) -> bool {
 
 /// A mark that words of prose do not have.
 fn is_symbol(letter: char) -> bool {
-    matches!(
-        letter,
-        '!' | '#' | '$' | '%' | '^' | '&' | '*' | '+' | '=' | '?' | '@' | '~' | '|' | '\\' | '<' | '>' | ';'
-    )
+    matches!(letter, '!' | '#' | '$' | '%' | '^' | '&' | '*' | '+' | '=' | '?' | '@' | '~')
 }
 
 /// Fewest characters of any secret in prose.
@@ -284,6 +299,11 @@ const UNITS: &[&str] = &[
     "s", "ms", "us", "ns", "m", "min", "h", "hr", "hrs", "d", "k", "kb", "mb", "gb", "tb", "kib", "mib",
     "gib", "px", "em", "rem", "x", "th", "st", "nd", "rd", "hz", "khz", "mhz", "ghz", "am", "pm", "fa",
     "bit", "bits", "bytes", "chars", "mm", "cm", "km", "kg",
+];
+/// Names that a number belongs to.
+const NORMS: &[&str] = &[
+    "rfc", "pkcs", "http", "iso", "pep", "ecma", "cve", "python", "fips", "nist", "ansi", "sep", "hs", "rs",
+    "tls", "sha", "md",
 ];
 /// Names that have a capital inside.
 const NAMES: &[&str] = &[

@@ -13,17 +13,21 @@ use crate::text::Text;
 /// Finds a password behind a user name in the sentence behind the noun.
 pub(super) fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
     let mut at = noun.range.end;
-    let mut has_name = false;
+    let (mut has_name, mut tries) = (false, 0);
     for _ in 0..MAX_STEPS {
         at = step::skip_blanks(text, at);
         if at > noun.range.end + MAX_REACH {
             return;
         }
         if is_joined(text, at) && has_name {
-            at = step::skip_blanks(text, at + 1);
-            if take(text, noun, at, found) {
+            if take(text, noun, step::skip_blanks(text, at + 1), found) {
                 return;
             }
+            if tries == MAX_TRIES {
+                return;
+            }
+            tries += 1;
+            at = text.skip(at + 1, MAX_REACH, |byte| !byte.is_ascii_whitespace() && byte != b'"');
             has_name = false;
             continue;
         }
@@ -52,7 +56,13 @@ pub(super) fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>
 pub(super) fn behind_name(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
     let before = text.before(hit.start);
     let begins = matches!(before, 0 | b' ' | b'\n' | b'(' | b'`' | b'"') || text.follows_escape(hit.start);
-    let noun = Noun { range: hit.clone(), role: Role::Login, languages: u32::MAX, spaceless: false };
+    let noun = Noun {
+        range: hit.clone(),
+        role: Role::Login,
+        languages: u32::MAX,
+        first: String::new(),
+        spaceless: false,
+    };
     if begins {
         take(text, &noun, hit.end, found);
     }
@@ -77,7 +87,8 @@ fn take(text: Text<'_>, noun: &Noun, at: usize, found: &mut Vec<Range<usize>>) -
     let Some(value) = value::read(text, at) else { return false };
     let next = step::skip_blanks(text, value.end);
     let leads_on = matches!(text.at(next), b'/' | b':') || is_with(step::word(text, next));
-    let is_password = !leads_on && front::accepts(text, &value, noun, Joint::Beside);
+    let is_path = text.characters(value.range.clone()).contains('/');
+    let is_password = !leads_on && !is_path && front::accepts(text, &value, noun, Joint::Beside);
     if is_password {
         found.push(value.range);
     }
@@ -86,5 +97,7 @@ fn take(text: Text<'_>, noun: &Noun, at: usize, found: &mut Vec<Range<usize>>) -
 
 /// Most words and signs that are read behind a noun.
 const MAX_STEPS: usize = 14;
+/// Most pairs behind a noun that are no credentials.
+const MAX_TRIES: usize = 1;
 /// Most bytes between a noun and the password.
 const MAX_REACH: usize = 96;

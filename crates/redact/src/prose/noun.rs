@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::step;
 use super::words::{self, Languages, Role};
 use crate::text::Text;
 
@@ -14,6 +15,8 @@ pub(super) struct Noun {
     pub(super) role: Role,
     /// The languages that have it.
     pub(super) languages: Languages,
+    /// The first part of the word in lower case, as far as blanks divide it.
+    pub(super) first: String,
     /// Whether it is written without blanks to its neighbours.
     pub(super) spaceless: bool,
 }
@@ -23,18 +26,18 @@ pub(super) fn at(text: Text<'_>, hit: Range<usize>) -> Option<Noun> {
     let literal = text.characters(hit.clone());
     if literal.starts_with(is_spaceless) {
         let (role, languages) = words::noun(literal)?;
-        return Some(Noun { range: hit, role, languages, spaceless: true });
+        return Some(Noun { range: hit, role, languages, first: String::new(), spaceless: true });
     }
     let start = start_of_word(text, hit.start);
     let literal_end = hit.start + literal.trim_end_matches([':', ' ']).len();
-    let tail = text.characters(literal_end..literal_end + MAX_TAIL);
-    let end = literal_end + tail.find(|letter: char| !is_letter(letter)).unwrap_or(tail.len());
+    let end = literal_end + text.run(literal_end, MAX_TAIL, is_letter).len();
     if !may_follow(text, start) || !may_precede(text, end) {
         return None;
     }
-    let word = text.characters(start..end).to_lowercase();
+    let word = step::lower(text.characters(start..end));
     let (role, languages) = words::noun(&word).or_else(|| words::noun(words::last_part(&word)?))?;
-    Some(Noun { range: start..end, role, languages, spaceless: false })
+    let first = word.split(' ').next().unwrap_or_default().to_owned();
+    Some(Noun { range: start..end, role, languages, first, spaceless: false })
 }
 
 /// Says whether a character belongs to a script that sets no blanks between words, or particles right behind a noun.
@@ -80,9 +83,10 @@ fn may_follow(text: Text<'_>, start: usize) -> bool {
 fn may_precede(text: Text<'_>, end: usize) -> bool {
     let next = text.at(end + 1);
     match text.at(end) {
-        b'_' | b'(' | b'[' | b'"' | b'\\' | b'$' | b'<' | b'{' | b'@' | b'#' | b'+' | b'&' => false,
+        b':' => next != b':',
         b'.' | b'-' | b'/' => !(next.is_ascii_alphanumeric() || next == b'/' || next == b'_'),
-        byte => !byte.is_ascii_digit(),
+        0 | b'=' | b',' | b')' | b'*' | b'`' | b'\'' | b'|' | b';' | b'?' | b'!' => true,
+        byte => byte.is_ascii_whitespace() || !byte.is_ascii(),
     }
 }
 

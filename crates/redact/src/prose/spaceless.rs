@@ -18,11 +18,12 @@ pub(super) fn find(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
 
 /// The value behind the noun: `密码是X`, `パスワードはXです`, `비밀번호: X`.
 fn behind(text: Text<'_>, noun: &Noun) -> Option<Value> {
-    let window = text.characters(noun.range.end..noun.range.end + MAX_BRIDGE);
-    let length = window
-        .find(|letter: char| !(is_spaceless(letter) || BRIDGE.contains(letter)))
-        .unwrap_or(window.len());
-    let bridge = window.get(..length)?;
+    let in_bridge = |letter: char| is_spaceless(letter) || BRIDGE.contains(letter);
+    let bridge = text.run(noun.range.end, MAX_BRIDGE, in_bridge);
+    let value_start = noun.range.end + bridge.len();
+    if text.characters(value_start..value_start + 3).starts_with(in_bridge) {
+        return None;
+    }
     let joint = if bridge.contains([':', '：', '=', '＝', '→', '—']) {
         Joint::Given
     } else if JOINTS.iter().any(|joint| bridge.contains(joint)) {
@@ -32,7 +33,7 @@ fn behind(text: Text<'_>, noun: &Noun) -> Option<Value> {
     } else {
         return None;
     };
-    let mut value = value::read(text, noun.range.end + length)?;
+    let mut value = value::read(text, value_start)?;
     if let Some(head) = head_of_value(bridge, text.characters(value.range.clone())) {
         value.range.start -= head;
     }
@@ -82,8 +83,7 @@ const JOINTS: &[&str] = &[
 /// Letters behind which a value may begin with letters.
 const HEAD_JOINTS: &str = "是为為了成は：:=＝는은 ";
 /// What joins a value to the noun behind it.
-const FRONT_JOINTS: &[&str] =
-    &["作为", "作為", "当", "當", "做", "是", "が", "を", "は", "로", "가", "이", "를"];
+const FRONT_JOINTS: &[&str] = &["作为", "作為", "当", "當", "做", "是", "が", "を", "로", "가", "이", "를"];
 /// What makes a number a measure.
 const UNITS: &[&str] = &[
     "位", "个", "個", "字", "文字", "桁", "自", "天", "分", "秒", "次", "回", "年", "月", "日", "时", "時",

@@ -1,24 +1,27 @@
 //! Steps over blanks and words of a sentence.
 
+use std::borrow::Cow;
+
 use crate::text::Text;
 
 /// Steps over blanks, also the ones that French sets in front of a colon.
 pub(super) fn skip_blanks(text: Text<'_>, from: usize) -> usize {
-    let window = text.characters(from..from + MAX_BLANKS);
-    from + window.find(|letter| !is_blank(letter)).unwrap_or(window.len())
+    from + text.run(from, MAX_BLANKS, is_blank).len()
 }
 
 /// The word at `from`: everything up to a blank, a sign, or a full stop at the end of a sentence.
 pub(super) fn word(text: Text<'_>, from: usize) -> &str {
-    let window = text.characters(from..from + MAX_WORD);
-    let end =
-        window.find(|letter: char| letter.is_whitespace() || SIGNS.contains(letter)).unwrap_or(window.len());
-    window.get(..end).unwrap_or_default().trim_end_matches('.')
+    text.run(from, MAX_WORD, |letter| !(letter.is_whitespace() || SIGNS.contains(letter)))
+        .trim_end_matches('.')
 }
 
 /// A word in lower case and with a typewriter's apostrophe.
-pub(super) fn lower(word: &str) -> String {
-    word.to_lowercase().replace('’', "'")
+pub(super) fn lower(word: &str) -> Cow<'_, str> {
+    if word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(word.to_lowercase().replace('’', "'"))
+    }
 }
 
 /// Says whether a sentence ends at `from`: at the end of a line or string, or at a full stop and a blank.
@@ -35,7 +38,8 @@ pub(super) fn ends_sentence(text: Text<'_>, from: usize) -> bool {
     }
 }
 
-fn is_blank(letter: char) -> bool {
+/// Any blank that does not end a line.
+pub(super) fn is_blank(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\u{a0}' | '\u{202f}' | '\u{3000}')
 }
 

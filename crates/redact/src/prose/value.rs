@@ -30,9 +30,9 @@ pub(super) enum Marks {
 
 /// Reads the value at `start`; `None` if none may begin there.
 pub(super) fn read(text: Text<'_>, start: usize) -> Option<Value> {
-    let window = text.characters(start..start + MAX_VALUE);
-    if let Some((open, close)) = MARKS.iter().find(|(open, _)| window.starts_with(open)) {
-        return marked(window, start, open, close);
+    let first = text.characters(start..start + MAX_MARK);
+    if let Some((open, close)) = MARKS.iter().find(|(open, _)| first.starts_with(open)) {
+        return marked(text.characters(start..start + MAX_VALUE), start, open, close);
     }
     let opening = text.skip(start, MAX_SLASHES, |byte| byte == b'\\');
     let is_quoted = is_quote(text.at(opening));
@@ -102,6 +102,8 @@ const MARKS: &[(&str, &str)] = &[
 ];
 /// Marks that no bare value contains.
 const PUNCTUATION: &str = "，。、；：！？（）「」『』【】“”„«»…—";
+/// Bytes of the longest mark.
+const MAX_MARK: usize = 3;
 /// Most bytes of a value that are read.
 const MAX_VALUE: usize = 128;
 /// Most backslashes in front of a quote.

@@ -63,10 +63,8 @@ pub(super) fn languages_of(word: &str, role: Role, languages: Languages) -> Lang
 
 /// Says which languages have `noun`, and what it names.
 pub(super) fn noun(noun: &str) -> Option<(Role, Languages)> {
-    [Role::Password, Role::Pass, Role::Pin, Role::Secret, Role::Login].into_iter().find_map(|role| {
-        let languages = languages_of(noun, role, u32::MAX);
-        (languages != 0).then_some((role, languages))
-    })
+    let (_, role) = roles(noun).find(|(_, role)| NOUNS.contains(role))?;
+    Some((role, languages_of(noun, role, u32::MAX)))
 }
 
 /// Says whether `word` is a small or technical word in any language, so that it is no part of a passphrase.
@@ -74,9 +72,10 @@ pub(super) fn is_known(word: &str) -> bool {
     TABLE.contains_key(word)
 }
 
-/// Says whether `word` is a form of a verb that changes things.
-pub(super) fn is_change(word: &str, languages: Languages) -> bool {
-    CHANGES.iter().any(|(language, stem)| language & languages != 0 && word.starts_with(stem))
+/// Says in which of `languages` a word is a form of a verb that changes things.
+pub(super) fn changing(word: &str, languages: Languages) -> Languages {
+    let all = CHANGES.iter().filter(|(language, stem)| languages & language != 0 && word.starts_with(stem));
+    all.fold(0, |all, (language, _)| all | language)
 }
 
 /// The longest compound noun's last part, for languages that write compounds in one word.
@@ -87,6 +86,9 @@ pub(super) fn last_part(word: &str) -> Option<&'static str> {
 fn roles(word: &str) -> impl Iterator<Item = (Languages, Role)> {
     TABLE.get(word).into_iter().flatten().copied()
 }
+
+/// What names something that is given with a value.
+const NOUNS: [Role; 5] = [Role::Password, Role::Pass, Role::Pin, Role::Secret, Role::Login];
 
 /// What every word does in which language.
 static TABLE: LazyLock<HashMap<&'static str, Vec<(Languages, Role)>>> = LazyLock::new(|| {
@@ -99,10 +101,8 @@ static TABLE: LazyLock<HashMap<&'static str, Vec<(Languages, Role)>>> = LazyLock
 
 /// The stems of [`Role::Change`].
 static CHANGES: LazyLock<Vec<(Languages, &'static str)>> = LazyLock::new(|| {
-    entries()
-        .filter(|(_, role, _)| *role == Role::Change)
-        .map(|(language, _, stem)| (language, stem))
-        .collect()
+    let stems = entries().filter(|(_, role, _)| *role == Role::Change);
+    stems.map(|(language, _, stem)| (language, stem)).collect()
 });
 
 /// Every word of every language.
@@ -113,24 +113,29 @@ pub(super) fn entries() -> impl Iterator<Item = (Languages, Role, &'static str)>
     })
 }
 
-/// Every language; what all share is in [`ALL`].
-const LANGUAGES: &[&[(Role, &str)]] =
-    &[ENGLISH, GERMAN, SPANISH, FRENCH, PORTUGUESE, ITALIAN, RUSSIAN, TURKISH, DUTCH, POLISH, SPACELESS];
+/// Every language, one table each.
+const LANGUAGES: &[&[(Role, &str)]] = &[
+    ENGLISH, GERMAN, SPANISH, FRENCH, PORTUGUESE, ITALIAN, RUSSIAN, TURKISH, DUTCH, POLISH, ARABIC, HINDI,
+    INDONESIAN, VIETNAMESE, CZECH, SWEDISH, SPACELESS,
+];
 
 const ENGLISH: &[(Role, &str)] = &[
     (
         Role::Password,
-        "password, passwords, passwd, pwd, pw, pws, passcode, passphrase, unlock code, access code",
+        "password, passwords, passwd, pwd, pw, pws, passcode, passphrase, unlock code, access code, wifi key, wpa key",
     ),
     (Role::Pass, "pass"),
-    (Role::Pin, "pin, pin code"),
+    (
+        Role::Pin,
+        "pin, pin code, alarm code, door code, gate code, backup code, recovery code, recovery key, security code",
+    ),
     (Role::Secret, "secret, secrets, token, tokens, api key, access key, secret key"),
     (
         Role::Login,
         "login, logins, log in, logged in, log into, sign in, creds, credentials, basic auth, ssh in",
     ),
-    (Role::Verb, "is, was, be, being, remains, equals, became, are, it's, that's, 's, should've, being:"),
-    (Role::Announce, "reads, namely"),
+    (Role::Verb, "is, was, be, being, remains, equals, became, are, it's, that's, 's"),
+    (Role::Announce, "reads, read, namely"),
     (
         Role::Filler,
         "now, still, just, currently, again, simply, actually, really, the, a, my, our, your, his, her, \
@@ -139,7 +144,7 @@ const ENGLISH: &[(Role, &str)] = &[
     ),
     (Role::Lead, "as"),
     (Role::Command, "enter, type, use, try, using, give, remember, send, paste, put, provide"),
-    (Role::With, "with, and, using"),
+    (Role::With, "with, and"),
     (Role::Change, "chang, set, reset, updat, rotat, switch, renam"),
     (Role::Into, "to, from, into"),
     (
@@ -151,7 +156,7 @@ const ENGLISH: &[(Role, &str)] = &[
     (Role::About, "for, of, on, from, to, at, in, you, that, i, which"),
     (
         Role::Head,
-        "manager, managers, field, fields, hash, hashes, hashing, policy, policies, reset, dialog, page, \
+        "request, requests, manager, managers, field, fields, hash, hashes, hashing, policy, policies, reset, dialog, page, \
         file, column, prompt, length, generator, store, vault, rules, input, box, provider, type, parameter, \
         protected, protection, based, form, strength, auth, authentication, authorization, entry, database, \
         reset, recovery, change, changes, checker, hint, hints, screen, window, list, spray, cracking, guessing, \
@@ -160,12 +165,17 @@ const ENGLISH: &[(Role, &str)] = &[
     ),
     (
         Role::Plain,
-        "none, null, unknown, unchanged, optional, required, mandatory, missing, empty, blank, wrong, correct, incorrect, \
+        "because, since, pretty, quite, rather, easy, hard, simple, somewhere, anywhere, everyone, someone, nobody, stored, kept, \
+        saved, shown, sent, given, known, taken, made, shared, written, visible, available, necessary, important, different, another, \
+        yesterday, today, tomorrow, soon, until, while, whose, after, before, during, inside, outside, within, across, against, among, \
+        around, about, behind, under, over, such, both, either, neither, already, almost, enough, maybe, perhaps, definitely, \
+        certainly, like, no, good, bad, fine, stays, lives, comes, goes, gets, works, needs, makes, takes, keeps, \
+        none, null, unknown, unchanged, optional, required, mandatory, missing, empty, blank, wrong, correct, incorrect, \
         invalid, valid, expired, weak, strong, hidden, secret, redacted, encrypted, plain, plaintext, string, text, \
         boolean, integer, number, object, value, yes, no, true, false, see, below, above, ask, not, and, or, if, it, \
         in, at, by, with, when, then, but, will, must, can, should, cannot, may, has, have, had, please, leave, \
         minimum, maximum, least, most, same, user, username, name, email, admin, login, than, needed, n/a, todo, \
-        tbd, example, here, there, always, never, check, checked, checks, check:, one, two, any, every, all, some, \
+        tbd, example, here, there, always, never, check, checked, checks, one, two, any, every, all, some, \
         other, each, between, without, via, per, only, also, into, they, them, we, us, me, he, she, do, does, did, \
         don't, isn't, doesn't, won't, can't, how, what, why, who, where, was, were, been, am, so, too, very, more, \
         less, short, long, first, last, next, previous, current, following, error, failed, failure, success, ok, \
@@ -190,11 +200,11 @@ const ENGLISH: &[(Role, &str)] = &[
 const GERMAN: &[(Role, &str)] = &[
     (
         Role::Password,
-        "passwort, passworts, passwörter, kennwort, kennworts, losung, zugangscode, passphrase, pw",
+        "passwort, password, passworts, passwörter, kennwort, kennworts, losung, zugangscode, passphrase, pw",
     ),
     (Role::Pin, "pin"),
     (Role::Secret, "geheimnis, token"),
-    (Role::Login, "login, zugangsdaten, anmeldedaten, zugang"),
+    (Role::Login, "login, zugangsdaten, anmeldedaten, zugang, einloggen, eingeloggt"),
     (Role::Verb, "ist, war, wäre, heißt, heisst, sei, bleibt"),
     (Role::Announce, "lautet, lautete"),
     (
@@ -224,9 +234,10 @@ const GERMAN: &[(Role, &str)] = &[
 ];
 
 const SPANISH: &[(Role, &str)] = &[
-    (Role::Password, "contraseña, contraseñas, contrasena, clave, claves, pin"),
+    (Role::Password, "contraseña, password, contraseñas, contrasena, clave, claves"),
+    (Role::Pin, "pin"),
     (Role::Secret, "secreto, token"),
-    (Role::Login, "login, credenciales, acceso"),
+    (Role::Login, "login, credenciales, acceso, sesión"),
     (Role::Verb, "es, era, sería, será, sigue, siendo, fue"),
     (
         Role::Filler,
@@ -252,9 +263,9 @@ const SPANISH: &[(Role, &str)] = &[
 const FRENCH: &[(Role, &str)] = &[
     (
         Role::Password,
-        "mot de passe, mots de passe, mdp, code d'accès, code d’accès, code wifi, phrase de passe",
+        "mot de passe, password, mots de passe, mdp, code d'accès, code d’accès, code wifi, phrase de passe",
     ),
-    (Role::Pin, "code pin"),
+    (Role::Pin, "code pin, pin"),
     (Role::Secret, "secret, jeton, token"),
     (Role::Login, "login, identifiants"),
     (Role::Verb, "est, était, c'est, reste, sera"),
@@ -284,7 +295,8 @@ const FRENCH: &[(Role, &str)] = &[
 ];
 
 const PORTUGUESE: &[(Role, &str)] = &[
-    (Role::Password, "senha, senhas, palavra-passe, palavra passe, pin"),
+    (Role::Password, "senha, password, senhas, palavra-passe, palavra passe"),
+    (Role::Pin, "pin"),
     (Role::Secret, "segredo, token"),
     (Role::Login, "login, credenciais, acesso"),
     (Role::Verb, "é, era, será, ficou, continua, sendo, foi"),
@@ -304,7 +316,8 @@ const PORTUGUESE: &[(Role, &str)] = &[
 ];
 
 const ITALIAN: &[(Role, &str)] = &[
-    (Role::Password, "password, parola d'ordine, parola d’ordine, parola chiave, pwd, psw, pin"),
+    (Role::Password, "password, parola d'ordine, parola d’ordine, parola chiave, pwd, psw"),
+    (Role::Pin, "pin"),
     (Role::Secret, "chiave, segreto, token"),
     (Role::Login, "login, credenziali, accesso"),
     (Role::Verb, "è, era, sarà, resta, rimane, e'"),
@@ -327,10 +340,10 @@ const ITALIAN: &[(Role, &str)] = &[
 ];
 
 const RUSSIAN: &[(Role, &str)] = &[
-    (Role::Password, "пароль, пароля, паролю, паролем, паролю, пароли, пасс, кодовое слово"),
+    (Role::Password, "пароль, пароля, паролю, паролем, пароли"),
     (Role::Pin, "пин, пин-код, пинкод"),
     (Role::Secret, "токен, секрет, ключ"),
-    (Role::Login, "логин, доступ, доступы, учётка"),
+    (Role::Login, "логин, доступ, доступы"),
     (Role::Verb, "это, был, будет, есть, стал"),
     (Role::Announce, "такой, следующий"),
     (
@@ -375,8 +388,64 @@ const TURKISH: &[(Role, &str)] = &[
     ),
 ];
 
+const ARABIC: &[(Role, &str)] = &[
+    (Role::Password, "كلمة المرور, كلمة السر, كلمة سر, كلمة مرور, الرقم السري"),
+    (Role::Verb, "هي, هو, كانت"),
+    (Role::Filler, "الآن, الجديدة"),
+    (Role::Unit, "أحرف, حرف, حروف, رقم, أرقام, يوم, أيام, دقائق"),
+    (Role::Plain, "غير, صحيحة, خاطئة, مطلوبة, يجب, قصيرة, على, في, من"),
+];
+
+const HINDI: &[(Role, &str)] = &[
+    (Role::Password, "पासवर्ड, पासकोड"),
+    (Role::Pin, "पिन"),
+    (Role::Verb, "है, था, होगा"),
+    (Role::Filler, "अब, नया, मेरा"),
+    (Role::Unit, "अक्षर, अक्षरों, अंक, अंकों, दिन, मिनट, घंटे"),
+    (Role::Plain, "गलत, सही, आवश्यक, कम, से, का, की, के"),
+];
+
+const INDONESIAN: &[(Role, &str)] = &[
+    (Role::Password, "kata sandi, kata sandinya, sandi, sandinya, password, passwordnya"),
+    (Role::Verb, "adalah, yaitu, ialah"),
+    (Role::Filler, "sekarang, baru, nya"),
+    (Role::Lead, "sebagai"),
+    (Role::Unit, "karakter, huruf, angka, digit, hari, menit, jam, kali"),
+    (Role::About, "untuk, dari"),
+    (Role::Plain, "salah, benar, wajib, minimal, harus, terlalu, lupa, tidak"),
+];
+
+const VIETNAMESE: &[(Role, &str)] = &[
+    (Role::Password, "mật khẩu"),
+    (Role::Verb, "là"),
+    (Role::Unit, "ký, kí, chữ, số, ngày, phút, giờ, lần"),
+    (Role::About, "của, cho"),
+    (Role::Plain, "không, đúng, sai, phải, ít, nhất, mới, cũ, có"),
+];
+
+const CZECH: &[(Role, &str)] = &[
+    (Role::Password, "heslo, hesla, heslem"),
+    (Role::Verb, "je, bylo, bude"),
+    (Role::Filler, "teď, nyní, moje, nové, staré"),
+    (Role::Lead, "jako"),
+    (Role::Unit, "znaků, znaky, znak, číslic, dnů, dní, minut, hodin, krát"),
+    (Role::About, "k, ke, pro, na, od"),
+    (Role::Plain, "nesprávné, povinné, musí, příliš, krátké, zapomenuté, alespoň, mít"),
+];
+
+const SWEDISH: &[(Role, &str)] = &[
+    (Role::Password, "lösenord, lösenordet, passord, passordet, adgangskode, adgangskoden"),
+    (Role::Verb, "är, var, er, blir"),
+    (Role::Filler, "nu, fortfarande, mitt, vårt, nya, gamla"),
+    (Role::Lead, "som"),
+    (Role::With, "med, och"),
+    (Role::Unit, "tecken, bokstäver, siffror, dagar, timmar, minuter, gånger, tegn"),
+    (Role::About, "till, för, for, på"),
+    (Role::Plain, "fel, felaktigt, krävs, måste, minst, högst, för, kort, glömt"),
+];
+
 const DUTCH: &[(Role, &str)] = &[
-    (Role::Password, "wachtwoord, wachtwoorden, toegangscode, ww"),
+    (Role::Password, "wachtwoord, password, wachtwoorden, toegangscode"),
     (Role::Login, "login, inloggegevens"),
     (Role::Verb, "is, was, blijft, luidt, wordt"),
     (Role::Filler, "nu, nog, steeds, het, de, een, mijn, ons, je, jouw, nieuwe, oude, altijd, gewoon"),
@@ -395,7 +464,7 @@ const DUTCH: &[(Role, &str)] = &[
 
 const POLISH: &[(Role, &str)] = &[
     (Role::Password, "hasło, hasła, hasłem, haslo, hasla"),
-    (Role::Login, "login, dane"),
+    (Role::Login, "login"),
     (Role::Verb, "to, jest, było, brzmi, będzie"),
     (Role::Filler, "teraz, nadal, moje, twoje, nasze, nowe, stare, wciąż, po, prostu"),
     (Role::Lead, "jako"),
