@@ -111,7 +111,9 @@ impl Engine {
             match self.targets.get(literal) {
                 Some(&Target::Here(index)) => self.try_here(index, text, hit, &mut found),
                 Some(&Target::Window(index)) => {
-                    if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder) {
+                    if let Some(Finder::Format(format)) = self.rule(index).map(|rule| &rule.finder)
+                        && format.may_stand_at(text, &hit)
+                    {
                         found.windows.push((index, format.window(&hit, text.len())));
                     }
                 }

@@ -34,6 +34,16 @@ impl Format {
         }
     }
 
+    /// Says whether a literal at `hit` counts: it is no part of one of our placeholders, and the name of a service begins
+    /// a word.
+    pub(crate) fn may_stand_at(&self, text: Text<'_>, hit: &Range<usize>) -> bool {
+        let begins = match self.place {
+            Place::Prefix | Place::Inner => true,
+            Place::Near(_) => begins_word(text, hit.start),
+        };
+        begins && !is_in_placeholder(text, hit)
+    }
+
     /// The secret that begins at the literal at `start`.
     pub(crate) fn at(&self, regex: &Regex, text: Text<'_>, window: Range<usize>) -> Option<Range<usize>> {
         if !token::may_begin(text, window.start) {
@@ -81,6 +91,7 @@ impl Format {
         }
         if let Place::Near(also) = &self.place {
             let is_secret = generated::is_token(value)
+                && !is_bare_number(text, &secret)
                 && !plausible::contains_placeholder(value)
                 && !follows_digest_word(text, secret.start)
                 && (also.is_empty() || stands_behind(text, secret.start, also));
@@ -129,6 +140,27 @@ fn stands_alone(text: Text<'_>, secret: &Range<usize>) -> bool {
     starts && !after.is_ascii_alphanumeric() && !matches!(before, b'+' | b'@') && after != b'+'
 }
 
+/// Says whether a candidate is a number without quotes, or the end of one: a placeholder would break JSON there, and a
+/// key is text.
+fn is_bare_number(text: Text<'_>, secret: &Range<usize>) -> bool {
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'e' | b'E' | b'-');
+    text.slice(secret.clone()).iter().all(is_number) && !is_quote(text.before(secret.start))
+}
+
+/// Says whether a word begins at `start`, in prose or in an identifier of either style.
+fn begins_word(text: Text<'_>, start: usize) -> bool {
+    let before = text.before(start);
+    let is_hump = before.is_ascii_lowercase() && text.at(start).is_ascii_uppercase();
+    !before.is_ascii_alphabetic() || is_hump || text.follows_escape(start)
+}
+
+/// Says whether a literal is part of a placeholder, whose words are ours and speak of what stood there.
+fn is_in_placeholder(text: Text<'_>, hit: &Range<usize>) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let end = text.skip(hit.end, MAX_PLACEHOLDER, is_name);
+    text.slice(hit.start..end).ends_with(b"_REDACTED")
+}
+
 /// Says whether the words in front of a candidate speak of a checksum.
 fn follows_digest_word(text: Text<'_>, start: usize) -> bool {
     speaks(text, start.saturating_sub(DIGEST_DISTANCE)..start, DIGEST_WORDS.iter().copied())
@@ -170,6 +202,8 @@ fn is_url(byte: u8) -> bool {
         && !matches!(byte, b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'|' | b'^' | b'[' | b']')
 }
 
+/// Bytes behind a literal in which its placeholder ends.
+const MAX_PLACEHOLDER: usize = 64;
 /// Bytes between a service's name and its key.
 const NEAR: usize = 48;
 /// Bytes in front of a candidate in which another word has to stand.
