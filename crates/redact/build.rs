@@ -86,7 +86,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Table {
     ids: BTreeSet<String>,
     placeholders: BTreeSet<String>,
-    rules: String,
+    /// Rules whose secrets have a mark of their own; they name what two rules see.
+    marked: String,
+    /// Rules of secrets that only a word in front tells.
+    near: String,
 }
 
 impl Table {
@@ -126,8 +129,9 @@ impl Table {
         });
         self.placeholders.insert(placeholder.clone());
         let (id, about, source, pattern) = (rule.id, rule.about, rule.source, rule.pattern);
+        let rules = if rule.near.is_empty() { &mut self.marked } else { &mut self.near };
         writeln!(
-            self.rules,
+            rules,
             "Rule {{ id: Name::Borrowed({id:?}), placeholder: Name::Borrowed({placeholder:?}), \
              about: Name::Borrowed({about:?}), source: Name::Borrowed({source:?}), class: Class::{class}, layer: Layer::Format, \
              literals: {}, finder: Finder::Format(Format {{ pattern: Name::Borrowed({pattern:?}), \
@@ -141,11 +145,11 @@ impl Table {
     fn source(&self, vendors: &Vendors) -> String {
         let placeholders: Vec<&String> = self.placeholders.iter().collect();
         format!(
-            "/// Every format of the rule files.\npub(crate) static FORMATS: &[Rule] = &[\n{}];\n\
+            "/// Every format of the rule files.\npub(crate) static FORMATS: &[Rule] = &[\n{}{}];\n\
              /// Placeholders of the formats, sorted.\npub(crate) const PLACEHOLDERS: &[&str] = &{placeholders:?};\n\
              /// Names of services.\npub(crate) const VENDORS: &[&str] = &{:?};\n\
              /// Names of services that are everyday words.\npub(crate) const VENDORS_WITH_KEY: &[&str] = &{:?};\n",
-            self.rules, vendors.words, vendors.words_with_key,
+            self.marked, self.near, vendors.words, vendors.words_with_key,
         )
     }
 }

@@ -16,7 +16,16 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
     if values.is_empty() {
         return matches;
     }
+    let known = matches.clone();
+    let is_known = |range: &Range<usize>| {
+        let after = known.partition_point(|found| found.range.start <= range.start);
+        let before = after.checked_sub(1).and_then(|index| known.get(index));
+        before.is_some_and(|found| found.range.end >= range.end)
+    };
     let mut add = |start: usize, value: &[u8], rule: usize| {
+        if is_known(&(start..start + value.len())) {
+            return;
+        }
         if !(value.starts_with(b"\\") && text.before(start) == b'\\') {
             // Inside a longer run, all of the run goes: a piece of a token is no use to anybody but a thief.
             let run = |byte: u8| byte.is_ascii_alphanumeric();
