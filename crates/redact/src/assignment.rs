@@ -16,6 +16,7 @@ pub(crate) use value::{bare_value, closes_outer_string, value};
 
 use std::ops::Range;
 
+use crate::ViewKind;
 use crate::plausible::{self, Candidate};
 use crate::rule::Match;
 use crate::text::{Text, is_quote};
@@ -79,7 +80,7 @@ fn secret_of(text: Text<'_>, key: &Range<usize>, rules: &[KeyRule], settled: &mu
     let is_number = !head.quoted && plausible::is_number(text.slice(range.clone()));
     let quotes = separator.key_quote.filter(|_| is_number);
     *settled = range.end;
-    Some(Match { range, rule: named.rule.index, quotes })
+    Some(Match { range, rule: named.rule.index, quotes, view: ViewKind::Plain })
 }
 
 /// First string of a JSON array at `open`; an object has keys of its own.

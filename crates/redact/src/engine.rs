@@ -12,7 +12,7 @@ use crate::policy::Action;
 use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
 use crate::scan::Scanner;
 use crate::text::Text;
-use crate::{Finding, rules};
+use crate::{Finding, ViewKind, rules};
 
 /// The literals of all rules, and the patterns compiled so far.
 pub(crate) struct Engine {
@@ -89,6 +89,7 @@ impl Engine {
             action: Action::Redact,
             start: found.range.start,
             end: found.range.end,
+            view: found.view,
         })
     }
 
@@ -155,7 +156,7 @@ impl Engine {
         }
         for range in ranges {
             *covered = range.end.max(*covered);
-            found.matches.push(Match { range, rule: index, quotes: None });
+            found.matches.push(Match { range, rule: index, quotes: None, view: ViewKind::Plain });
         }
     }
 
@@ -178,7 +179,12 @@ impl Engine {
             if let Some(regex) = active.regex() {
                 format.within(regex, text, window, &mut ranges);
             }
-            found.matches.extend(ranges.into_iter().map(|range| Match { range, rule: index, quotes: None }));
+            found.matches.extend(ranges.into_iter().map(|range| Match {
+                range,
+                rule: index,
+                quotes: None,
+                view: ViewKind::Plain,
+            }));
         }
         Ok(found.matches)
     }

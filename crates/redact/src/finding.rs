@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ViewKind;
 use crate::policy::Action;
 use crate::rule::{Class, Name};
 
@@ -44,6 +45,8 @@ pub struct Finding {
     pub start: usize,
     /// One past the last byte of the secret in the input text.
     pub end: usize,
+    /// The form of the text in which it was seen.
+    pub view: ViewKind,
 }
 
 /// A cleaned text with its findings, which are ordered by `start` and do not overlap.

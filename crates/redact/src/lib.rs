@@ -49,8 +49,10 @@ mod scan;
 mod text;
 mod token;
 mod url;
+mod view;
 
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use policy::{Action, Policy, Profile};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
+pub use view::ViewKind;

@@ -16,6 +16,7 @@ pub(crate) fn merge(mut matches: Vec<Match>) -> Vec<Match> {
             Some(last) if found.range.start < last.range.end => {
                 last.range.end = last.range.end.max(found.range.end);
                 last.rule = last.rule.min(found.rule);
+                last.view = last.view.min(found.view);
             }
             Some(_) | None => merged.push(found),
         }
@@ -48,7 +49,7 @@ impl OffsetMap {
     pub(crate) fn to_input(&self, found: Match) -> Match {
         let range = self.start(found.range.start)..self.end(found.range.end);
         let quotes = found.quotes.map(|quote| self.start(quote.start)..self.end(quote.end));
-        Match { range, rule: found.rule, quotes }
+        Match { range, rule: found.rule, quotes, view: found.view }
     }
 
     fn start(&self, offset: usize) -> usize {

@@ -114,7 +114,7 @@ pub(crate) fn is_distinctive(value: &[u8]) -> bool {
 
 /// Says whether a value could stand in JSON outside of strings, where a placeholder would break it: only numbers,
 /// structure, quotes, escaped or not, and the letters of `true`, `false` and `null`.
-fn is_json_outside_strings(value: &[u8]) -> bool {
+pub(crate) fn is_json_outside_strings(value: &[u8]) -> bool {
     value.iter().all(|byte| {
         byte.is_ascii_digit() || byte.is_ascii_whitespace() || b"+-.eE,:[]{}\"\\truefalsn".contains(byte)
     })

@@ -6,6 +6,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 
+use crate::ViewKind;
 use crate::plausible;
 use crate::rule::Match;
 use crate::text::Text;
@@ -22,7 +23,7 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
         let before = after.checked_sub(1).and_then(|index| known.get(index));
         before.is_some_and(|found| found.range.end >= range.end)
     };
-    let mut add = |start: usize, value: &[u8], rule: usize| {
+    let mut add = |start: usize, value: &[u8], (rule, view): (usize, ViewKind)| {
         if is_known(&(start..start + value.len())) {
             return;
         }
@@ -33,12 +34,12 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
             let is_inside = !text.follows_escape(start);
             let start = if is_inside { text.skip_back(start, MAX_VALUE, run) } else { start };
             let range = whole_escapes(text, start..end);
-            matches.push(Match { range, rule, quotes: None });
+            matches.push(Match { range, rule, quotes: None, view });
         }
     };
     if values.len() <= FEW {
-        for (value, rule) in values {
-            memmem::find_iter(text.bytes(), value).for_each(|start| add(start, value, rule));
+        for (value, seen_as) in values {
+            memmem::find_iter(text.bytes(), value).for_each(|start| add(start, value, seen_as));
         }
         return matches;
     }
@@ -48,16 +49,16 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
         .build(values.iter().map(|(value, _)| value));
     let Ok(automaton) = automaton else { return matches };
     for hit in automaton.find_iter(text.bytes()) {
-        if let Some(&(value, rule)) = values.get(hit.pattern().as_usize()) {
-            add(hit.start(), value, rule);
+        if let Some(&(value, seen_as)) = values.get(hit.pattern().as_usize()) {
+            add(hit.start(), value, seen_as);
         }
     }
     matches
 }
 
 /// The values worth looking for, each once, up to [`MAX_VALUES_BYTES`] together.
-fn distinctive<'a>(text: Text<'a>, matches: &[Match]) -> Vec<(&'a [u8], usize)> {
-    let mut seen: HashMap<&[u8], usize> = HashMap::new();
+fn distinctive<'a>(text: Text<'a>, matches: &[Match]) -> Vec<(&'a [u8], (usize, ViewKind))> {
+    let mut seen: HashMap<&[u8], (usize, ViewKind)> = HashMap::new();
     let mut values = Vec::new();
     let mut bytes = 0;
     for found in matches {
@@ -68,9 +69,10 @@ fn distinctive<'a>(text: Text<'a>, matches: &[Match]) -> Vec<(&'a [u8], usize)> 
         {
             continue;
         }
-        if seen.insert(value, found.rule).is_none() {
+        let seen_as = (found.rule, found.view);
+        if seen.insert(value, seen_as).is_none() {
             bytes += value.len();
-            values.push((value, found.rule));
+            values.push((value, seen_as));
         }
     }
     values

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use crate::ViewKind;
 use crate::text::Text;
 
 /// A text that is part of the program, or was read from a policy.
@@ -213,4 +214,6 @@ pub(crate) struct Match {
     pub(crate) rule: usize,
     /// Quotes to put around the placeholder, so that a number in JSON becomes a string.
     pub(crate) quotes: Option<Range<usize>>,
+    /// The form of the text in which it was seen.
+    pub(crate) view: ViewKind,
 }

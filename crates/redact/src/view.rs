@@ -1,0 +1,109 @@
+//! Views: the text as a reader sees it who knows escapes, disguises, line wraps and encodings.
+//!
+//! ```text
+//! text ──► plain look
+//!   ├─ has disguise ─► normal view ──► (look, join, decode)
+//!   └─ has none ─────► joined view ──► (look, decode)
+//!                  └─► decoded view ─► (everything again, one layer deeper)
+//! ```
+//! - `normal`: escapes read, colours and invisible characters left out, look-alikes in ASCII (`escape`, `glyph`);
+//! - `join`: tokens that were cut by a line end or by a string concatenation;
+//! - `encoded`: base64, hexadecimal digits, compressed data (`content`).
+//!
+//! A view is only made if the text has what it undoes, and each has a map (`map`) that leads back: what was found is moved
+//! to the text and grows to whole characters, escapes and encoded runs.
+//!
+//! # What it may not do
+//! Look at a byte more than a constant number of times, or make more bytes than its budget. Break JSON: no match of a view
+//! reaches over a quotation mark that the text has, and none stands outside of strings.
+//!
+//! # What it does not undo
+//! Text that is spaced out, reversed, shifted (rot13) or encrypted, archives, images, and what stands behind the budget in
+//! compressed data: a guard against accidents, not against an agent that hides a secret on purpose.
+//!
+//! # To add a view
+//! Add a file that builds the text with a `Builder`, and a step to `views` in `explore`.
+
+mod content;
+mod encoded;
+mod escape;
+mod explore;
+mod glyph;
+mod join;
+mod map;
+mod normal;
+
+pub(crate) use explore::find;
+
+use std::fmt;
+
+/// In which form of the text a secret was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ViewKind {
+    /// In the text as it is.
+    Plain,
+    /// With escapes read, and without colours, invisible characters and look-alikes.
+    Normal,
+    /// With the pieces of a wrapped or concatenated token joined.
+    Joined,
+    /// Inside of base64.
+    Base64,
+    /// Inside of hexadecimal digits.
+    Hex,
+    /// Inside of compressed data that are encoded as text.
+    Compressed,
+}
+
+impl ViewKind {
+    /// Its public name, such as `base64`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Normal => "normal",
+            Self::Joined => "joined",
+            Self::Base64 => "base64",
+            Self::Hex => "hex",
+            Self::Compressed => "compressed",
+        }
+    }
+}
+
+impl fmt::Display for ViewKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Bytes that views may still have.
+#[derive(Debug)]
+pub(crate) struct Budget(usize);
+
+impl Budget {
+    /// What a text of `length` bytes is worth if `depth` encodings are undone.
+    pub(crate) fn new(length: usize, depth: u8) -> Self {
+        let per_layer = length.saturating_mul(BYTES_PER_BYTE).saturating_add(BASE_BYTES);
+        Self(per_layer.saturating_mul(usize::from(depth) + 1))
+    }
+
+    /// Takes the bytes of a view, if they are there.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+
+    /// What is left.
+    fn left(&self) -> usize {
+        self.0
+    }
+
+    /// A budget of so many bytes.
+    #[cfg(test)]
+    fn of_bytes(bytes: usize) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Bytes of the views of one layer, for each byte of the text and for any text.
+const BYTES_PER_BYTE: usize = 2;
+const BASE_BYTES: usize = 4096;

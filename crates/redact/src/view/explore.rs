@@ -1,0 +1,176 @@
+//! The way through the views: looks at each and brings back what was found.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use super::map::Map;
+use super::{Budget, ViewKind, encoded, join, normal};
+use crate::engine::{Engine, Exhausted};
+use crate::rule::{Finder, Match};
+use crate::text::Text;
+use crate::{generated, plausible};
+
+/// Every match in the text and in its views, in no order and with overlaps; `depth` encodings are undone.
+///
+/// # Errors
+/// [`Exhausted`] when `most_work` bytes were looked at.
+pub(crate) fn find(
+    engine: &Engine,
+    source: &str,
+    spent: &Cell<u64>,
+    most_work: u64,
+    depth: u8,
+) -> Result<Vec<Match>, Exhausted> {
+    let budget = Budget::new(source.len(), depth);
+    let mut explorer = Explorer { engine, spent, most_work, budget };
+    let mut found = explorer.explore(source, Stage { decodings: depth, rounds: ROUNDS, may_join: true })?;
+    let text = Text::new(source, spent);
+    found.retain(|found| found.view == ViewKind::Plain || is_harmless(text, found));
+    Ok(found)
+}
+
+/// Says whether a match of a view can be replaced without breaking JSON: it has no part outside of strings.
+fn is_harmless(text: Text<'_>, found: &Match) -> bool {
+    let source = text.slice(found.range.clone());
+    found.quotes.is_some() || source.contains(&b'\\') || !plausible::is_json_outside_strings(source)
+}
+
+struct Explorer<'a> {
+    engine: &'a Engine,
+    spent: &'a Cell<u64>,
+    most_work: u64,
+    budget: Budget,
+}
+
+/// What may still be undone.
+#[derive(Debug, Clone, Copy)]
+struct Stage {
+    decodings: u8,
+    /// Times that the text may be read without disguise before it is decoded.
+    rounds: u8,
+    may_join: bool,
+}
+
+/// A view and how to go on from it.
+struct View {
+    kind: ViewKind,
+    text: String,
+    map: Map,
+    stage: Stage,
+}
+
+impl Explorer<'_> {
+    /// Every match in a text and in its views.
+    fn explore(&mut self, source: &str, stage: Stage) -> Result<Vec<Match>, Exhausted> {
+        let mut found = self.engine.find(Text::new(source, self.spent), self.most_work)?;
+        let plain = Covered::by(&found);
+        for view in self.views(source, stage) {
+            let inner = self.explore(&view.text, view.stage)?;
+            found.extend(inner.into_iter().filter_map(|inner| self.bring_back(inner, &view, &plain)));
+        }
+        Ok(found)
+    }
+
+    /// The views of a text: the one without disguise, which has the others, or else those.
+    fn views(&mut self, source: &str, stage: Stage) -> Vec<View> {
+        let text = Text::new(source, self.spent);
+        let mut views = Vec::new();
+        if stage.rounds > 0
+            && let Some(made) = normal::normal(source, text)
+        {
+            self.add(&mut views, ViewKind::Normal, made, Stage { rounds: stage.rounds - 1, ..stage });
+            return views;
+        }
+        if stage.may_join
+            && let Some(made) = join::joined(source, text)
+        {
+            self.add(&mut views, ViewKind::Joined, made, Stage { rounds: 0, may_join: false, ..stage });
+        }
+        if stage.decodings > 0
+            && let Some((text, map)) = encoded::encoded(source, text, &mut self.budget)
+        {
+            let stage = Stage { decodings: stage.decodings - 1, rounds: ROUNDS, may_join: true };
+            views.push(View { kind: ViewKind::Base64, text, map, stage });
+        }
+        views
+    }
+
+    fn add(&mut self, views: &mut Vec<View>, kind: ViewKind, (text, map): (String, Map), stage: Stage) {
+        if self.budget.spend(text.len()) {
+            views.push(View { kind, text, map, stage });
+        }
+    }
+
+    /// Moves a match from a view to the text it was made from, if it is one there.
+    fn bring_back(&self, found: Match, view: &View, plain: &Covered) -> Option<Match> {
+        let mut range = found.range;
+        let value = view.text.as_bytes().get(range.clone())?;
+        let mut quote =
+            value.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| range.start + at);
+        if let Some(quote) = quote.find(|quote| !view.map.is_decoded(*quote)) {
+            range.end = quote;
+        }
+        if range.is_empty() || view.map.crosses_gap(&range) {
+            return None;
+        }
+        let kind = match view.kind {
+            ViewKind::Joined if !self.is_joined(found.rule, view, &range, plain) => return None,
+            ViewKind::Base64 | ViewKind::Hex | ViewKind::Compressed => view.map.run_kind(&range)?,
+            ViewKind::Plain | ViewKind::Normal | ViewKind::Joined => view.kind,
+        };
+        let quotes = found.quotes.filter(|_| kind == ViewKind::Normal);
+        Some(Match {
+            range: view.map.to_source(&range),
+            quotes: quotes.map(|quotes| view.map.to_source(&quotes)),
+            rule: found.rule,
+            view: kind,
+        })
+    }
+
+    /// Says whether a match is there because of the joining: it has both sides of a cut, is no mere word behind a key, and
+    /// was not seen without it.
+    fn is_joined(&self, rule: usize, view: &View, range: &Range<usize>, plain: &Covered) -> bool {
+        let is_keyed = || matches!(self.engine.rule(rule).map(|rule| &rule.finder), Some(Finder::Keys(_)));
+        let value = view.text.as_bytes().get(range.clone()).unwrap_or_default();
+        view.map.crosses_cut(range)
+            && (!is_keyed() || generated::is_generated(value))
+            && !view.map.pieces(range).all(|piece| plain.holds(&piece))
+            && !(value.starts_with(ARMOUR) && plain.meets(&view.map.to_source(range)))
+    }
+}
+
+/// Places that matches cover, in order and apart.
+struct Covered(Vec<Range<usize>>);
+
+impl Covered {
+    fn by(matches: &[Match]) -> Self {
+        let mut ranges: Vec<_> = matches.iter().map(|found| found.range.clone()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match joined.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                Some(_) | None => joined.push(range),
+            }
+        }
+        Self(joined)
+    }
+
+    /// Says whether a part of `range` is covered.
+    fn meets(&self, range: &Range<usize>) -> bool {
+        let index = self.0.partition_point(|covered| covered.end <= range.start);
+        self.0.get(index).is_some_and(|covered| covered.start < range.end)
+    }
+
+    /// Says whether all of `piece` is covered.
+    fn holds(&self, piece: &Range<usize>) -> bool {
+        let index = self.0.partition_point(|range| range.start <= piece.start);
+        let range = index.checked_sub(1).and_then(|index| self.0.get(index));
+        range.is_some_and(|range| piece.end <= range.end)
+    }
+}
+
+/// Beginning of a key in text; if its lines were seen one by one, code stands between them.
+const ARMOUR: &[u8] = b"-----";
+/// Times that a text is read without disguise: an escape may stand for the beginning of another kind.
+const ROUNDS: u8 = 2;
