@@ -85,109 +85,120 @@ fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Every way to spell the token that one placeholder takes the place of.
+/// Every way to spell the token, or a config with a password, that one placeholder takes the place of.
 #[cfg(test)]
 fn spellings() -> Vec<(ViewKind, String)> {
+    let kinds = [
+        (ViewKind::Normal, escaped()),
+        (ViewKind::Normal, disguised()),
+        (ViewKind::Joined, cut()),
+        (ViewKind::Base64, base64_runs()),
+        (ViewKind::Hex, hex_runs()),
+        (ViewKind::Compressed, compressed()),
+    ];
+    kinds.into_iter().flat_map(|(kind, texts)| texts.into_iter().map(move |text| (kind, text))).collect()
+}
+
+#[cfg(test)]
+fn escaped() -> Vec<String> {
+    let token = token();
+    let bytes = token.as_bytes();
+    vec![
+        each(bytes, |byte| format!("\\u{byte:04x}")),
+        each(bytes, |byte| format!("\\\\\\\\u{byte:04X}")),
+        each(bytes, |byte| format!("\\x{byte:02x}")),
+        each(bytes, |byte| format!("\\u{{{byte:x}}}")),
+        each(bytes, |byte| format!("\\U{byte:08x}")),
+        each(bytes, |byte| format!("\\{byte:03o}")),
+        each(bytes, |byte| format!("&#{byte};")),
+        each(bytes, |byte| format!("&#x{byte:X};")),
+        each(bytes, |byte| format!("&amp;#{byte};")),
+        each(bytes, |byte| format!("%{byte:02X}")),
+        each(bytes, |byte| format!("%25{byte:02x}")),
+        token.replace('_', "\\_"),
+        token.replace('_', "&lowbar;"),
+        token.replace('_', "=5F") + "=3D",
+    ]
+}
+
+#[cfg(test)]
+fn disguised() -> Vec<String> {
+    let token = token();
+    let look_alikes = [('p', 'р'), ('x', 'х'), ('K', 'К'), ('e', 'е')];
+    let cyrillic = look_alikes
+        .iter()
+        .fold(token.clone(), |text, (latin, other)| text.replace(*latin, &other.to_string()));
+    let bold = |letter: char| match letter {
+        'A'..='Z' => char::from_u32(0x1D400 + u32::from(letter) - u32::from('A')).unwrap(),
+        other => other,
+    };
+    vec![
+        sprinkle(&token, "\u{200b}"),
+        sprinkle(&token, "\u{ad}"),
+        sprinkle(&token, "\u{1b}[1m"),
+        token.chars().map(|letter| char::from_u32(u32::from(letter) + 0xFEE0).unwrap()).collect(),
+        token.chars().map(bold).collect(),
+        cyrillic,
+    ]
+}
+
+#[cfg(test)]
+fn cut() -> Vec<String> {
+    let token = token();
+    let between = [
+        "\n",
+        "\r\n",
+        "\n    ",
+        "\\\n",
+        " \\\n  ",
+        "\n> ",
+        "\n# ",
+        "\n// ",
+        "\" + \"",
+        "\" \"",
+        "' .\n   '",
+        "\" \\\n \"",
+        "\" f\"",
+    ];
+    between.iter().flat_map(|between| [20, 16, 10].map(|width| wrap(&token, width, between))).collect()
+}
+
+#[cfg(test)]
+fn base64_runs() -> Vec<String> {
     let token = token();
     let bytes = token.as_bytes();
     let wide: Vec<u8> = token.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let wide_big: Vec<u8> = token.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let fullwidth = token.chars().map(|letter| char::from_u32(u32::from(letter) + 0xFEE0).unwrap()).collect();
-    let cyrillic: String = token
-        .chars()
-        .map(|letter| match letter {
-            'p' => 'р',
-            'x' => 'х',
-            'K' => 'К',
-            'e' => 'е',
-            other => other,
-        })
-        .collect();
-    let zlib = miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6);
-    let with_kind =
-        |kind: ViewKind, spellings: Vec<String>| spellings.into_iter().map(move |text| (kind, text));
-    with_kind(
-        ViewKind::Normal,
-        vec![
-            each(bytes, |byte| format!("\\u{byte:04x}")),
-            each(bytes, |byte| format!("\\\\\\\\u{byte:04X}")),
-            each(bytes, |byte| format!("\\x{byte:02x}")),
-            each(bytes, |byte| format!("\\u{{{byte:x}}}")),
-            each(bytes, |byte| format!("\\U{byte:08x}")),
-            each(bytes, |byte| format!("\\{byte:03o}")),
-            each(bytes, |byte| format!("&#{byte};")),
-            each(bytes, |byte| format!("&#x{byte:X};")),
-            each(bytes, |byte| format!("&amp;#{byte};")),
-            each(bytes, |byte| format!("%{byte:02X}")),
-            each(bytes, |byte| format!("%25{byte:02x}")),
-            token.replace('_', "\\_"),
-            token.replace('_', "&lowbar;"),
-            token.replace('_', "=5F") + "=3D",
-            sprinkle(&token, "\u{200b}"),
-            sprinkle(&token, "\u{ad}"),
-            sprinkle(&token, "\u{1b}[1m"),
-            fullwidth,
-            cyrillic,
-            each(bytes, |byte| {
-                char::from_u32(0x1D400 + u32::from(byte) - 65)
-                    .filter(|_| byte.is_ascii_uppercase())
-                    .unwrap_or(char::from(byte))
-                    .to_string()
-            }),
-        ],
-    )
-    .chain(with_kind(
-        ViewKind::Joined,
-        [20, 16, 10]
-            .iter()
-            .flat_map(|&width| {
-                [
-                    "\n",
-                    "\r\n",
-                    "\n    ",
-                    "\\\n",
-                    " \\\n  ",
-                    "\n> ",
-                    "\n# ",
-                    "\n// ",
-                    "\" + \"",
-                    "\" \"",
-                    "' .\n   '",
-                    "\" \\\n \"",
-                    "\" f\"",
-                ]
-                .map(|between| wrap(&token, width, between))
-            })
-            .collect(),
-    ))
-    .chain(with_kind(
-        ViewKind::Base64,
-        vec![
-            std64(bytes),
-            url64(bytes),
-            std64(std64(bytes).as_bytes()),
-            std64(&wide),
-            std64(&wide_big),
-            std64(hex(bytes).as_bytes()),
-            std64(each(bytes, |byte| format!("%{byte:02X}")).as_bytes()),
-            std64(config().as_bytes()),
-            std64(format!("{{\"auths\":{{\"h\":{{\"auth\":\"x\",\"password\":\"{BODY}\"}}}}}}").as_bytes()),
-        ],
-    ))
-    .chain(with_kind(
-        ViewKind::Hex,
-        vec![hex(bytes), hex(bytes).to_uppercase(), hex(std64(bytes).as_bytes())],
-    ))
-    .chain(with_kind(
-        ViewKind::Compressed,
-        vec![
-            std64(&gzip(config().repeat(9).as_bytes())),
-            std64(&zlib),
-            hex(&gzip(bytes)),
-            url64(&gzip(bytes)),
-        ],
-    ))
-    .collect()
+    let json = format!("{{\"auths\":{{\"h\":{{\"user\":\"x\",\"password\":\"{BODY}\"}}}}}}");
+    vec![
+        std64(bytes),
+        url64(bytes),
+        std64(std64(bytes).as_bytes()),
+        std64(&wide),
+        std64(&wide_big),
+        std64(hex(bytes).as_bytes()),
+        std64(each(bytes, |byte| format!("%{byte:02X}")).as_bytes()),
+        std64(config().as_bytes()),
+        std64(json.as_bytes()),
+    ]
+}
+
+#[cfg(test)]
+fn hex_runs() -> Vec<String> {
+    let token = token();
+    vec![hex(token.as_bytes()), hex(token.as_bytes()).to_uppercase(), hex(std64(token.as_bytes()).as_bytes())]
+}
+
+#[cfg(test)]
+fn compressed() -> Vec<String> {
+    let (token, config) = (token(), config().repeat(9));
+    let zlib = miniz_oxide::deflate::compress_to_vec_zlib(token.as_bytes(), 6);
+    vec![
+        std64(&gzip(config.as_bytes())),
+        std64(&zlib),
+        hex(&gzip(token.as_bytes())),
+        url64(&gzip(token.as_bytes())),
+    ]
 }
 
 #[test]
@@ -257,7 +268,7 @@ fn armour_when_wrapped_or_behind_log_prefixes_then_gone() {
         let _ = writeln!(made, "#6 0.{} {line}", 245 + at);
         made
     });
-    let quoted = block.lines().map(|line| format!("> {line}\n")).collect::<String>();
+    let quoted = format!("> {}", block.replace('\n', "\n> "));
     for text in [narrow, logged, quoted] {
         let left = clean(&text);
         let pieces = body.as_bytes().chunks(16).map(|piece| std::str::from_utf8(piece).unwrap());

@@ -66,7 +66,8 @@ impl Explorer<'_> {
         let plain = Covered::by(&found);
         for view in self.views(source, stage) {
             let inner = self.explore(&view.text, view.stage)?;
-            found.extend(inner.into_iter().filter_map(|inner| self.bring_back(inner, &view, &plain)));
+            let back = inner.into_iter().filter_map(|inner| self.bring_back(inner, &view, &plain));
+            found.extend(each_place_once(back.collect()));
         }
         Ok(found)
     }
@@ -133,10 +134,17 @@ impl Explorer<'_> {
         let is_keyed = || matches!(self.engine.rule(rule).map(|rule| &rule.finder), Some(Finder::Keys(_)));
         let value = view.text.as_bytes().get(range.clone()).unwrap_or_default();
         view.map.crosses_cut(range)
-            && (!is_keyed() || generated::is_generated(value))
+            && (!is_keyed() || (value.len() >= MIN_KEYED && generated::is_token(value)))
             && !view.map.pieces(range).all(|piece| plain.holds(&piece))
             && !(value.starts_with(ARMOUR) && plain.meets(&view.map.to_source(range)))
     }
+}
+
+/// The strongest match of each place: everything that was found in one encoded run is in the same one.
+fn each_place_once(mut matches: Vec<Match>) -> Vec<Match> {
+    matches.sort_unstable_by_key(|found| (found.range.start, found.range.end, found.rule));
+    matches.dedup_by(|second, first| second.range == first.range);
+    matches
 }
 
 /// Places that matches cover, in order and apart.
@@ -172,5 +180,7 @@ impl Covered {
 
 /// Beginning of a key in text; if its lines were seen one by one, code stands between them.
 const ARMOUR: &[u8] = b"-----";
+/// Shortest value behind a key that may be cut in pieces.
+const MIN_KEYED: usize = 16;
 /// Times that a text is read without disguise: an escape may stand for the beginning of another kind.
 const ROUNDS: u8 = 2;

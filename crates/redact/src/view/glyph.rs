@@ -23,6 +23,7 @@ pub(super) enum Glyph {
 pub(super) fn glyph(character: char) -> Glyph {
     let code = u32::from(character);
     match code {
+        0x0370..=0x052F => look_alike(character),
         _ if INVISIBLE.iter().any(|range| range.contains(&code)) => Glyph::Nothing,
         0x0085 | 0x2028 | 0x2029 => Glyph::Ascii('\n'),
         0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => Glyph::Ascii(' '),
@@ -33,7 +34,6 @@ pub(super) fn glyph(character: char) -> Glyph {
         0x1_D7CE..=0x1_D7FF => offset('0', (code - 0x1_D7CE) % 10),
         0x1_F130..=0x1_F149 => offset('A', code - 0x1_F130),
         0x2100..=0x214F => letterlike(character),
-        0x0370..=0x052F => look_alike(character),
         _ => Glyph::Own,
     }
 }
@@ -79,8 +79,48 @@ fn letterlike(character: char) -> Glyph {
 
 /// Greek and Cyrillic letters with the shape of a Latin one.
 fn look_alike(character: char) -> Glyph {
-    let pairs = LOOK_ALIKES.iter().find(|(_, letters)| letters.contains(character));
-    pairs.map_or(Glyph::Own, |(letter, _)| Glyph::Letter(*letter))
+    Glyph::Letter(match character {
+        'а' | 'α' => 'a',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' | 'ҽ' => 'e',
+        'ԍ' => 'g',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' | 'ϳ' => 'j',
+        'к' | 'κ' => 'k',
+        'ӏ' => 'l',
+        'о' | 'ο' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'ѕ' => 's',
+        'υ' => 'u',
+        'ѵ' | 'ν' => 'v',
+        'ԝ' | 'ѡ' => 'w',
+        'х' | 'χ' => 'x',
+        'у' | 'ү' | 'γ' => 'y',
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' | 'Ϲ' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Ԍ' => 'G',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ӏ' | 'Ι' => 'I',
+        'Ј' | 'Ϳ' => 'J',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Ѵ' => 'V',
+        'Ԝ' => 'W',
+        'Х' | 'Χ' => 'X',
+        'Ү' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        _ => return Glyph::Own,
+    })
 }
 
 /// Characters without width: soft hyphen, joiners, fillers, marks of direction, variation selectors, tags.
@@ -101,48 +141,6 @@ const INVISIBLE: &[RangeInclusive<u32>] = &[
     0x1_BCA0..=0x1_BCA3,
     0x1_D173..=0x1_D17A,
     0xE_0000..=0xE_0FFF,
-];
-/// Each ASCII letter with the letters that look like it.
-const LOOK_ALIKES: &[(char, &str)] = &[
-    ('a', "аα"),
-    ('c', "сϲ"),
-    ('d', "ԁ"),
-    ('e', "еҽ"),
-    ('g', "ԍ"),
-    ('h', "һ"),
-    ('i', "іι"),
-    ('j', "јϳ"),
-    ('k', "кκ"),
-    ('l', "ӏ"),
-    ('o', "оο"),
-    ('p', "рρ"),
-    ('q', "ԛ"),
-    ('s', "ѕ"),
-    ('u', "υ"),
-    ('v', "ѵν"),
-    ('w', "ԝѡ"),
-    ('x', "хχ"),
-    ('y', "уүγ"),
-    ('A', "АΑ"),
-    ('B', "ВΒ"),
-    ('C', "СϹ"),
-    ('E', "ЕΕ"),
-    ('G', "Ԍ"),
-    ('H', "НΗ"),
-    ('I', "ІӀΙ"),
-    ('J', "ЈͿ"),
-    ('K', "КΚ"),
-    ('M', "МΜ"),
-    ('N', "Ν"),
-    ('O', "ОΟ"),
-    ('P', "РΡ"),
-    ('S', "Ѕ"),
-    ('T', "ТΤ"),
-    ('V', "Ѵ"),
-    ('W', "Ԝ"),
-    ('X', "ХΧ"),
-    ('Y', "ҮΥ"),
-    ('Z', "Ζ"),
 ];
 
 #[cfg(test)]

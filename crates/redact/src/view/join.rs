@@ -134,7 +134,7 @@ impl Joiner<'_> {
         let mut pieces = self.chain.pieces.iter().rev();
         let Some(left) = pieces.next() else { return false };
         let bytes = text.slice(right.clone());
-        let is_mixed = is_mixed(bytes);
+        let is_mixed = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_word(bytes));
         if !is_mixed && (left.len() < MIN_PIECE || is_word(bytes)) {
             return false;
         }

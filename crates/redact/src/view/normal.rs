@@ -89,18 +89,30 @@ fn character(text: Text<'_>, source: &str, position: usize, made: &Builder<'_>) 
             } else {
                 position.checked_sub(1).and_then(|last| source.as_bytes().get(last))
             };
-            let is_in_word = before.is_some_and(|&byte| is_word(byte)) || leads_to_word(text, source, end);
-            if is_in_word { Step::Read(end, ascii) } else { Step::Keep(end) }
+            if before.is_some_and(|&byte| is_word(byte)) {
+                return Step::Read(end, ascii);
+            }
+            match next_word(text, source, end) {
+                None => Step::Read(end, ascii),
+                Some(others) => Step::Keep(others),
+            }
         }
     }
 }
 
-/// Says whether letters that look like ASCII, and then an ASCII one, follow.
-fn leads_to_word(text: Text<'_>, source: &str, from: usize) -> bool {
-    let rest = source.get(from..).unwrap_or_default().chars().take(MAX_LEAD);
-    text.spend(MAX_LEAD);
-    let mut rest = rest.skip_while(|&character| matches!(glyph(character), Glyph::Letter(_)));
-    rest.next().is_some_and(|character| u8::try_from(character).is_ok_and(is_word))
+/// Where the letters that look like ASCII end, unless they lead to one that is.
+fn next_word(text: Text<'_>, source: &str, from: usize) -> Option<usize> {
+    let mut end = from;
+    for character in source.get(from..).unwrap_or_default().chars().take(MAX_LEAD) {
+        text.spend(character.len_utf8());
+        match glyph(character) {
+            Glyph::Letter(_) => end += character.len_utf8(),
+            Glyph::Own | Glyph::Nothing | Glyph::Ascii(_) => {
+                return if u8::try_from(character).is_ok_and(is_word) { None } else { Some(end) };
+            }
+        }
+    }
+    Some(end)
 }
 
 fn is_word(byte: u8) -> bool {
