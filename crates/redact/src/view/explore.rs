@@ -29,10 +29,16 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// Says whether a match of a view can be replaced without breaking JSON: it has no part outside of strings.
+/// Says whether a match of a view can be replaced without breaking JSON: it has what only a string has, or follows the
+/// beginning of one.
 fn is_harmless(text: Text<'_>, found: &Match) -> bool {
     let source = text.slice(found.range.clone());
-    found.quotes.is_some() || source.contains(&b'\\') || !plausible::is_json_outside_strings(source)
+    let is_in_string =
+        || text.before(found.range.start) == b'"' && !source.iter().any(|byte| b",:]}".contains(byte));
+    found.quotes.is_some()
+        || source.contains(&b'\\')
+        || is_in_string()
+        || !plausible::is_json_outside_strings(source)
 }
 
 struct Explorer<'a> {
@@ -106,9 +112,10 @@ impl Explorer<'_> {
     fn bring_back(&self, found: Match, view: &View, plain: &Covered) -> Option<Match> {
         let mut range = found.range;
         let value = view.text.as_bytes().get(range.clone())?;
-        let mut quote =
-            value.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| range.start + at);
-        if let Some(quote) = quote.find(|quote| !view.map.is_decoded(*quote)) {
+        let may_be_cut = matches!(found.view, ViewKind::Plain | ViewKind::Normal);
+        let quotes = value.iter().enumerate().filter(|(_, byte)| may_be_cut && **byte == b'"');
+        let mut quotes = quotes.map(|(at, _)| range.start + at);
+        if let Some(quote) = quotes.find(|quote| !view.map.is_decoded(*quote)) {
             range.end = quote;
         }
         if range.is_empty() || view.map.crosses_gap(&range) {
@@ -117,7 +124,7 @@ impl Explorer<'_> {
         let kind = match view.kind {
             ViewKind::Joined if !self.is_joined(found.rule, view, &range, plain) => return None,
             ViewKind::Base64 | ViewKind::Hex | ViewKind::Compressed => view.map.run_kind(&range)?,
-            ViewKind::Plain | ViewKind::Normal | ViewKind::Joined => view.kind,
+            ViewKind::Plain | ViewKind::Normal | ViewKind::Joined => view.kind.max(found.view),
         };
         let quotes = found.quotes.filter(|_| kind == ViewKind::Normal);
         Some(Match {

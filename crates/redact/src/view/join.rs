@@ -78,8 +78,11 @@ fn prefix_end(text: Text<'_>, newline: usize) -> usize {
 }
 
 /// The cut at a closing quote: nothing but an operator between it and the next string.
+///
+/// A colon next to a quote is that of JSON, where no string follows another.
 fn string_cut(text: Text<'_>, quote: usize) -> Option<Cut> {
-    if !is_piece(text.before(quote)) {
+    let is_end = |byte: u8| is_piece(byte) && byte != b':';
+    if !is_end(text.before(quote)) {
         return None;
     }
     let is_space = |byte: u8| byte.is_ascii_whitespace() || byte == b'\\';
@@ -88,7 +91,7 @@ fn string_cut(text: Text<'_>, quote: usize) -> Option<Cut> {
     let opening = text.skip(after, MAX_BLANKS, is_space);
     let opening =
         opening + usize::from(is_quote(text.at(opening + 1)) && text.at(opening).is_ascii_alphabetic());
-    let is_string = opening > quote + 1 && is_quote(text.at(opening)) && is_piece(text.at(opening + 1));
+    let is_string = opening > quote + 1 && is_quote(text.at(opening)) && is_end(text.at(opening + 1));
     is_string.then_some(Cut { range: quote..opening + 1, is_explicit: true })
 }
 
@@ -133,18 +136,23 @@ impl Joiner<'_> {
         let text = self.text;
         let mut pieces = self.chain.pieces.iter().rev();
         let Some(left) = pieces.next() else { return false };
+        let first = self.chain.pieces.first().unwrap_or(left);
+        let quote = text.at(right.end);
         let bytes = text.slice(right.clone());
-        let is_mixed = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_word(bytes));
-        if !is_mixed && (left.len() < MIN_PIECE || is_word(bytes)) {
+        if is_quote(quote) && text.before(first.start) == quote && !is_assignment(bytes) {
+            return true;
+        }
+        let width = width_of(text, left);
+        let is_full = right.len() >= MIN_TOKEN && right.len() == width;
+        let is_generated = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_word(bytes));
+        if !is_full && !is_generated && (left.len() < MIN_PIECE || is_word(bytes)) {
             return false;
         }
-        let previous = pieces.next().map_or(0, ExactSizeIterator::len);
-        let first = self.chain.pieces.first().map_or(left.start, |first| first.start);
-        let closing = text.at(right.end);
-        let opens = || text.before(first) == closing || text.slice(first..left.end).contains(&closing);
-        is_mixed && (left.len() >= MIN_PIECE || right.len() >= MIN_PIECE)
-            || (previous == left.len() && right.len() <= left.len())
-            || (is_quote(closing) && opens())
+        let is_regular =
+            right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
+        let in_string = is_quote(quote) && text.slice(first.start..left.end).contains(&quote);
+        let is_long = left.len() >= MIN_PIECE || right.len() >= MIN_PIECE;
+        is_full || is_regular || in_string || (is_generated && is_long)
     }
 
     /// Puts the chain into the view, if it can be a token; then once more without its first piece, which may be the last
@@ -152,8 +160,11 @@ impl Joiner<'_> {
     fn flush(&mut self) {
         let chain = std::mem::take(&mut self.chain);
         let length: usize = chain.pieces.iter().map(ExactSizeIterator::len).sum();
-        let has_digit = |piece: &Range<usize>| self.text.slice(piece.clone()).iter().any(u8::is_ascii_digit);
-        if chain.is_armour || (length >= MIN_TOKEN && chain.pieces.iter().any(has_digit)) {
+        let is_random = |piece: &Range<usize>| {
+            let bytes = self.text.slice(piece.clone());
+            bytes.iter().any(u8::is_ascii_digit) || is_mixed(bytes)
+        };
+        if chain.is_armour || (length >= MIN_TOKEN && chain.pieces.iter().any(is_random)) {
             self.write(&chain.pieces);
             if !chain.is_armour {
                 self.write(chain.pieces.get(1..).unwrap_or_default());
@@ -164,8 +175,9 @@ impl Joiner<'_> {
     /// Puts joined pieces into the view, with what stands around them on their lines.
     fn write(&mut self, pieces: &[Range<usize>]) {
         let [first, .., last] = pieces else { return };
-        let line = self.text.skip_back(first.start, MAX_CONTEXT, |byte| byte != b'\n');
-        let tail = self.text.skip(last.end, MAX_TAIL, |byte| byte != b'\n');
+        let word = self.text.skip_back(first.start, MAX_CONTEXT, |byte| byte.is_ascii_whitespace());
+        let line = self.text.skip_back(word, MAX_CONTEXT, |byte| byte != b'\n');
+        let tail = self.source.len().min(last.end + MAX_TAIL);
         self.builder.gap();
         self.builder.go_to(on_character(self.source, line));
         for piece in pieces {
@@ -196,11 +208,23 @@ fn is_mixed(piece: &[u8]) -> bool {
     words().any(|word| digit_in_word(word) || hump(word))
 }
 
+/// Width of a piece without the key in front of it.
+fn width_of(text: Text<'_>, piece: &Range<usize>) -> usize {
+    let separates = |byte: &u8| matches!(byte, b'=' | b':');
+    let bytes = text.slice(piece.clone());
+    let value = bytes.len() - bytes.iter().rev().take_while(|byte| separates(byte)).count();
+    let key = bytes.get(..value).unwrap_or_default().iter().rposition(separates);
+    bytes.len() - key.map_or(0, |key| key + 1)
+}
+
 /// Says whether a piece reads as a word or as an assignment rather than as the end of a token.
 fn is_word(piece: &[u8]) -> bool {
-    let is_letters = piece.iter().skip(1).all(u8::is_ascii_lowercase) && piece.len() >= MIN_WORD;
-    let mut value = piece.iter().rev().skip_while(|byte| **byte == b'=');
-    is_letters || value.any(|byte| matches!(byte, b'=' | b':'))
+    let is_letters = piece.iter().skip(1).all(u8::is_ascii_lowercase);
+    (is_letters && piece.len() >= MIN_WORD) || is_assignment(piece)
+}
+
+fn is_assignment(piece: &[u8]) -> bool {
+    piece.iter().rev().skip_while(|byte| **byte == b'=').any(|byte| matches!(byte, b'=' | b':'))
 }
 
 /// The next place from `at` on that is not inside of a character.
@@ -211,7 +235,10 @@ fn on_character(source: &str, at: usize) -> usize {
 /// Bytes of a token and of what it is written in.
 fn is_piece(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b'%' | b'@' | b':')
+        || matches!(
+            byte,
+            b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b'%' | b'@' | b':' | b'$' | b'!' | b'*'
+        )
 }
 
 /// Beginning of the lines around a key in text.
