@@ -8,7 +8,7 @@
 //! # What it may not do
 //! No input or output, no network, no clock, no environment, no `unsafe`. It never keeps or shows a secret: a [`Finding`]
 //! has the place and the rule, not the value. It is no barrier against an agent that hides a secret on purpose: spelled
-//! out, encoded, split over messages.
+//! out, reversed, encrypted, split over messages.
 //!
 //! # How it works
 //! ```text
@@ -20,6 +20,9 @@
 //!   (`format`, `token`);
 //! - *keys*: a value behind a key that names a secret (`assignment`), if it looks like one (`plausible`);
 //! - *function*: everything else (`armour`, `header`, `url`, `prose`).
+//!
+//! The automaton looks at the text and at its views (`view`): without escapes and disguise, with wrapped tokens joined, and
+//! with what is encoded decoded, two encodings deep. What is found in an encoded run takes the place of the whole run.
 //!
 //! Every step looks at a bounded number of bytes or pays with a match, which is what makes the whole linear.
 //!

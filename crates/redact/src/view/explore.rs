@@ -8,7 +8,7 @@ use super::{Budget, ViewKind, encoded, join, normal};
 use crate::engine::{Engine, Exhausted};
 use crate::rule::{Finder, Match};
 use crate::text::Text;
-use crate::{generated, plausible};
+use crate::{generated, plausible, rules};
 
 /// Every match in the text and in its views, in no order and with overlaps; `depth` encodings are undone.
 ///
@@ -25,7 +25,10 @@ pub(crate) fn find(
     let mut explorer = Explorer { engine, spent, most_work, budget };
     let mut found = explorer.explore(source, Stage { decodings: depth, rounds: ROUNDS, may_join: true })?;
     let text = Text::new(source, spent);
-    found.retain(|found| found.view == ViewKind::Plain || is_harmless(text, found));
+    let is_placeholder = |found: &Match| source.get(found.range.clone()).is_some_and(rules::is_placeholder);
+    found.retain(|found| {
+        found.view == ViewKind::Plain || (is_harmless(text, found) && !is_placeholder(found))
+    });
     Ok(found)
 }
 
