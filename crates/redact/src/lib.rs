@@ -58,4 +58,4 @@ pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use policy::{Action, Policy, Profile};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
-pub use view::ViewKind;
+pub use view::{Decodings, TooManyDecodings, ViewKind};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::Class;
 use crate::rule::{Layer, Name, Rule};
+use crate::{Class, Decodings};
 
 /// Which rules run, and what becomes of what they find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Policy {
     pub classes: BTreeMap<Class, Action>,
     /// What becomes of what single rules find, by their ids; wins over their class.
     pub rules: BTreeMap<Name, Action>,
+    /// How many encodings inside of each other are undone.
+    pub decodings: Decodings,
 }
 
 /// Which rules run.

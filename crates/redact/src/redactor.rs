@@ -48,7 +48,8 @@ impl Redactor {
         let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new(), work: 0 };
         for _ in 0..MAX_PASSES {
             let clean = redaction.text.as_str();
-            let found = view::find(engine, clean, &spent, budget, DEPTH).map_err(|_| Refusal::TooCostly)?;
+            let found = view::find(engine, clean, &spent, budget, self.policy.decodings)
+                .map_err(|_| Refusal::TooCostly)?;
             if found.is_empty() {
                 break;
             }
@@ -108,8 +109,6 @@ impl fmt::Debug for Redactor {
 /// Most passes over one text. The first finds the secrets; the second only runs if there were any, and almost always
 /// finds nothing: a placeholder would have to form a new token with the text around it.
 const MAX_PASSES: usize = 8;
-/// Encodings inside of each other that are undone.
-const DEPTH: u8 = 2;
 /// Bytes that may be looked at for a text of any length.
 const BASE_BUDGET: u64 = 64 * 1024;
 /// Bytes that may be looked at for each byte of a text.

@@ -74,15 +74,60 @@ impl fmt::Display for ViewKind {
     }
 }
 
+/// How many encodings inside of each other are undone: 0 to 5; default: 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decodings(u8);
+
+impl Decodings {
+    /// The most that can be asked for.
+    pub const MAX: Self = Self(5);
+
+    /// Takes a number.
+    ///
+    /// # Errors
+    /// [`TooManyDecodings`] above [`Decodings::MAX`].
+    pub fn new(count: u8) -> Result<Self, TooManyDecodings> {
+        if count <= Self::MAX.0 { Ok(Self(count)) } else { Err(TooManyDecodings(count)) }
+    }
+
+    /// The number.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Decodings {
+    fn default() -> Self {
+        Self(2)
+    }
+}
+
+/// More encodings inside of each other than can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyDecodings(u8);
+
+impl fmt::Display for TooManyDecodings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} encodings inside of each other are too many, at most {}",
+            self.0,
+            Decodings::MAX.0
+        )
+    }
+}
+
+impl std::error::Error for TooManyDecodings {}
+
 /// Bytes that views may still have.
 #[derive(Debug)]
 pub(crate) struct Budget(usize);
 
 impl Budget {
-    /// What a text of `length` bytes is worth if `depth` encodings are undone.
-    pub(crate) fn new(length: usize, depth: u8) -> Self {
+    /// What a text of `length` bytes is worth.
+    pub(crate) fn new(length: usize, decodings: Decodings) -> Self {
         let per_layer = length.saturating_mul(BYTES_PER_BYTE).saturating_add(BASE_BYTES);
-        Self(per_layer.saturating_mul(usize::from(depth) + 1))
+        Self(per_layer.saturating_mul(usize::from(decodings.0) + 1))
     }
 
     /// Takes the bytes of a view, if they are there.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use mab_redact::{Finding, Redactor, ViewKind};
+use mab_redact::{Decodings, Finding, Policy, Redactor, ViewKind};
 
 /// A random-looking token body; test vectors are put together at run time, so that repository scanners stay quiet.
 const BODY: &str = "9fKx2LmQ7vRtYb4WsZc8JhNdPg3Ae6Uo";
@@ -322,6 +322,19 @@ fn text_when_it_hides_nothing_then_unchanged() {
     ] {
         assert_eq!(clean(text), text);
     }
+}
+
+#[test]
+fn encodings_inside_of_each_other_when_more_than_allowed_then_left() {
+    let nested = (0..3).fold(token(), |text, _| std64(text.as_bytes()));
+    for (count, expected) in
+        [(0, nested.as_str()), (2, &nested), (3, "GITHUB_TOKEN_REDACTED"), (5, "GITHUB_TOKEN_REDACTED")]
+    {
+        let policy = Policy { decodings: Decodings::new(count).unwrap(), ..Policy::default() };
+        assert_eq!(Redactor::with_policy(policy).redact(&nested).unwrap().text.as_str(), expected, "{count}");
+    }
+    let refused = Decodings::new(6).unwrap_err();
+    assert_eq!(refused.to_string(), "6 encodings inside of each other are too many, at most 5");
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::map::Map;
-use super::{Budget, ViewKind, encoded, join, normal};
+use super::{Budget, Decodings, ViewKind, encoded, join, normal};
 use crate::engine::{Engine, Exhausted};
 use crate::rule::{Finder, Match};
 use crate::text::Text;
 use crate::{generated, plausible, rules};
 
-/// Every match in the text and in its views, in no order and with overlaps; `depth` encodings are undone.
+/// Every match in the text and in its views, in no order and with overlaps; `decodings` encodings are undone.
 ///
 /// # Errors
 /// [`Exhausted`] when `most_work` bytes were looked at.
@@ -19,11 +19,12 @@ pub(crate) fn find(
     source: &str,
     spent: &Cell<u64>,
     most_work: u64,
-    depth: u8,
+    decodings: Decodings,
 ) -> Result<Vec<Match>, Exhausted> {
-    let budget = Budget::new(source.len(), depth);
+    let budget = Budget::new(source.len(), decodings);
     let mut explorer = Explorer { engine, spent, most_work, budget };
-    let mut found = explorer.explore(source, Stage { decodings: depth, rounds: ROUNDS, may_join: true })?;
+    let mut found =
+        explorer.explore(source, Stage { decodings: decodings.get(), rounds: ROUNDS, may_join: true })?;
     let text = Text::new(source, spent);
     let is_placeholder = |found: &Match| source.get(found.range.clone()).is_some_and(rules::is_placeholder);
     found.retain(|found| {

@@ -145,11 +145,12 @@ impl Joiner<'_> {
         let width = width_of(text, left);
         let is_full = right.len() >= MIN_TOKEN && right.len() == width;
         let is_generated = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_word(bytes));
-        if !is_full && !is_generated && (left.len() < MIN_PIECE || is_word(bytes)) {
-            return false;
-        }
         let is_regular =
             right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
+        let is_rest = is_full || is_generated || (is_regular && right.len() <= MAX_REST);
+        if !is_rest && (left.len() < MIN_PIECE || is_word(bytes)) {
+            return false;
+        }
         let in_string = is_quote(quote) && text.slice(first.start..left.end).contains(&quote);
         let is_long = left.len() >= MIN_PIECE || right.len() >= MIN_PIECE;
         is_full || is_regular || in_string || (is_generated && is_long)
@@ -253,6 +254,8 @@ const MAX_PREFIX: usize = 64;
 const MAX_LINE: usize = 256;
 /// Shortest piece in front of a line end.
 const MIN_PIECE: usize = 8;
+/// Longest rest behind lines of one width that may read as a word.
+const MAX_REST: usize = 4;
 /// Shortest word.
 const MIN_WORD: usize = 3;
 /// Shortest token.
