@@ -186,6 +186,16 @@ fn work_when_input_repeats_a_trigger_then_linear() {
 }
 
 #[test]
+fn work_when_input_is_random_then_linear() {
+    let random = |length: u64| -> String {
+        let numbers = (1..=length).map(|at| at.wrapping_mul(at).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57);
+        numbers.map(|number| u8::try_from(number).map_or(' ', char::from)).collect()
+    };
+    let (small, large) = (work_for(&random(20_000)), work_for(&random(80_000)));
+    assert!(large <= 5 * small, "{small} -> {large}");
+}
+
+#[test]
 fn work_when_compressed_data_explode_then_bounded() {
     for repeats in [10, 100, 1000] {
         let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b'a'; repeats * 10_000], 9);

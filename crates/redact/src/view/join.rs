@@ -122,7 +122,9 @@ impl Joiner<'_> {
         let is_armour = self.chain.is_armour;
         let is_part = |byte: u8| is_piece(byte) || (is_armour && byte == b' ');
         let right = cut.range.end..self.text.skip(cut.range.end, self.source.len(), is_part);
-        if cut.is_explicit || is_armour || self.is_wrapped(&right) {
+        let is_prose =
+            || self.text.slice(right.clone()).split(|byte| *byte == b' ').next().is_some_and(is_letters);
+        if cut.is_explicit || (is_armour && !is_prose()) || self.is_wrapped(&right) {
             self.chain.pieces.push(right.clone());
         } else {
             self.flush();
@@ -220,8 +222,11 @@ fn width_of(text: Text<'_>, piece: &Range<usize>) -> usize {
 
 /// Says whether a piece reads as a word or as an assignment rather than as the end of a token.
 fn is_word(piece: &[u8]) -> bool {
-    let is_letters = piece.iter().skip(1).all(u8::is_ascii_lowercase);
-    (is_letters && piece.len() >= MIN_WORD) || is_assignment(piece)
+    is_letters(piece) || is_assignment(piece)
+}
+
+fn is_letters(piece: &[u8]) -> bool {
+    piece.len() >= MIN_WORD && piece.iter().skip(1).all(u8::is_ascii_lowercase)
 }
 
 fn is_assignment(piece: &[u8]) -> bool {
