@@ -15,6 +15,7 @@ use super::Budget;
 use super::content::{Content, content};
 use super::map::{Builder, Map};
 use crate::ViewKind;
+use crate::plausible;
 use crate::text::Text;
 
 /// The text with its encoded runs decoded, and a little around them; `None` if there are none.
@@ -24,7 +25,7 @@ pub(super) fn encoded(source: &str, text: Text<'_>, budget: &mut Budget) -> Opti
     let mut position = 0;
     while let Some(run) = next_run(text, position) {
         position = run.end;
-        if is_web_token(text, &run) {
+        if is_web_token(text, &run) || plausible::contains_placeholder(text.slice(run.clone())) {
             continue;
         }
         for found in decode_run(text, run, budget) {
