@@ -135,7 +135,7 @@ impl Table {
             "Rule {{ id: Name::Borrowed({id:?}), placeholder: Name::Borrowed({placeholder:?}), \
              about: Name::Borrowed({about:?}), source: Name::Borrowed({source:?}), class: Class::{class}, layer: Layer::Format, \
              literals: {}, finder: Finder::Format(Format {{ pattern: Name::Borrowed({pattern:?}), \
-             place: Place::{place}, reach: {reach}, whole_url: {} }}) }},",
+             place: Place::{place}, reach: {reach}, whole_url: {}, surely: false }}) }},",
             names(&literals),
             rule.whole_url,
         )?;

@@ -1,6 +1,8 @@
 //! Keeps escapes whole, because what would be left of one breaks the JSON around it: a match that begins or ends inside
 //! `\u001b` takes all of it, one that ends inside a run of backslashes takes none of them.
 //!
+//! Nor does it leave half a character.
+//!
 //! May not look further than one escape and the backslashes in front of it.
 
 use std::ops::Range;
@@ -9,14 +11,18 @@ use crate::text::Text;
 
 /// Moves the start of `range` in front of an escape that it would cut, and its end behind one, or in front of backslashes.
 pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
-    let start = cut_at(text, range.start)
+    let is_letter =
+        matches!(text.at(range.start), b'b' | b'f' | b'n' | b'r' | b't') && text.before(range.start) == b'\\';
+    let start = is_letter
+        .then_some(range.start)
+        .or_else(|| cut_at(text, range.start))
         .map_or(range.start, |letter| text.skip_back(letter, letter, |byte| byte == b'\\'));
     let end = match cut_at(text, range.end) {
         Some(letter) => letter + UNICODE,
         None if text.at(range.end) == b'\\' => text.skip_back(range.end, range.len(), |byte| byte == b'\\'),
         None => range.end,
     };
-    start..end
+    text.floor(start)..text.ceil(end)
 }
 
 /// The `u` of the escape `\uXXXX` whose digits `position` cuts off.
@@ -52,6 +58,7 @@ mod tests {
         assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..4), 0..2, "backslashes");
         assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..5), 0..5, "all of them");
         assert_eq!(whole(Text::new("u00e1", &spent), 2..5), 2..5, "no backslash");
+        assert_eq!(whole(Text::new(r"a\\npm", &spent), 3..6), 1..6, "a letter behind one");
         assert_eq!(whole(Text::new(r"\u00x1", &spent), 3..6), 3..6, "no escape");
     }
 }

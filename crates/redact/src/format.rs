@@ -90,7 +90,9 @@ impl Format {
             return None;
         }
         if let Place::Near(also) = &self.place {
-            let is_secret = generated::is_token(value)
+            let looks_generated =
+                if self.surely { generated::is_surely_token(value) } else { generated::is_token(value) };
+            let is_secret = looks_generated
                 && !is_bare_number(text, &secret)
                 && !plausible::contains_placeholder(value)
                 && !follows_digest_word(text, secret.start)
@@ -137,7 +139,10 @@ fn stands_alone(text: Text<'_>, secret: &Range<usize>) -> bool {
     let (before, after) = (text.before(secret.start), text.at(secret.end));
     let starts = !before.is_ascii_alphanumeric() || text.follows_escape(secret.start);
     // Behind an at sign stands the version of a dependency (`owner/action@9fceb02…`), which a vendor's name may precede.
-    starts && !after.is_ascii_alphanumeric() && !matches!(before, b'+' | b'@') && after != b'+'
+    // A sum at the beginning of a line and a blank behind it are the list of commits or files of some tool.
+    let is_sum = || text.slice(secret.clone()).iter().all(u8::is_ascii_hexdigit);
+    let is_listed = matches!(before, b'\n' | 0) && after == b' ' && is_sum();
+    starts && !is_listed && !after.is_ascii_alphanumeric() && !matches!(before, b'+' | b'@') && after != b'+'
 }
 
 /// Says whether a candidate is a number without quotes, or the end of one: a placeholder would break JSON there, and a

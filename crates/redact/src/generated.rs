@@ -43,6 +43,18 @@ pub(crate) fn is_token(value: &[u8]) -> bool {
             || has_rare_pairs(value))
 }
 
+/// Says whether a run that may be anything behind a service's name is a key beyond doubt: a UUID, a long hexadecimal
+/// number, or letters of both cases and digits that change at every third byte.
+pub(crate) fn is_surely_token(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let hex = value.iter().filter(|byte| byte.is_ascii_hexdigit()).count();
+    let is_uuid = value.len() == 36 && hex == 32;
+    is_token(value)
+        && (is_uuid
+            || is_hex_value(value)
+            || (has_both_cases(value) && digits >= MIN_DIGITS && is_restless(value)))
+}
+
 /// Says whether letters of one case, of which a key may happen to consist, are no words: too few vowels, or runs of
 /// consonants.
 fn has_rare_pairs(value: &[u8]) -> bool {
@@ -81,6 +93,8 @@ fn changes(first: u8, second: u8) -> bool {
     class(first) != class(second) && (class(first), class(second)) != (2, 1)
 }
 
+/// Fewest digits of a key of letters and digits.
+const MIN_DIGITS: usize = 3;
 /// Different bytes of a key.
 const MIN_DISTINCT: usize = 6;
 /// Longest run without a vowel in a word.

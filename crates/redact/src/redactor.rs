@@ -271,5 +271,5 @@ mod tests {
         "a b c passphrase is ",
     ];
     /// A refused value may cost its head, and its key has at least five bytes.
-    const MOST_WORK_PER_BYTE: u64 = 300;
+    const MOST_WORK_PER_BYTE: u64 = 400;
 }

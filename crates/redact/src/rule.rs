@@ -166,6 +166,8 @@ pub(crate) struct Format {
     pub(crate) reach: usize,
     /// Whether the secret is the whole URL around the match.
     pub(crate) whole_url: bool,
+    /// Whether a near match has to look generated beyond doubt, because nothing is known of its format.
+    pub(crate) surely: bool,
 }
 
 /// A list of words that is part of the program, or was read from a policy.

@@ -78,6 +78,16 @@ impl<'a> Text<'a> {
         text.get(start..end).unwrap_or_default()
     }
 
+    /// Beginning of the character that `position` is in.
+    pub(crate) fn floor(self, position: usize) -> usize {
+        self.text.floor_char_boundary(position)
+    }
+
+    /// Beginning of the first character at or behind `position`.
+    pub(crate) fn ceil(self, position: usize) -> usize {
+        self.text.ceil_char_boundary(position)
+    }
+
     /// Says whether `word` stands at `position`, in any ASCII case.
     pub(crate) fn has(self, position: usize, word: &str) -> bool {
         self.slice(position..position.saturating_add(word.len())).eq_ignore_ascii_case(word.as_bytes())

@@ -120,7 +120,8 @@ fn start_of_value(line: &str) -> usize {
         .find(|(_, letter)| is_edge(*letter))
         .map_or(0, |(at, letter)| at + letter.len_utf8());
     let word = line.get(start..).unwrap_or_default();
-    start + word.rfind('\\').map_or(0, |at| (at + 2).min(word.len()))
+    let behind_escape = |at: usize| word.ceil_char_boundary(at + 2);
+    start + word.rfind('\\').map_or(0, behind_escape)
 }
 
 /// A word in front of the noun.

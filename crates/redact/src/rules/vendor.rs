@@ -15,6 +15,7 @@ pub(super) static RULES: &[Rule] = &[
             place: Place::Near(Words::Fixed(&[])),
             reach: REACH,
             whole_url: false,
+            surely: true,
         }),
     )
     .layer(Layer::Generic)
@@ -29,13 +30,14 @@ pub(super) static RULES: &[Rule] = &[
             place: Place::Near(Words::Fixed(&["key", "token", "secret", "api", "auth"])),
             reach: REACH,
             whole_url: false,
+            surely: true,
         }),
     )
     .layer(Layer::Generic)
     .class(Class::ApiKey),
 ];
 
-/// A UUID, a hexadecimal number of at least 128 bits, or a run of letters and digits.
-const GENERATED: &str = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9A-Za-z_-]{20,128}";
+/// A UUID, a hexadecimal number of at least 128 bits, or a run of letters and digits with marks of neither style of name.
+const GENERATED: &str = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9A-Za-z]{20,128}";
 /// Longest value.
 const REACH: usize = 128;
