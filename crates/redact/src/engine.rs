@@ -90,7 +90,13 @@ impl Engine {
             start: found.range.start,
             end: found.range.end,
             view: found.view,
+            joined: false,
         })
+    }
+
+    /// The place of the rule with this id.
+    pub(crate) fn index_of(&self, id: &str) -> Option<usize> {
+        self.rules.iter().position(|active| active.rule.id == id)
     }
 
     /// Every match of every rule, in no order and with overlaps.

@@ -47,6 +47,8 @@ pub struct Finding {
     pub end: usize,
     /// The form of the text in which it was seen.
     pub view: ViewKind,
+    /// Whether it is the second half of a secret that began in the text before; see [`crate::Scope::tail`].
+    pub joined: bool,
 }
 
 /// A cleaned text with its findings, which are ordered by `start` and do not overlap.

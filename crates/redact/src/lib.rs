@@ -24,6 +24,9 @@
 //! The automaton looks at the text and at its views (`view`): without escapes and disguise, with wrapped tokens joined, and
 //! with what is encoded decoded, two encodings deep. What is found in an encoded run takes the place of the whole run.
 //!
+//! Of the conversation that a text is part of, a [`Scope`] tells what was found before (`memory`, digests only) and how the
+//! sender's last text ended (`joint`).
+//!
 //! Every step looks at a bounded number of bytes or pays with a match, which is what makes the whole linear.
 //!
 //! # To add a rule
@@ -36,9 +39,12 @@ mod command;
 mod engine;
 mod escape;
 mod finding;
+mod fingerprint;
 mod format;
 mod generated;
 mod header;
+mod joint;
+mod memory;
 mod merge;
 mod places;
 mod plausible;
@@ -49,13 +55,17 @@ mod redactor;
 mod rule;
 mod rules;
 mod scan;
+mod scope;
 mod text;
 mod token;
 mod url;
 mod view;
 
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
+pub use memory::{Digest, LEARNED_MAX, MEMORY_KEY_BYTES, MEMORY_MAX, Memory};
 pub use policy::{Action, Policy, Profile};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
+pub use rules::BRIDGE_TOKEN_RULE;
+pub use scope::{Scope, Scoped, TAIL_BYTES};
 pub use view::{Decodings, TooManyDecodings, ViewKind};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::engine::Engine;
+use crate::fingerprint::Placeholders;
 use crate::rule::Match;
 use crate::{Redacted, Redaction};
 
@@ -32,13 +32,13 @@ pub(crate) struct OffsetMap {
 
 impl OffsetMap {
     /// Makes the map of what [`render`] does with `matches`.
-    pub(crate) fn new(engine: &Engine, matches: &[Match]) -> Self {
+    pub(crate) fn new(names: &Placeholders<'_>, matches: &[Match]) -> Self {
         let mut places = Vec::with_capacity(matches.len());
         let (mut input, mut output) = (0, 0);
         for found in matches {
             let quotes = found.quotes.as_ref().map_or(0, |quote| 2 * quote.len());
             let start = output + (found.range.start - input);
-            output = start + engine.placeholder(found.rule).len() + quotes;
+            output = start + names.of(found).len() + quotes;
             input = found.range.end;
             places.push((found.range.clone(), start..output));
         }
@@ -72,7 +72,7 @@ impl OffsetMap {
 }
 
 /// Writes the text with every match replaced; the matches are ordered and apart.
-pub(crate) fn render(engine: &Engine, text: &str, matches: &[Match]) -> Redaction {
+pub(crate) fn render(names: &Placeholders<'_>, text: &str, matches: &[Match]) -> Redaction {
     let mut clean = String::with_capacity(text.len());
     let mut findings = Vec::with_capacity(matches.len());
     let mut position = 0;
@@ -80,10 +80,10 @@ pub(crate) fn render(engine: &Engine, text: &str, matches: &[Match]) -> Redactio
         let quote = found.quotes.clone().and_then(|quote| text.get(quote)).unwrap_or_default();
         clean.push_str(text.get(position..found.range.start).unwrap_or_default());
         clean.push_str(quote);
-        clean.push_str(engine.placeholder(found.rule));
+        clean.push_str(&names.of(found));
         clean.push_str(quote);
         position = found.range.end;
-        findings.extend(engine.finding(found));
+        findings.extend(names.finding(found));
     }
     clean.push_str(text.get(position..).unwrap_or_default());
     Redaction { text: Redacted::new(clean), findings, work: 0 }

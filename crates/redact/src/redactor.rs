@@ -6,10 +6,12 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::engine::Engine;
+use crate::fingerprint::Placeholders;
 use crate::merge::{OffsetMap, merge, render};
 use crate::policy::{Action, Policy};
 use crate::propagate::propagate;
 use crate::rule::{Match, Rule};
+use crate::scope::{self, Scope, Scoped};
 use crate::text::Text;
 use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, rules, view};
 
@@ -41,35 +43,50 @@ impl Redactor {
     /// # Errors
     /// A [`Refusal`]; then the text must not be stored or passed on at all.
     pub fn redact(&self, text: &str) -> Result<Redaction, Refusal> {
+        self.redact_in(text, &Scope::default()).map(|scoped| scoped.redaction)
+    }
+
+    /// As [`Self::redact`], for a text of a conversation: what was found in it before is known again, a token cut in two by
+    /// two texts is seen, and placeholders can have fingerprints.
+    ///
+    /// # Errors
+    /// As [`Self::redact`].
+    pub fn redact_in(&self, text: &str, scope: &Scope<'_>) -> Result<Scoped, Refusal> {
         let engine = self.engine().ok_or(Refusal::Broken)?;
         let spent = Cell::new(0);
         let budget = BASE_BUDGET + BUDGET_PER_BYTE * text.len() as u64;
+        let input = Text::new(text, &spent);
+        let names = Placeholders::new(engine, input, scope);
+        let mut known = scope.find(engine, input, budget).map_err(|_| Refusal::TooCostly)?;
+        let joined = known.joined.clone();
         let mut matches: Vec<Match> = Vec::new();
         let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new(), work: 0 };
         for _ in 0..MAX_PASSES {
             let clean = redaction.text.as_str();
-            let found = view::find(engine, clean, &spent, budget, self.policy.decodings)
+            let mut found = view::find(engine, clean, &spent, budget, self.policy.decodings)
                 .map_err(|_| Refusal::TooCostly)?;
+            found.append(&mut known.matches);
             if found.is_empty() {
                 break;
             }
             let before = matches.len();
-            let map = OffsetMap::new(engine, &matches);
+            let map = OffsetMap::new(&names, &matches);
             matches.extend(found.into_iter().map(|found| map.to_input(found)));
-            let input = Text::new(text, &spent);
             matches = propagate(input, merge(matches));
             for found in &mut matches {
                 found.range = escape::whole(input, found.range.clone());
             }
             matches = merge(matches);
-            let rendered = render(engine, text, &matches);
+            let rendered = render(&names, text, &matches);
             if matches.len() == before && before > 0 && redaction == rendered {
                 break;
             }
             redaction = rendered;
         }
         redaction.work = spent.get();
-        Ok(redaction)
+        scope::mark_joined(&mut redaction.findings, joined);
+        let learned = scope.memory.map(|memory| memory.learn(engine, input, &matches)).unwrap_or_default();
+        Ok(Scoped { redaction, learned })
     }
 
     /// Lists the rules in order of precedence, also those that are off.

@@ -62,6 +62,7 @@ const GENERIC_PLACEHOLDERS: &[&str] = &[
     OPENAI_KEY,
     JWT,
     SESSION_COOKIE,
+    BRIDGE_TOKEN,
     VENDOR_KEY,
     CUSTOM,
 ];
@@ -76,6 +77,9 @@ const GITHUB_TOKEN: &str = "GITHUB_TOKEN_REDACTED";
 const OPENAI_KEY: &str = "OPENAI_KEY_REDACTED";
 const JWT: &str = "JWT_REDACTED";
 const SESSION_COOKIE: &str = "SESSION_COOKIE_REDACTED";
+const BRIDGE_TOKEN: &str = "BRIDGE_TOKEN_REDACTED";
+/// Id of the rule for tokens that the caller knows by value: give it to [`crate::Memory::add_value`].
+pub const BRIDGE_TOKEN_RULE: &str = "bridge-token";
 const VENDOR_KEY: &str = "VENDOR_KEY_REDACTED";
 /// Placeholder of a rule of a policy that names none.
 pub(crate) const CUSTOM: &str = "CUSTOM_SECRET_REDACTED";
