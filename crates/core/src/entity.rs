@@ -93,6 +93,8 @@ pub struct NewMessage {
     pub to: Option<Vec<SessionId>>,
     /// What it answers.
     pub reply_to: Option<MessageId>,
+    /// Secrets that were replaced in it.
+    pub redactions: u64,
     /// What its conversation may hold.
     pub quotas: Quotas,
     /// How long agents may talk among themselves.
@@ -257,6 +259,8 @@ pub struct StoredMessage {
     pub files: Option<Vec<u8>>,
     /// What it answers.
     pub reply_to: Option<MessageId>,
+    /// Secrets that were replaced in it.
+    pub redactions: u64,
     /// Whether it was handed out before.
     pub redelivered: bool,
     /// What became of it when it was not delivered; only its sender and who judges held messages get such a one.

@@ -12,6 +12,7 @@ pub mod entity;
 pub mod evidence;
 pub mod id;
 pub mod inbound;
+pub mod known;
 pub mod lease;
 pub mod limit;
 pub mod loop_guard;

@@ -11,6 +11,7 @@ use crate::{
     agent::Permission,
     audit::{Actor, Detail, Head},
     entity::Member,
+    known::Learned,
     limit::{Charge, Refusals},
 };
 
@@ -161,7 +162,7 @@ impl Permit {
     /// Turns the permission into the stamp of one change. The only constructor of a [`Stamp`].
     /// `charge` is what the change costs, `refusals` what its refusal does.
     pub fn stamp(self, charge: Charge, refusals: Refusals, detail: Detail) -> Stamp {
-        Stamp { permit: self, charge, refusals, detail }
+        Stamp { permit: self, charge, refusals, detail, learned: None }
     }
 
     /// Where the newest change under this permit was recorded, once it is committed.
@@ -177,9 +178,22 @@ pub struct Stamp {
     charge: Charge,
     refusals: Refusals,
     detail: Detail,
+    learned: Option<Learned>,
 }
 
 impl Stamp {
+    /// The same stamp of a change with texts: it is refused when they were redacted on outdated knowledge, and what they
+    /// have taught is remembered with it.
+    #[must_use]
+    pub fn learning(self, learned: Learned) -> Self {
+        Self { learned: Some(learned), ..self }
+    }
+
+    /// What its texts have taught.
+    pub fn learned(&self) -> Option<&Learned> {
+        self.learned.as_ref()
+    }
+
     /// The agent's place, when the change is an agent's.
     pub fn seat(&self) -> Option<&Seat> {
         self.permit.seat()

@@ -12,6 +12,7 @@ use mab_core::{
     },
     evidence::{Examination, Examined},
     inbound::{Inbound, InboundChange},
+    known::Digest,
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
@@ -150,6 +151,10 @@ pub trait Store: Send + Sync {
 
     /// Whether a send of this agent was stored under this key. Costs no write.
     async fn is_repeat(&self, agent_pk: i64, digests: Digests) -> Result<bool, Failure>;
+
+    /// What a conversation remembers of secrets: the number of the newest digest, and those after number `after_n`, oldest
+    /// first. They are written with the change that learned them, and go with the conversation.
+    async fn known(&self, conversation_pk: i64, after_n: u64) -> Result<(u64, Vec<Digest>), Failure>;
 
     /// One conversation, for the operator.
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure>;

@@ -9,8 +9,9 @@ use crate::{
     scene::{Copy, Scene},
 };
 
-/// Takes what came with schema 3 away.
-const LOWERED: &str = "DROP INDEX conversation_grown; DROP TABLE held;
+/// Takes what came with schemas 3 and 4 away.
+const LOWERED: &str = "DROP TABLE known; ALTER TABLE conversation DROP COLUMN known_n;
+    ALTER TABLE message DROP COLUMN redactions; DROP INDEX conversation_grown; DROP TABLE held;
     ALTER TABLE audit DROP COLUMN mark; ALTER TABLE conversation DROP COLUMN anchored_n;
     ALTER TABLE conversation DROP COLUMN paused_by; ALTER TABLE conversation DROP COLUMN inbound;
     ALTER TABLE conversation DROP COLUMN limits; ALTER TABLE agent DROP COLUMN arrivals;

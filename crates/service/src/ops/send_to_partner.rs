@@ -136,6 +136,7 @@ impl Op for SendToPartner {
             action_type,
             to,
             reply_to,
+            redactions: found.values().sum(),
             quotas: bridge.quotas(),
             loop_guard: bridge.settings.loop_guard,
             repeatable,

@@ -93,8 +93,8 @@ impl Tx<'_> {
         recipients: &[Recipient],
     ) -> Result<(), Failure> {
         const INSERT: &str =
-            "INSERT INTO message (key, tag, sender, audience, at, action_type, reply_to, body, files)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+            "INSERT INTO message (key, tag, sender, audience, at, action_type, reply_to, body, files,
+             redactions) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let seq = entered.ledger.last_seq;
         let audience =
             recipients.iter().fold(Audience::default(), |set, recipient| set.with(recipient.ordinal));
@@ -109,7 +109,8 @@ impl Tx<'_> {
                 new.action_type.as_str(),
                 new.reply_to.map(|id| id.to_string()),
                 new.body.as_bytes(),
-                new.files.as_ref().map(Sealed::as_bytes)
+                new.files.as_ref().map(Sealed::as_bytes),
+                rows::stored(new.redactions)
             ],
         )?;
         for recipient in recipients {

@@ -34,6 +34,8 @@ pub(super) struct Ledger {
     audit_n: u64,
     audit_head: Hash,
     limits: Option<String>,
+    /// Number of the newest digest of a secret.
+    pub(super) known_n: u64,
 }
 
 /// What an audit entry says, before its place in the chain is known.
@@ -52,7 +54,7 @@ pub(super) struct Deed {
 macro_rules! ledger_columns {
     () => {
         "c.pk, c.last_seq, c.size_bytes, c.unrecorded, c.audit_n, c.audit_head, c.calm_seq, c.paused_at,
-         c.paused_by, c.limits"
+         c.paused_by, c.limits, c.known_n"
     };
 }
 pub(super) use ledger_columns;
@@ -71,7 +73,13 @@ impl Ledger {
             calm_seq: count(6)?,
             pause: rows::pause(row, first + 7)?,
             limits: row.get(first + 9)?,
+            known_n: count(10)?,
         })
+    }
+
+    /// The conversation's row.
+    pub(super) fn conversation_pk(&self) -> i64 {
+        self.conversation_pk
     }
 
     /// The limits that this conversation has of its own.
@@ -91,13 +99,13 @@ impl Tx<'_> {
         ledger.ok_or(Fault::new("a conversation has no row").into())
     }
 
-    /// Records a stamped change that was carried out.
+    /// Records a stamped change that was carried out, and what its texts have taught.
     pub(super) fn done(&self, ledger: &Ledger, stamp: &Stamp, detail: Detail) -> Result<(), Failure> {
         let actor = stamp.principal().actor();
         let head =
             self.record(ledger, Deed { actor, action: stamp.action(), outcome: Outcome::Done, detail })?;
         stamp.record(head);
-        Ok(())
+        stamp.learned().map_or(Ok(()), |learned| self.learn(ledger, learned))
     }
 
     /// Appends an entry to the conversation's chain, writes its counts back, and returns where the chain ends now.

@@ -16,6 +16,7 @@ mod export;
 mod frame;
 mod guard;
 mod held;
+mod known;
 mod leases;
 mod ledger;
 mod limits;

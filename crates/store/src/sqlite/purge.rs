@@ -54,6 +54,7 @@ impl Tx<'_> {
         const MESSAGES: &str = "DELETE FROM message WHERE key BETWEEN ?1 AND ?2";
         const INBOX: &str = "DELETE FROM inbox WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
         const HELD: &str = "DELETE FROM held WHERE conversation = ?1";
+        const KNOWN: &str = "DELETE FROM known WHERE conversation = ?1";
         const LEASES: &str = "DELETE FROM lease WHERE conversation = ?1";
         const REPEATABLE: &str =
             "DELETE FROM repeatable WHERE agent IN (SELECT pk FROM agent WHERE conversation = ?1)";
@@ -71,6 +72,7 @@ impl Tx<'_> {
             let messages = self.execute(MESSAGES, keys)? as u64;
             self.execute(INBOX, [conversation_pk])?;
             self.execute(HELD, [conversation_pk])?;
+            self.execute(KNOWN, [conversation_pk])?;
             self.execute(LEASES, [conversation_pk])?;
             self.execute(REPEATABLE, [conversation_pk])?;
             self.execute(ACCEPTED, [conversation_pk, Kind::Guess.stored()])?;

@@ -69,13 +69,13 @@ macro_rules! message_columns {
     () => {
         "m.key, m.tag, s.session, s.ordinal, s.role, m.at, m.action_type, m.body, m.files, m.reply_to,
          CASE WHEN m.audience = 0 THEN (SELECT rejected_at IS NOT NULL FROM held
-         WHERE conversation = m.key >> 32 AND seq = (m.key & 4294967295)) END"
+         WHERE conversation = m.key >> 32 AND seq = (m.key & 4294967295)) END, m.redactions"
     };
 }
 pub(super) use message_columns;
 
 /// How many they are.
-pub(super) const MESSAGE_COLUMNS: usize = 11;
+pub(super) const MESSAGE_COLUMNS: usize = 12;
 
 /// Reads a message.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
@@ -90,6 +90,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         body: row.get(7)?,
         files: row.get(8)?,
         reply_to: reply_to.map(|text| parsed(text.parse::<MessageId>(), 9)).transpose()?,
+        redactions: count(row.get(11)?),
         redelivered: false,
         standing: row.get::<_, Option<bool>>(10)?.map(standing),
     })

@@ -22,11 +22,15 @@ use super::{
 const APPLICATION_ID: i32 = 0x6d61_6230;
 
 /// Every step, from an empty file on.
-const MIGRATIONS: [&str; VERSION as usize] =
-    [include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
+const MIGRATIONS: [&str; VERSION as usize] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+];
 
 /// The version this program writes: the number of migrations.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The first version whose entries are marked, and whose chains checkpoints sign.
 pub(super) const MARKED_SINCE: u32 = 3;

@@ -14,6 +14,7 @@ use mab_core::{
     },
     evidence::{Examination, Examined},
     inbound::{Inbound, InboundChange},
+    known::Digest,
     lease::{LeaseChange, Leases},
     limit::{Charge, Overrides, Peer},
     moderation::PausedBy,
@@ -31,7 +32,7 @@ use super::{
     checkpoint, connection,
     error::read_only,
     examine::{self, Judge},
-    export, held, leases, limits,
+    export, held, known, leases, limits,
     offer::has_mail,
     options::Options,
     purge,
@@ -298,6 +299,11 @@ impl Store for SqliteStore {
 
     async fn is_repeat(&self, agent_pk: i64, digests: Digests) -> Result<bool, Failure> {
         self.read("looking for a repeat", move |c| repeat::is_known(c, agent_pk, &digests)).await
+    }
+
+    async fn known(&self, conversation_pk: i64, after_n: u64) -> Result<(u64, Vec<Digest>), Failure> {
+        self.read("reading what is known of secrets", move |c| known::after(c, conversation_pk, after_n))
+            .await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Failure> {

@@ -17,6 +17,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, para
 
 use super::{
     error::failure,
+    known,
     ledger::{Deed, Ledger},
     rows,
 };
@@ -239,6 +240,7 @@ impl<'a> Tx<'a> {
         })?;
         let (member, ledger) = found.ok_or(Fault::new("an authenticated agent has no row"))?;
         stamp.still_holds(&member, self.now)?;
+        known::refuse_when_outdated(stamp, &ledger)?;
         Ok(Entered {
             conversation_pk: member.conversation_pk,
             agent_pk: member.agent_pk,

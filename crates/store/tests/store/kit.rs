@@ -252,6 +252,7 @@ impl Kit {
             action_type: ActionType::Info,
             to: None,
             reply_to: None,
+            redactions: 0,
             quotas: Quotas {
                 unread_per_inbox: 1_000_000,
                 messages_per_conversation: 1_000_000,

@@ -8,6 +8,7 @@ pub(crate) mod damage;
 pub(crate) mod guard;
 pub(crate) mod held;
 pub(crate) mod history;
+pub(crate) mod known;
 pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod members;
@@ -243,6 +244,14 @@ macro_rules! contract {
                 leases_of_two_conversations_are_apart
                 damaged_lease_hides_no_other
                 purged_conversation_keeps_no_lease
+            }
+            known {
+                what_texts_taught_is_known_in_every_store_and_to_its_conversation_only
+                text_redacted_on_outdated_knowledge_is_not_stored_and_leaves_no_trace
+                text_that_is_refused_teaches_nothing
+                oldest_digests_beyond_what_is_kept_are_forgotten
+                purged_conversation_knows_nothing
+                number_of_redactions_is_told_with_the_message
             }
             purge {
                 ended_conversation_keeps_nothing_but_its_chain

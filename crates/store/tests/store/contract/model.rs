@@ -179,6 +179,7 @@ impl Game<'_> {
             body,
             files: None,
             reply_to: None,
+            redactions: 0,
             redelivered: false,
             standing: None,
         };

@@ -10,6 +10,7 @@ use mab_core::{
     agent::{ActionType, Permission, Status},
     entity::{ConversationState, HeldMessage, NewMessage, OfferRequest},
     inbound::{InboundChange, Rule, Verdict},
+    known::{Digest, Learned},
     lease::{LeaseChange, NewLease},
     limit::Limit,
     moderation::PausedBy,
@@ -22,7 +23,7 @@ use super::{SqliteEngine, connect};
 use crate::kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger};
 
 /// The schemas that were kept.
-pub(super) const KEPT: [u32; 3] = [1, 2, 3];
+pub(super) const KEPT: [u32; 4] = [1, 2, 3, 4];
 
 /// The idempotency key of the last message, from schema 2 on.
 const KEY: &str = "third";
@@ -54,9 +55,11 @@ async fn live(kit: &Kit) {
         files: Some(kit.seal(&room, ("message", "files"), b"", "src/main.rs")),
         action_type: ActionType::Proposal,
         reply_to: Some(first),
+        redactions: 1,
         ..kit.message_to(&room, "second", &["a"])
     };
-    kit.store.append(kit.charged(&room, "b", Action::Send, TEN).await, reply).await.unwrap();
+    let stamp = kit.charged(&room, "b", Action::Send, TEN).await;
+    kit.store.append(stamp.learning(learned()), reply).await.unwrap();
     for _ in 0..8 {
         let note = kit.seal(&room, ("agent", "note"), b"b", "a note");
         let stamp = kit.charged(&room, "b", Action::UpdateStatus, TEN).await;
@@ -80,6 +83,12 @@ async fn live(kit: &Kit) {
         let refused = kit.store.append(stamp, kit.message_to(&room, "x", &["nobody"])).await;
         assert_eq!(code(refused), Code::UnknownRecipient);
     }
+}
+
+/// What a text of the kept database has taught.
+fn learned() -> Learned {
+    let digest = Digest { head: [1; 8], mac: [2; 16], length: 11, rule: "password".into() };
+    Learned { seen_n: 0, new: vec![digest] }
 }
 
 /// What came with schema 3: a conversation that holds messages back, has limits of its own and is paused.
@@ -119,6 +128,9 @@ fn kept_databases_still_open_verify_and_go_on() {
             if schema >= 3 {
                 remember_governed(kit).await;
             }
+            if schema >= 4 {
+                remember_known(kit).await;
+            }
             go_on(kit).await;
         });
     }
@@ -149,6 +161,15 @@ async fn remember_governed(kit: &Kit) {
     assert_eq!(governed.pause.map(|pause| pause.by), Some(PausedBy::Operator));
     let kept = kit.store.set_limits(operator(Action::SetLimits), governed.id, LimitsChange::default()).await;
     assert_eq!(kept.unwrap().find(Limit::SendPerMinute), Some(3));
+}
+
+/// What came with schema 4: what was found is known.
+async fn remember_known(kit: &Kit) {
+    let room = kit.newest_room().await;
+    let pk = kit.state(&room).await.pk;
+    assert_eq!(kit.store.known(pk, 0).await.unwrap(), (1, learned().new));
+    let page = kit.store.history(pk, None, None, 9).await.unwrap();
+    assert_eq!(page.messages.iter().map(|message| message.redactions).collect::<Vec<_>>(), [0, 1, 0]);
 }
 
 async fn go_on(kit: &Kit) {
