@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Caller, Impatient, Settings, Waiter, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
-    floods::Floods,
+    floods::Floods, remembering::Remembering,
 };
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
@@ -56,6 +56,7 @@ pub struct Bridge {
     pub(crate) anchoring: Option<Anchoring>,
     pub(crate) read_anchor: Option<ReadAnchor>,
     pub(crate) floods: Floods,
+    pub(crate) remembering: Remembering,
     /// As in the settings; every stamp has a share of it.
     pub(crate) of_permissions: ByPermission,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
@@ -79,6 +80,7 @@ impl Bridge {
             anchoring: None,
             read_anchor: None,
             floods: Floods::default(),
+            remembering: Remembering::default(),
             known: Mutex::default(),
         })
     }
@@ -128,7 +130,9 @@ impl Bridge {
     /// Forgets an agent whose row turned out to be different.
     pub(crate) fn forget(&self, conversation: ConversationId, session: &SessionId) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&(conversation, session.clone()));
+        if let Some(member) = known.remove(&(conversation, session.clone())) {
+            self.remembering.left(member.conversation_pk, member.ordinal);
+        }
     }
 
     /// Stamps a permitted change.
@@ -136,21 +140,18 @@ impl Bridge {
         permit.stamp(self.settings.limits.charge(kind), self.refusals(), detail)
     }
 
-    /// Redacts a text on its way into the store and counts what was found.
+    /// Redacts a text by itself, whatever is known of the conversation; texts that are stored go through a
+    /// [`Screen`](crate::screening::Screen).
     ///
     /// # Errors
     /// `secret_refused` when the text may not be stored at all.
-    pub(crate) fn redact(&self, text: &str, found: &mut Findings) -> Result<Redacted, Denied> {
-        let redaction = self.redactor.redact(text).map_err(|refusal| refused(&refusal))?;
-        for finding in redaction.findings {
-            *found.entry(finding.rule).or_default() += 1;
-        }
-        Ok(redaction.text)
+    pub(crate) fn redact_alone(&self, text: &str) -> Result<Redacted, Denied> {
+        self.redactor.redact(text).map(|redaction| redaction.text).map_err(|refusal| refused(&refusal))
     }
 }
 
 /// A text that may not be stored, in words that hold nothing of it.
-fn refused(refusal: &Refusal) -> Denied {
+pub(crate) fn refused(refusal: &Refusal) -> Denied {
     let hint = match refusal {
         Refusal::TooCostly => "send it in parts, or as a path",
         Refusal::Blocked(_) => "take the secret out: nothing of this message was stored",

@@ -15,6 +15,8 @@ mod leasing;
 mod limits;
 mod ops;
 mod reading;
+mod remembering;
+mod screening;
 mod settings;
 pub mod table;
 mod waiting;

@@ -40,6 +40,9 @@ pub(crate) struct ReadMessage {
     /// The message it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reply_to: Option<String>,
+    /// Secrets replaced in it
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) redactions: u64,
     /// Whether it was handed out before.
     pub(crate) redelivered: bool,
     /// What became of it, when it was not delivered; only its sender and who may release it see such a one.
@@ -47,6 +50,11 @@ pub(crate) struct ReadMessage {
     pub(crate) state: Option<Standing>,
     /// Always `peer`: written by another agent, not by your user.
     pub(crate) trust: &'static str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How an object is marked that holds words of agents: they are not the user's, and not the bridge's.
@@ -99,6 +107,7 @@ impl Opener {
             message,
             files_involved,
             reply_to: stored.reply_to.map(|id| id.to_string()),
+            redactions: stored.redactions,
             redelivered: stored.redelivered,
             state: stored.standing,
             trust: PEER,

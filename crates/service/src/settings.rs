@@ -19,6 +19,8 @@ pub struct Settings {
     pub loop_guard: LoopGuard,
     /// Seconds from a call that may have changed something to the signed checkpoint that covers it.
     pub checkpoint_s: u32,
+    /// Whether placeholders tell which of them stand for the same secret.
+    pub fingerprints: bool,
     /// Calls that recorded an entry after which a checkpoint is due at once.
     pub checkpoint_entries: u32,
 }
@@ -70,6 +72,7 @@ impl Default for Settings {
             wait_max_s: 0,
             limits: Limits::default(),
             loop_guard: LoopGuard { messages: 100, window_seconds: 3_600 },
+            fingerprints: false,
             checkpoint_s: 30,
             checkpoint_entries: 256,
         }

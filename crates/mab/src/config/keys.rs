@@ -36,6 +36,7 @@ enum Field {
     Place(fn(&Config) -> String),
     Count(fn(&mut Settings) -> &mut u32, RangeInclusive<u32>),
     Amount(fn(&mut Settings) -> &mut u64, RangeInclusive<u64>),
+    Switch(fn(&mut Settings) -> &mut bool),
     BusyTimeout(RangeInclusive<u64>),
     Durability,
     AnchorFile,
@@ -74,6 +75,7 @@ impl Key {
                 format!("{} to {}", range.start(), range.end())
             }
             Field::Durability => "full, normal".to_owned(),
+            Field::Switch(_) => "true, false".to_owned(),
             Field::OfPermission(_, limit) => format!("{} to {}", limit.range().start(), limit.range().end()),
         }
     }
@@ -84,6 +86,7 @@ impl Key {
             Field::Place(show) => show(config),
             Field::Count(at, _) => at(&mut settings).to_string(),
             Field::Amount(at, _) => at(&mut settings).to_string(),
+            Field::Switch(at) => at(&mut settings).to_string(),
             Field::BusyTimeout(_) => config.busy_timeout_ms.to_string(),
             Field::Durability => durability_name(config.durability).to_owned(),
             Field::AnchorFile => audit::show_file(&config.audit),
@@ -109,6 +112,7 @@ impl Key {
                 *at(&mut config.settings) =
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
             }
+            Field::Switch(at) => *at(&mut config.settings) = switch(value, &source).ok_or_else(wrong)?,
             Field::BusyTimeout(range) => {
                 config.busy_timeout_ms =
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
@@ -132,6 +136,7 @@ impl Key {
         let quotes = if value.is_str() && !source.is_text() { " without quotes" } else { "" };
         match self.field {
             Field::Durability => "use full or normal".to_owned(),
+            Field::Switch(_) => "use true or false".to_owned(),
             Field::AnchorFile => "use an absolute path".to_owned(),
             Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
             Field::Place(_)
@@ -166,9 +171,15 @@ pub(super) fn find_in_file(name: &str, source: &Source) -> Result<&'static Key, 
 
 /// Refuses a variable in the name space of the table that is not in the table: it is a slip of the pen.
 pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), Denied> {
-    for section in
-        ["MAB_LIMITS_", "MAB_LOOP_GUARD_", "MAB_CONVERSATION_", "MAB_WAIT_", "MAB_STORE_", "MAB_AUDIT_"]
-    {
+    for section in [
+        "MAB_LIMITS_",
+        "MAB_LOOP_GUARD_",
+        "MAB_CONVERSATION_",
+        "MAB_WAIT_",
+        "MAB_STORE_",
+        "MAB_AUDIT_",
+        "MAB_REDACTION_",
+    ] {
         for name in environment.names_with_prefix(section) {
             if all_keys().all(|key| key.variable() != name) {
                 let names = all_keys().filter(|key| key.in_file()).map(Key::variable);
@@ -198,6 +209,14 @@ fn number(value: &Value, source: &Source) -> Option<u64> {
     match value.as_str() {
         Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
         None => value.as_integer().and_then(|number| u64::try_from(number).ok()),
+    }
+}
+
+/// Yes or no; as text only where there is nothing but text.
+fn switch(value: &Value, source: &Source) -> Option<bool> {
+    match value.as_str() {
+        Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
+        None => value.as_bool(),
     }
 }
 
@@ -440,6 +459,13 @@ static KEYS: &[Key] = &[
         help: "Longest wait for messages in one call; 0 leaves it to what is known of each client's own time limit.",
         default: "0",
         field: Field::Count(|settings| &mut settings.wait_max_s, 0..=3_600),
+    },
+    Key {
+        name: "redaction.fingerprints",
+        unit: "true or false",
+        help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed.",
+        default: "false",
+        field: Field::Switch(|settings| &mut settings.fingerprints),
     },
     Key {
         name: "store.durability",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     door::{Call, Op},
-    reading::ReadMessage,
+    reading::{ReadMessage, is_none},
     waiting::{self, Event, Interest, Wait},
     watch::{self, Undelivered},
 };
@@ -129,11 +129,6 @@ impl Answer {
     fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.damaged.is_empty() && self.undelivered.is_empty() && !self.paused
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 /// What a check wants.

@@ -5,6 +5,7 @@ use mab_core::{
     agent::Permission,
     audit::Detail,
     entity::{NewAgent, NewConversation},
+    known::Learned,
     limit::Kind,
     policy::Action,
     seal::{ConversationKey, Place},
@@ -15,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Bridge, Credentials,
     arguments::{Role, Topic},
-    bridge::Findings,
     door::{Call, Op, agent_place},
+    screening::{Part, Screen},
 };
 
 /// The operation.
@@ -63,11 +64,11 @@ impl Op for CreateConversation {
         let minutes = life_in_minutes(bridge, arguments.expires_in_minutes)?;
         let expires_at = bridge.clock.now().plus_seconds(u64::from(minutes) * 60);
         let id = ConversationId::draw(bridge.random.as_ref())?;
-        let new = sealed(bridge, id, &arguments)?;
+        let (new, learned) = sealed(&call, id, &arguments)?;
         let [a, b] = [SessionId::from_ordinal(0), SessionId::from_ordinal(1)];
         let tokens = [bridge.tokens.issue(id, &a, 0)?, bridge.tokens.issue(id, &b, 0)?];
         let detail = Detail::default().number("expires_in_minutes", u64::from(minutes));
-        let stamp = bridge.stamp(call.permit, Kind::Create, detail);
+        let stamp = bridge.stamp(call.permit, Kind::Create, detail).learning(learned);
         bridge.store.create(stamp, NewConversation { expires_at, ..new }).await?;
         // Whoever opened it is not kept out by others' guesses at its first call. Its tokens are worth more than that.
         if let Ok(Some(member)) = bridge.store.member(id, &a).await {
@@ -98,10 +99,17 @@ fn life_in_minutes(bridge: &Bridge, wanted: Option<u32>) -> Result<u32, Denied> 
     Ok(minutes)
 }
 
-fn sealed(bridge: &Bridge, id: ConversationId, arguments: &Arguments) -> Result<NewConversation, Failure> {
-    let random = bridge.random.as_ref();
+fn sealed(
+    call: &Call<'_>,
+    id: ConversationId,
+    arguments: &Arguments,
+) -> Result<(NewConversation, Learned), Failure> {
+    let (bridge, random) = (call.bridge, call.bridge.random.as_ref());
     let key = ConversationKey::draw(random)?;
-    let mut found = Findings::new();
+    let topic = arguments.topic.as_ref().map(|topic| topic.0.as_str());
+    let texts = [&arguments.my_role, &arguments.partner_role].map(|role| role.0.as_str());
+    let texts: Vec<&str> = texts.into_iter().chain(topic).collect();
+    let mut screen = Screen::of_new(call, &key, &texts)?;
     let mut agents = Vec::new();
     let roles = [(&arguments.my_role, Permission::Owner), (&arguments.partner_role, Permission::Member)];
     for ((role, permission), ordinal) in roles.into_iter().zip(0..) {
@@ -109,18 +117,17 @@ fn sealed(bridge: &Bridge, id: ConversationId, arguments: &Arguments) -> Result<
         let role = key.seal(
             random,
             &agent_place(id, &session, "role"),
-            &[&bridge.redact(role.0.as_str(), &mut found)?],
+            &[&screen.redact(role.0.as_str(), Part::Text)?],
         )?;
         agents.push(NewAgent { session, role, permission });
     }
-    let topic = match &arguments.topic {
-        Some(topic) => {
-            Some(key.seal(random, &topic_place(id), &[&bridge.redact(topic.0.as_str(), &mut found)?])?)
-        }
+    let topic = match topic {
+        Some(topic) => Some(key.seal(random, &topic_place(id), &[&screen.redact(topic, Part::Text)?])?),
         None => None,
     };
     let wrapped_key = bridge.wrapper.wrap(random, id, &key)?;
-    Ok(NewConversation { id, expires_at: bridge.clock.now(), wrapped_key, topic, agents })
+    let new = NewConversation { id, expires_at: bridge.clock.now(), wrapped_key, topic, agents };
+    Ok((new, screen.learned()))
 }
 
 /// Where a conversation's topic is sealed.

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use crate::{
     Connection,
     arguments::{Role, SessionArgument},
-    bridge::Findings,
     door::{Call, Op, agent_place},
+    screening::{self, Part, Screen, with_newest},
 };
 
 /// The operation.
@@ -67,29 +67,38 @@ impl Op for InviteAgent {
     }
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?.clone());
-        let conversation = member.conversation;
-        let session = if let Some(chosen) = arguments.new_session_id {
-            chosen.0
-        } else {
-            let taken = bridge.store.agents(member.conversation_pk).await?;
-            let free = |session: &SessionId| !taken.iter().any(|state| state.session == *session);
-            // With every handle taken the store refuses: the conversation is full.
-            let last = SessionId::from_ordinal(MEMBERS_MAX);
-            (0..MEMBERS_MAX).map(SessionId::from_ordinal).find(free).unwrap_or(last)
-        };
-        let permission = arguments.permission.unwrap_or(Permission::Member);
-        let role = bridge.redact(arguments.role.0.as_str(), &mut Findings::new())?;
-        let place = agent_place(conversation, &session, "role");
-        let role = opener.key.seal(bridge.random.as_ref(), &place, &[&role])?;
-        let token = bridge.tokens.issue(conversation, &session, 0)?;
-        let stamp = bridge.stamp(call.permit, Kind::Change, Detail::default());
-        bridge.store.invite(stamp, NewAgent { session: session.clone(), role, permission }).await?;
-        Ok(Answer {
-            conversation_id: conversation.to_string(),
-            session_id: session.to_string(),
-            permission,
-            token: token.reveal().to_owned(),
-        })
+        with_newest(&call, || invite(&call, &arguments)).await
     }
+}
+
+async fn invite(call: &Call<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
+    let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
+    let conversation = member.conversation;
+    let session = if let Some(chosen) = &arguments.new_session_id {
+        chosen.0.clone()
+    } else {
+        let taken = bridge.store.agents(member.conversation_pk).await?;
+        let free = |session: &SessionId| !taken.iter().any(|state| state.session == *session);
+        // With every handle taken the store refuses: the conversation is full.
+        let last = SessionId::from_ordinal(MEMBERS_MAX);
+        (0..MEMBERS_MAX).map(SessionId::from_ordinal).find(free).unwrap_or(last)
+    };
+    let permission = arguments.permission.unwrap_or(Permission::Member);
+    let role = arguments.role.0.as_str();
+    let mut screen = Screen::of(call, &[role]).await?;
+    let role = screen.redact(role, Part::Text)?;
+    let place = agent_place(conversation, &session, "role");
+    let role = opener.key.seal(bridge.random.as_ref(), &place, &[&role])?;
+    let token = bridge.tokens.issue(conversation, &session, 0)?;
+    let learned = screen.learned();
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Change, Detail::default());
+    let agent = NewAgent { session: session.clone(), role, permission };
+    bridge.store.invite(stamp.learning(learned.clone()), agent).await?;
+    screening::stored(bridge, member, &learned, None);
+    Ok(Answer {
+        conversation_id: conversation.to_string(),
+        session_id: session.to_string(),
+        permission,
+        token: token.reveal().to_owned(),
+    })
 }

@@ -9,6 +9,7 @@ pub(crate) async fn leave(call: &Call<'_>) -> Result<(), Failure> {
     let (connection, member) = (call.connection()?, call.member()?);
     call.bridge.store.leave(call.keeping_order()).await?;
     connection.forget(member.conversation, &member.session);
+    call.bridge.remembering.left(member.conversation_pk, member.ordinal);
     call.bridge.forget(member.conversation, &member.session);
     Ok(())
 }

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bridge,
-    bridge::Findings,
     door::{Call, Op},
     leasing::lease_place,
     reading::{Opener, PEER, message_row},
+    screening::{self, Part, Screen},
 };
 
 /// Most patterns in one call.
@@ -99,7 +99,10 @@ impl Op for ReserveFiles {
     }
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let paths = arguments.paths.map(|paths| patterns(call.bridge, &paths)).transpose()?;
+        let paths = match arguments.paths {
+            Some(paths) => Some(patterns(&call, &paths).await?),
+            None => None,
+        };
         match (arguments.action, paths) {
             (Doing::Acquire, Some(wanted)) => {
                 let ttl_s = ttl(arguments.ttl_seconds)?;
@@ -130,20 +133,24 @@ impl Op for ReserveFiles {
 }
 
 /// Reads patterns, each once. They are stored and shown to others, so none may hold a secret.
-fn patterns(bridge: &Bridge, paths: &[String]) -> Result<Vec<PathPattern>, Denied> {
+async fn patterns(call: &Call<'_>, paths: &[String]) -> Result<Vec<PathPattern>, Failure> {
     if paths.is_empty() || paths.len() > PATHS_MAX {
         let message = format!("paths has {} entries; 1 to {PATHS_MAX} are allowed", paths.len());
         return Err(Denied::new(Code::InvalidArguments, message)
-            .hint("reserve a folder or use wildcards; to release everything leave paths out"));
+            .hint("reserve a folder or use wildcards; to release everything leave paths out")
+            .into());
     }
+    screening::catch_up(call).await?;
+    let texts: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let mut screen = Screen::of(call, &texts).await?;
     let mut read: Vec<PathPattern> = Vec::new();
     for path in paths {
         let pattern = PathPattern::parse(path)?;
-        let mut found = Findings::new();
-        bridge.redact(&pattern.to_string(), &mut found)?;
-        if !found.is_empty() {
+        screen.redact(&pattern.to_string(), Part::Text)?;
+        if screen.replaced() > 0 {
             return Err(Denied::new(Code::InvalidArguments, "a pattern holds what looks like a secret")
-                .hint("put a wildcard in its place, or reserve the folder above it"));
+                .hint("put a wildcard in its place, or reserve the folder above it")
+                .into());
         }
         if !read.contains(&pattern) {
             read.push(pattern);
@@ -313,7 +320,7 @@ impl<'a> Seen<'a> {
         let tag = draw(self.bridge.random.as_ref())?;
         let row = message_row(tag, self.member.ordinal);
         let place = lease_place(self.member.conversation, &row);
-        let text = self.bridge.redact(&pattern.to_string(), &mut Findings::new())?;
+        let text = self.bridge.redact_alone(&pattern.to_string())?;
         Ok(NewLease { tag, path: self.opener.key.seal(self.bridge.random.as_ref(), &place, &[&text])? })
     }
 

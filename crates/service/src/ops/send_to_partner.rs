@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mab_core::{
-    Code, Denied, Failure, SessionId,
+    Code, Denied, Failure, MessageId, SessionId,
     agent::{ActionType, MEMBERS_MAX},
     audit::{Actor, Detail},
     entity::{Appended, NewMessage, Repeatable},
@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arguments::{FileName, IdempotencyKey, MessageArgument, MessageText, SessionArgument},
-    bridge::Findings,
     door::{Call, Op},
-    reading::{message_place, message_row},
+    reading::{Opener, message_place, message_row},
+    screening::{self, Part, Screen, with_newest},
     watch::{self, Undelivered},
 };
 
@@ -81,12 +81,31 @@ pub(crate) struct Answer {
     repeated: Option<bool>,
 }
 
-/// How often one rule found something.
+/// What one rule found.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Found {
     rule: String,
+    class: &'static str,
     count: u64,
+    /// First bytes and ends
+    ranges: Vec<(usize, usize)>,
+    /// Index in `files_involved`, when not in the message
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<usize>,
+}
+
+impl Found {
+    fn of(found: &screening::Found) -> Self {
+        let screening::Found { rule, class, file, count, places, replaced: _ } = found;
+        Self {
+            rule: rule.to_string(),
+            class: class.as_str(),
+            count: *count,
+            ranges: places.clone(),
+            file: *file,
+        }
+    }
 }
 
 impl Op for SendToPartner {
@@ -99,69 +118,110 @@ impl Op for SendToPartner {
     }
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
-        let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
         let files = files(arguments.files_involved.unwrap_or_default())?;
-        let to = arguments.to.map(recipients).transpose()?;
-        let action_type = arguments.action_type.unwrap_or(ActionType::Info);
-        let mut found = Findings::new();
-        let body = bridge.redact(arguments.message.0.as_str(), &mut found)?;
-        let redact = |file: &FileName| bridge.redact(file.0.as_str(), &mut found);
-        let files = files.iter().map(redact).collect::<Result<Vec<Redacted>, _>>()?;
-        let reply_to = arguments.reply_to.map(|id| id.0);
-        let digest = |key: IdempotencyKey| -> Result<Repeatable, Failure> {
-            let request = Request {
-                sender_ordinal: member.ordinal,
-                body: &body,
-                files: &files,
-                action_type,
-                to: to.as_deref(),
-                reply_to,
-            };
-            let digests = Digests::of(&opener.key, &key.0, &request)?;
-            Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat() })
+        let wanted = Wanted {
+            message: arguments.message,
+            action_type: arguments.action_type.unwrap_or(ActionType::Info),
+            files,
+            to: arguments.to.map(recipients).transpose()?,
+            reply_to: arguments.reply_to.map(|id| id.0),
+            key: arguments.idempotency_key,
         };
-        let repeatable = call.admit(arguments.idempotency_key.map(digest).transpose()?).await?;
-        let tag = draw(bridge.random.as_ref())?;
-        let row = message_row(tag, member.ordinal);
-        let seal = |column, parts: &[&Redacted]| {
-            opener.key.seal(bridge.random.as_ref(), &message_place(member.conversation, &row, column), parts)
-        };
-        let new = NewMessage {
-            tag,
-            body: seal("body", &[&body])?,
-            files: match files.iter().collect::<Vec<_>>() {
-                none if none.is_empty() => None,
-                files => Some(seal("files", &files)?),
-            },
-            action_type,
-            to,
-            reply_to,
-            redactions: found.values().sum(),
-            quotas: bridge.quotas(),
-            loop_guard: bridge.settings.loop_guard,
-            repeatable,
-        };
-        let detail = Detail::default()
-            .name("action_type", action_type.as_str())
-            .number("chars", arguments.message.0.as_str().chars().count() as u64)
-            .number("files", files.len() as u64)
-            .counts("redacted", &found);
-        let stamp = bridge.stamp(call.permit.clone(), Kind::Change, detail);
-        let appended = bridge.store.append(stamp, new).await?;
-        let undelivered = watch::news(bridge, call.connection()?, member, false).await;
-        Ok(Answer { undelivered, ..answer(&appended, found) })
+        let answer = with_newest(&call, || send(&call, &wanted)).await?;
+        let undelivered = watch::news(call.bridge, call.connection()?, call.member()?, false).await;
+        Ok(Answer { undelivered, ..answer })
     }
 }
 
-fn answer(appended: &Appended, found: Findings) -> Answer {
+/// What is to be sent.
+struct Wanted {
+    message: MessageText,
+    action_type: ActionType,
+    files: Vec<FileName>,
+    to: Option<Vec<SessionId>>,
+    reply_to: Option<MessageId>,
+    key: Option<IdempotencyKey>,
+}
+
+/// Sends it, redacted on what is known now.
+async fn send(call: &Call<'_>, wanted: &Wanted) -> Result<Answer, Failure> {
+    let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
+    let text = wanted.message.0.as_str();
+    let texts: Vec<&str> = wanted.files.iter().map(|file| file.0.as_str()).chain([text]).collect();
+    let mut screen = Screen::of(call, &texts).await?;
+    let body = screen.redact(text, Part::Message)?;
+    let mut files = Vec::with_capacity(wanted.files.len());
+    for (index, file) in wanted.files.iter().enumerate() {
+        files.push(screen.redact(file.0.as_str(), Part::File(index))?);
+    }
+    let repeatable = wanted.key.as_ref().map(|key| repeatable(call, &opener, wanted, key)).transpose()?;
+    let repeatable = call.admit(repeatable).await?;
+    let tag = draw(bridge.random.as_ref())?;
+    let row = message_row(tag, member.ordinal);
+    let seal = |column, parts: &[&Redacted]| {
+        opener.key.seal(bridge.random.as_ref(), &message_place(member.conversation, &row, column), parts)
+    };
+    let new = NewMessage {
+        tag,
+        body: seal("body", &[&body])?,
+        files: match files.iter().collect::<Vec<_>>() {
+            none if none.is_empty() => None,
+            files => Some(seal("files", &files)?),
+        },
+        action_type: wanted.action_type,
+        to: wanted.to.clone(),
+        reply_to: wanted.reply_to,
+        redactions: screen.replaced(),
+        quotas: bridge.quotas(),
+        loop_guard: bridge.settings.loop_guard,
+        repeatable,
+    };
+    let detail = Detail::default()
+        .name("action_type", wanted.action_type.as_str())
+        .number("chars", text.chars().count() as u64)
+        .number("files", files.len() as u64)
+        .counts("redacted", &screen.findings());
+    let learned = screen.learned();
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Change, detail).learning(learned.clone());
+    let appended = bridge.store.append(stamp, new).await?;
+    if !appended.repeated {
+        screening::stored(bridge, member, &learned, Some(text));
+    }
+    Ok(answer(&appended, &screen))
+}
+
+/// What makes a repeat of this send known. Its texts are digested as they are redacted by themselves: what the conversation
+/// learns of secrets meanwhile makes no other request of it.
+fn repeatable(
+    call: &Call<'_>,
+    opener: &Opener,
+    wanted: &Wanted,
+    key: &IdempotencyKey,
+) -> Result<Repeatable, Failure> {
+    let bridge = call.bridge;
+    let alone = |text: &str| bridge.redact_alone(text);
+    let files = wanted.files.iter().map(|file| alone(file.0.as_str())).collect::<Result<Vec<_>, _>>()?;
+    let request = Request {
+        sender_ordinal: call.member()?.ordinal,
+        body: &alone(wanted.message.0.as_str())?,
+        files: &files,
+        action_type: wanted.action_type,
+        to: wanted.to.as_deref(),
+        reply_to: wanted.reply_to,
+    };
+    let digests = Digests::of(&opener.key, &key.0, &request)?;
+    Ok(Repeatable { digests, charge: bridge.charge_of_a_repeat() })
+}
+
+fn answer(appended: &Appended, screen: &Screen<'_>) -> Answer {
     let held = appended.standing == Some(Standing::Held);
     let moderators = appended.moderators.iter().map(ToString::to_string);
     Answer {
         message_id: appended.id.to_string(),
         seq: appended.id.seq,
         recipients: appended.recipients.iter().map(ToString::to_string).collect(),
-        redacted: !found.is_empty(),
-        findings: findings(found),
+        redacted: screen.replaced() > 0,
+        findings: screen.found().iter().map(Found::of).collect(),
         paused: appended.paused,
         held,
         rejected: (appended.standing == Some(Standing::Rejected)).then_some(true),
@@ -177,10 +237,6 @@ fn files(files: Vec<FileName>) -> Result<Vec<FileName>, Denied> {
         return Err(Denied::new(Code::InvalidArguments, message));
     }
     Ok(files)
-}
-
-fn findings(found: Findings) -> Vec<Found> {
-    found.into_iter().map(|(rule, count)| Found { rule: rule.into_owned(), count }).collect()
 }
 
 fn recipients(to: Vec<SessionArgument>) -> Result<Vec<SessionId>, Denied> {

@@ -1,0 +1,160 @@
+//! What a conversation knows of secrets: across messages, agents and processes.
+
+#[cfg(test)]
+mod kit;
+
+use kit::{Agent, House, credentials, texts};
+use mab_core::Code;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "hunter2-xyz";
+
+/// The text of a message that a partner gets.
+#[cfg(test)]
+async fn arrives(house: &House, from: &Agent, to: &Agent, message: &str) -> String {
+    from.send(&house.bridge, message).await;
+    to.texts(&house.bridge).await.concat()
+}
+
+#[tokio::test]
+async fn value_when_one_agent_showed_it_is_known_to_all_in_every_process_and_nowhere_else() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let (c, d) = house.pair().await;
+    assert_eq!(arrives(&house, &a, &b, "plain hunter2-xyz").await, "plain hunter2-xyz");
+    assert_eq!(arrives(&house, &a, &b, "password=hunter2-xyz").await, "password=PASSWORD_REDACTED");
+    assert_eq!(arrives(&house, &b, &a, "is it hunter2-xyz?").await, "is it PASSWORD_REDACTED?");
+    assert_eq!(arrives(&house, &c, &d, "is it hunter2-xyz?").await, "is it hunter2-xyz?");
+    let other = house.second_bridge();
+    let note = json!({"status": "working", "note": "with hunter2-xyz"});
+    b.ok(&other, "update_my_status", note).await;
+    let seen = a.ok(&other, "check_partner_status", json!({})).await;
+    assert!(seen.to_string().contains("with PASSWORD_REDACTED"), "{seen}");
+    let refused =
+        a.code(&other, "reserve_files", json!({"action": "acquire", "paths": ["x/hunter2-xyz"]})).await;
+    assert_eq!(refused, Code::InvalidArguments);
+}
+
+#[tokio::test]
+async fn value_when_another_process_has_just_learned_it_is_known_at_once() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let other = house.second_bridge();
+    b.send(&other, "nothing is known here").await;
+    a.send(&house.bridge, "password=hunter2-xyz").await;
+    let sent = b.send(&other, "is it hunter2-xyz?").await;
+    assert_eq!(sent["findings"][0]["ranges"], json!([[6, 17]]));
+    b.ok(&house.bridge, "update_my_status", json!({"status": "working", "note": "token: q8W3e7R1t5Y9"}))
+        .await;
+    b.ok(&other, "update_my_status", json!({"status": "working", "note": "q8W3e7R1t5Y9 it is"})).await;
+    let seen = a.ok(&house.bridge, "check_partner_status", json!({})).await.to_string();
+    assert!(seen.contains("_REDACTED it is"), "{seen}");
+    let heard = a.texts(&house.bridge).await;
+    assert_eq!(heard, ["nothing is known here", "is it PASSWORD_REDACTED?"]);
+    let entries = house.operator("audit", json!({"limit": 100})).await.unwrap();
+    assert!(!entries.to_string().contains("busy"), "{entries}");
+}
+
+#[tokio::test]
+async fn topic_and_roles_teach_their_conversation() {
+    let house = House::new();
+    let a = Agent::new(1);
+    let roles = json!({"my_role": "backend", "partner_role": "frontend", "topic": "password=hunter2-xyz"});
+    a.ok(&house.bridge, "create_conversation", roles).await;
+    a.send(&house.bridge, "use hunter2-xyz").await;
+    let found = a.ok(&house.bridge, "search_messages", json!({})).await;
+    assert_eq!(texts(&found), ["use PASSWORD_REDACTED"]);
+}
+
+#[tokio::test]
+async fn token_cut_in_two_when_sent_in_two_messages_is_redacted_and_its_second_half_known() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 0);
+    let (a, b) = house.pair().await;
+    let token = format!("{}{}", concat!("gh", "p_"), "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+    let (first, second) = token.split_at(14);
+    a.send(&house.bridge, &format!("it begins {first}")).await;
+    let of_b = arrives(&house, &b, &a, &format!("{second} is of another sender")).await;
+    assert_eq!(of_b, format!("{second} is of another sender"));
+    let sent = a.send(&house.bridge, &format!("{second} and ends")).await;
+    assert_eq!(sent["findings"][0]["rule"], "github-token");
+    a.send(&house.bridge, &format!("{second} alone")).await;
+    let heard = b.texts(&house.bridge).await;
+    assert_eq!(heard[1..], ["GITHUB_TOKEN_REDACTED and ends", "GITHUB_TOKEN_REDACTED alone"]);
+}
+
+#[tokio::test]
+async fn token_of_a_member_is_redacted_wherever_it_stands_also_when_others_rotated_it() {
+    let house = House::new();
+    let a = Agent::new(1);
+    let roles = json!({"my_role": "backend", "partner_role": "frontend"});
+    let made = a.ok(&house.bridge, "create_conversation", roles).await;
+    let b = Agent::new(2);
+    let joined = b
+        .ok(&house.bridge, "join_conversation", json!({
+            "conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"],
+        }))
+        .await;
+    let text = |token: &Value| format!("use {} now", token.as_str().unwrap());
+    let other = house.second_bridge();
+    a.ok(&other, "send_to_partner", json!({"message": text(&joined["token"])})).await;
+    a.send(&house.bridge, &text(&made["session_a_token"])).await;
+    let digest = format!("use {} now", "3f9a".repeat(16));
+    a.send(&house.bridge, &digest).await;
+    let heard = b.texts(&house.bridge).await;
+    assert_eq!(heard, ["use BRIDGE_TOKEN_REDACTED now", "use BRIDGE_TOKEN_REDACTED now", &digest]);
+    let mine = credentials(&b)["token"].as_str().unwrap().to_owned();
+    let roles = json!({"my_role": format!("role {mine}"), "partner_role": "x".repeat(9)});
+    b.ok(&house.bridge, "create_conversation", roles).await;
+    let listed = b.ok(&house.bridge, "list_conversations", json!({})).await.to_string();
+    assert!(listed.contains("role BRIDGE_TOKEN_REDACTED") && !listed.contains(&mine), "{listed}");
+}
+
+#[tokio::test]
+async fn send_when_repeated_is_the_same_although_more_is_known_by_then() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let keyed = json!({"message": format!("use {PASSWORD}"), "idempotency_key": "k"});
+    let first = a.ok(&house.bridge, "send_to_partner", keyed.clone()).await;
+    b.send(&house.bridge, "password=hunter2-xyz").await;
+    let again = a.ok(&house.bridge, "send_to_partner", keyed).await;
+    assert_eq!((&again["repeated"], &again["seq"]), (&json!(true), &first["seq"]));
+}
+
+#[tokio::test]
+async fn findings_when_told_say_where_and_the_receiver_how_many() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let sent = a
+        .ok(&house.bridge, "send_to_partner", json!({
+            "message": "é password=hunter2-xyz, again hunter2-xyz", "files_involved": ["plain.txt", "hunter2-xyz.txt"],
+        }))
+        .await;
+    let rule = &sent["findings"][0]["rule"];
+    assert_eq!(
+        sent["findings"],
+        json!([
+            {"rule": rule, "class": "password", "count": 2, "ranges": [[12, 23], [31, 42]]},
+            {"rule": rule, "class": "password", "count": 1, "ranges": [[0, 11]], "file": 1},
+        ])
+    );
+    b.send(&house.bridge, "nothing").await;
+    let read = b.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(read["messages"][0]["redactions"], 3);
+    assert_eq!(read["messages"][0]["files_involved"], json!(["plain.txt", "PASSWORD_REDACTED.txt"]));
+    let found = a.ok(&house.bridge, "search_messages", json!({})).await;
+    assert_eq!(found["messages"][0].get("redactions"), None);
+}
+
+#[tokio::test]
+async fn fingerprints_when_on_are_the_same_for_the_same_secret_in_one_conversation_only() {
+    let house = House::with(|settings| settings.fingerprints = true);
+    let (a, b) = house.pair().await;
+    let (c, d) = house.pair().await;
+    let token = format!("{}{}", concat!("gh", "p_"), "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+    let first = arrives(&house, &a, &b, &token).await;
+    assert!(first.starts_with("GITHUB_TOKEN_REDACTED#"), "{first}");
+    assert_eq!(arrives(&house, &b, &a, &token).await, first);
+    assert_ne!(arrives(&house, &c, &d, &token).await, first);
+    assert_eq!(arrives(&house, &b, &a, &format!("{first} again")).await, format!("{first} again"));
+    assert_eq!(arrives(&house, &a, &b, "password=hunter2-xyz").await, "password=PASSWORD_REDACTED");
+}
