@@ -196,6 +196,7 @@ mod tests {
         "eyJ",
         "eyJ.",
         "-eyJaaaaaaaaaa",
+        "-eyJaaaaaaaaaa.eyJaaaaaaaaaa",
         "eyJaaaaaaaaaa.",
         "\\",
         "\\\"",

@@ -21,12 +21,13 @@ pub(crate) fn extend(text: Text<'_>, end: usize) -> usize {
 ///
 /// A part belongs to at most three candidates, so runs of `eyJ` cost linear time.
 pub(crate) fn find_jwt(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
-    if text.slice(hit.clone()) != b"eyJ"
-        || (is_token(text.before(hit.start)) && !text.follows_escape(hit.start))
-    {
+    if text.slice(hit.clone()) != b"eyJ" || !may_begin(text, hit.start) {
         return;
     }
-    let header_end = text.skip(hit.start, text.len(), is_token);
+    // Behind `_` or `-` it is one of many places in the same run where a header may begin.
+    let is_glued = is_token(text.before(hit.start)) && !text.follows_escape(hit.start);
+    let longest = if is_glued { MAX_GLUED_HEADER } else { text.len() };
+    let header_end = text.skip(hit.start, longest, is_token);
     if header_end - hit.start < MIN_JWT_PART || text.at(header_end) != b'.' {
         return;
     }
@@ -81,5 +82,7 @@ const DIGEST_WORDS: &[&str] = &["sha", "hash", "digest", "checksum", "commit", "
 const HEX_TOKEN: usize = 64;
 /// Most bytes between the word `token` and its digits.
 const MAX_HEX_DISTANCE: usize = 40;
+/// Longest header of a token that is part of a name, such as `backup_eyJ….txt`.
+const MAX_GLUED_HEADER: usize = 256;
 /// Shortest header or claims part: base64url of `{"a":1}`.
 const MIN_JWT_PART: usize = 10;

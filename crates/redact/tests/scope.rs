@@ -103,6 +103,13 @@ fn memory_when_full_then_forgets_the_oldest() {
 }
 
 #[test]
+fn web_token_when_part_of_a_file_name_then_replaced() {
+    let token = format!("eyJ{0}.eyJ{0}.{0}", "a1B2".repeat(5));
+    let clean = Redactor::new().redact(&format!("backup_{token}.txt")).unwrap().text.into_string();
+    assert_eq!(clean, "backup_JWT_REDACTED.txt");
+}
+
+#[test]
 fn token_when_known_by_value_then_replaced_wherever_it_stands() {
     let token = "3f9a".repeat(16);
     let mut memory = Memory::new(&KEY);
