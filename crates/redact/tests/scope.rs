@@ -16,7 +16,9 @@ fn memory_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Memory {
     let mut memory = Memory::new(&KEY);
     for text in texts {
         let learned = redact(text, &Scope { memory: Some(&memory), ..Scope::default() }).learned;
-        learned.into_iter().for_each(|digest| memory.add(digest));
+        for digest in learned {
+            memory.add(digest);
+        }
     }
     memory
 }
@@ -62,7 +64,9 @@ fn value_when_known_under_another_key_then_not_known() {
     let learned =
         redact("password=hunter2-xyz\n", &Scope { memory: Some(&Memory::new(&KEY)), ..Scope::default() })
             .learned;
-    learned.into_iter().for_each(|digest| other.add(digest));
+    for digest in learned {
+        other.add(digest);
+    }
     assert_eq!(clean("so hunter2-xyz", &memory), "so PASSWORD_REDACTED");
     assert_eq!(clean("so hunter2-xyz", &other), "so hunter2-xyz");
 }

@@ -225,6 +225,27 @@ pub(crate) fn stored(bridge: &Bridge, member: &Member, learned: &Learned, messag
     }
 }
 
+/// What is told of a failure in a conversation.
+pub(crate) fn told(bridge: &Bridge, failure: Failure, conversation_pk: Option<i64>) -> Failure {
+    match failure {
+        Failure::Denied(denied) => without_secrets(bridge, denied, conversation_pk).into(),
+        Failure::Fault(fault) => Failure::Fault(fault),
+    }
+}
+
+/// A refusal that repeats no secret of what was asked, as far as its conversation knows of it.
+pub(crate) fn without_secrets(bridge: &Bridge, denied: Denied, conversation_pk: Option<i64>) -> Denied {
+    let knowledge = conversation_pk.and_then(|pk| bridge.remembering.knowledge(pk));
+    let memory = knowledge.as_ref().map(|knowledge| knowledge.memory.as_ref());
+    let scope = Scope { memory, ..Scope::default() };
+    let clean = |text: String| {
+        let redacted =
+            bridge.redactor.redact_in(&text, &scope).map(|scoped| scoped.redaction.text.into_string());
+        redacted.unwrap_or_else(|_| "what was asked cannot be repeated".to_owned())
+    };
+    Denied { message: clean(denied.message), hint: denied.hint.map(clean), ..denied }
+}
+
 /// Says whether as many hexadecimal digits stand in a row as a token has.
 fn may_hold_token(text: &str) -> bool {
     let digits = |run: &[u8]| run.len() >= TOKEN_CHARS;

@@ -13,8 +13,10 @@ use super::{
 };
 use crate::environment::Environment;
 
+mod distance;
 mod of_permissions;
 
+use distance::distance;
 use of_permissions::OF_PERMISSIONS;
 
 /// One setting.
@@ -237,28 +239,6 @@ fn durability_name(durability: Durability) -> &'static str {
     }
 }
 
-/// Edits that turn one name into the other (Levenshtein 1966), one row of the matrix at a time.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().take(MAX_COMPARED_CHARS).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (done, from) in left.chars().enumerate() {
-        let mut diagonal = done;
-        let mut left_neighbour = done + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left_neighbour;
-        }
-        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
-            let kept = diagonal + usize::from(from != *to);
-            diagonal = *cell;
-            left_neighbour = kept.min(diagonal + 1).min(left_neighbour + 1);
-            *cell = left_neighbour;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-const MAX_COMPARED_CHARS: usize = 64;
-
 /// Calls in one window, messages of one talk; zero turns the limit off.
 const RATE: RangeInclusive<u32> = 0..=u32::MAX;
 /// Ten years.
@@ -462,7 +442,7 @@ static KEYS: &[Key] = &[
     },
     Key {
         name: "redaction.fingerprints",
-        unit: "true or false",
+        unit: "a switch",
         help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed.",
         default: "false",
         field: Field::Switch(|settings| &mut settings.fingerprints),

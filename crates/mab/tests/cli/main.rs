@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod another_user;
 mod audit;
+mod doors;
 mod evidence;
 mod held;
 mod home;

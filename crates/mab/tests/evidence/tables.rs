@@ -44,7 +44,7 @@ fn message_when_deleted_changed_or_put_in_is_named_with_its_entry() -> Anything 
         (format!("UPDATE message SET at = at + 1 WHERE key = {second}"), "message_changed", Some(4)),
         (format!("UPDATE message SET tag = zeroblob(8) WHERE key = {second}"), "message_changed", Some(4)),
         (
-            format!("INSERT INTO message SELECT key + 100, tag, sender, audience, at, action_type, reply_to, body, files
+            format!("INSERT INTO message SELECT key + 100, tag, sender, audience, at, action_type, reply_to, body, files, redactions
                      FROM message WHERE key = {second}"),
             "message_added",
             None,
@@ -108,7 +108,7 @@ fn row_of_no_conversation_is_found_and_not_shown_as_the_bridges_own() -> Anythin
     };
     let message = |key: &str| {
         format!(
-            "INSERT INTO message SELECT {key}, tag, sender, audience, at, action_type, reply_to, body, files
+            "INSERT INTO message SELECT {key}, tag, sender, audience, at, action_type, reply_to, body, files, redactions
                  FROM message WHERE key = (1 << 32) + 1"
         )
     };

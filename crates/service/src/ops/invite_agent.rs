@@ -1,7 +1,7 @@
 //! `invite_agent`: adds a third, fourth … agent.
 
 use mab_core::{
-    Failure, SessionId,
+    Code, Denied, Failure, SessionId,
     agent::{MEMBERS_MAX, Permission},
     audit::Detail,
     entity::NewAgent,
@@ -75,6 +75,7 @@ async fn invite(call: &Call<'_>, arguments: &Arguments) -> Result<Answer, Failur
     let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
     let conversation = member.conversation;
     let session = if let Some(chosen) = &arguments.new_session_id {
+        refuse_secret(call, &chosen.0).await?;
         chosen.0.clone()
     } else {
         let taken = bridge.store.agents(member.conversation_pk).await?;
@@ -101,4 +102,16 @@ async fn invite(call: &Call<'_>, arguments: &Arguments) -> Result<Answer, Failur
         permission,
         token: token.reveal().to_owned(),
     })
+}
+
+/// Refuses a handle that holds a secret: handles are shown as they are.
+async fn refuse_secret(call: &Call<'_>, handle: &SessionId) -> Result<(), Failure> {
+    let mut screen = Screen::of(call, &[handle.as_str()]).await?;
+    screen.redact(handle.as_str(), Part::Text)?;
+    if screen.found().is_empty() {
+        return Ok(());
+    }
+    Err(Denied::new(Code::InvalidArguments, "the handle holds what looks like a secret")
+        .hint("leave it out: the next free letter is taken")
+        .into())
 }
