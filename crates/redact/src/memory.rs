@@ -3,16 +3,16 @@
 //! ```text
 //! k(x)   = HMAC-SHA256(key, x)                                     a sub-key for one purpose
 //! mac    = HMAC-SHA256(k("value"), value), its first 16 bytes      confirms a value
-//! filter = (first 8 bytes of the value, little-endian, xor a) · b  a, b: 16 bytes of k("filter"), b odd
-//! head   = filter xor the first 8 bytes of HMAC-SHA256(k("head"), mac)
+//! f(8 bytes) = (these, little-endian, xor a) · b mod 2^64          a, b: 16 bytes of k("filter"), b odd
+//! ends   = f(the first 8 bytes) ‖ f(the last 8 bytes), xor the first 16 bytes of HMAC-SHA256(k("ends"), mac)
 //! ```
 //!
-//! The filter is compared at every byte of a text, so it has to be cheap; it is no strong hash and is therefore kept
-//! sealed by the digest, as `head`, and in the clear in memory only, where the key is as well.
+//! `f` is compared at every byte of a text, so it has to be cheap; it is no strong hash and is therefore kept sealed by the
+//! digest, as `ends`, and in the clear in memory only, where the key is as well.
 //!
 //! Only values that need their surroundings to be seen are remembered: a token with a format of its own is found by its
-//! format wherever it stands. *Cost*: one multiplication per byte of text, and a digest for each length remembered under a
-//! head that was seen, which is paid for from the text's budget.
+//! format wherever it stands. *Cost*: one multiplication per byte of text, and a digest where a value's first and last bytes
+//! stand at its distance, which is paid for from the text's budget.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -40,8 +40,8 @@ pub const LEARNED_MAX: usize = 64;
 /// What is remembered of one value; without the key of its [`Memory`] it tells the value's length and its rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// What makes the beginning of the value known, sealed.
-    pub head: [u8; 8],
+    /// What makes beginning and end of the value known, sealed.
+    pub ends: [u8; 16],
     /// What confirms the value.
     pub mac: [u8; 16],
     /// Bytes of the value.
@@ -59,16 +59,24 @@ pub struct Memory {
     keys: Arc<Keys>,
     /// In the order in which they came.
     digests: VecDeque<Digest>,
-    /// By their filter, longest first.
-    by_filter: HashMap<u64, Vec<Digest>>,
+    /// By the filter of their beginning, longest first.
+    by_filter: HashMap<u64, Vec<Known>>,
     /// One bit for the upper bits of each filter.
     bits: Vec<u64>,
+}
+
+/// A digest that is ready for use.
+#[derive(Clone)]
+struct Known {
+    digest: Digest,
+    /// The filter of its end.
+    end: u64,
 }
 
 /// What is derived from the key.
 struct Keys {
     value: Hmac<Sha256>,
-    head: Hmac<Sha256>,
+    ends: Hmac<Sha256>,
     fingerprint: Hmac<Sha256>,
     filter: (u64, u64),
 }
@@ -96,19 +104,20 @@ impl Memory {
 
     /// Remembers a value by its digest, made under the same key.
     pub fn add(&mut self, digest: Digest) {
-        let filter = self.keys.filter_of(&digest);
+        let (filter, end) = self.keys.filters_of(&digest);
         let same = self.by_filter.entry(filter).or_default();
-        if same.contains(&digest) {
+        if same.iter().any(|known| known.digest == digest) {
             return;
         }
         if same.len() >= MAX_SAME_HEAD {
             // A flood of values that begin alike must not make every text expensive.
-            let oldest = self.digests.iter().position(|known| same.contains(known));
+            let is_same = |digest: &Digest| same.iter().any(|known| known.digest == *digest);
+            let oldest = self.digests.iter().position(is_same);
             let oldest = oldest.and_then(|index| self.digests.remove(index));
-            same.retain(|known| Some(known) != oldest.as_ref());
+            same.retain(|known| Some(&known.digest) != oldest.as_ref());
         }
-        let place = same.partition_point(|known| known.length > digest.length);
-        same.insert(place, digest.clone());
+        let place = same.partition_point(|known| known.digest.length > digest.length);
+        same.insert(place, Known { digest: digest.clone(), end });
         self.set_bit(filter);
         self.digests.push_back(digest);
         if self.digests.len() > MEMORY_MAX {
@@ -159,25 +168,18 @@ impl Memory {
         engine: &Engine,
         text: Text<'_>,
         at: usize,
-        same: &[Digest],
+        same: &[Known],
     ) -> Option<(usize, usize)> {
-        let mut last = None;
-        for known in same {
-            let end = at + known.length as usize;
+        for Known { digest, end: filter } in same {
+            let end = at + digest.length as usize;
             let value = text.slice(at..end);
-            if value.len() != known.length as usize {
+            let ends_alike = value.last_chunk().is_some_and(|last| self.keys.filter(*last) == *filter);
+            if value.len() != digest.length as usize || !ends_alike {
                 continue;
             }
-            let (length, mac) = match last {
-                Some((length, mac)) if length == known.length => (length, mac),
-                Some(_) | None => {
-                    text.spend(MAC_WORTH + value.len());
-                    (known.length, self.keys.mac(value))
-                }
-            };
-            last = Some((length, mac));
-            if mac == known.mac
-                && let Some(rule) = engine.index_of(&known.rule)
+            text.spend(MAC_WORTH + 8 * value.len());
+            if self.keys.mac(value) == digest.mac
+                && let Some(rule) = engine.index_of(&digest.rule)
             {
                 return Some((end, rule));
             }
@@ -196,8 +198,9 @@ impl Memory {
             }
             let Some(digest) = self.keys.digest(value, rule.id.clone()) else { continue };
             let is_known = |known: &Digest| known.mac == digest.mac;
-            let filter = self.keys.filter_of(&digest);
-            let before = self.by_filter.get(&filter).is_some_and(|same| same.iter().any(is_known));
+            let (filter, _) = self.keys.filters_of(&digest);
+            let same = self.by_filter.get(&filter);
+            let before = same.is_some_and(|same| same.iter().any(|known| is_known(&known.digest)));
             if !before && !learned.iter().any(is_known) {
                 learned.push(digest);
             }
@@ -219,9 +222,9 @@ impl Memory {
 
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.digests.pop_front() else { return };
-        let filter = self.keys.filter_of(&oldest);
+        let (filter, _) = self.keys.filters_of(&oldest);
         if let Some(same) = self.by_filter.get_mut(&filter) {
-            same.retain(|known| *known != oldest);
+            same.retain(|known| known.digest != oldest);
         }
         // Its bit stays: it costs a look at an empty list.
     }
@@ -254,7 +257,7 @@ impl Keys {
         };
         Self {
             value: keyed(&derive("value")),
-            head: keyed(&derive("head")),
+            ends: keyed(&derive("ends")),
             fingerprint: keyed(&derive("fingerprint")),
             filter: (number(0), number(8) | 1),
         }
@@ -269,17 +272,21 @@ impl Keys {
     }
 
     fn digest(&self, value: &[u8], rule: Name) -> Option<Digest> {
-        let (filter, mac) = (self.filter(*value.first_chunk()?), self.mac(value));
-        let length = u32::try_from(value.len()).ok()?;
-        Some(Digest { head: (filter ^ self.seal(mac)).to_le_bytes(), mac, length, rule })
+        let (first, last) = (self.filter(*value.first_chunk()?), self.filter(*value.last_chunk()?));
+        let (length, mac) = (u32::try_from(value.len()).ok()?, self.mac(value));
+        let ends = u128::from(first) << 64 | u128::from(last);
+        Some(Digest { ends: (ends ^ self.seal(mac)).to_be_bytes(), mac, length, rule })
     }
 
-    fn filter_of(&self, digest: &Digest) -> u64 {
-        u64::from_le_bytes(digest.head) ^ self.seal(digest.mac)
+    /// The filters of beginning and end.
+    fn filters_of(&self, digest: &Digest) -> (u64, u64) {
+        let ends = (u128::from_be_bytes(digest.ends) ^ self.seal(digest.mac)).to_be_bytes();
+        let half = |bytes: Option<&[u8; HEAD]>| u64::from_be_bytes(bytes.copied().unwrap_or_default());
+        (half(ends.first_chunk()), half(ends.last_chunk()))
     }
 
-    fn seal(&self, mac: [u8; 16]) -> u64 {
-        u64::from_le_bytes(shortened(&digest_of(self.head.clone().chain_update(mac))))
+    fn seal(&self, mac: [u8; 16]) -> u128 {
+        u128::from_be_bytes(shortened(&digest_of(self.ends.clone().chain_update(mac))))
     }
 }
 
@@ -319,7 +326,7 @@ fn word_of(filter: u64) -> usize {
 const BLOCK: usize = 64;
 /// Bytes of a value that the filter looks at.
 const HEAD: usize = 8;
-/// Values that begin alike, of which each place costs a digest per length.
+/// Values that begin alike, of which each place costs a look per value.
 const MAX_SAME_HEAD: usize = 8;
 /// Longest value that is remembered; as in [`crate::propagate`].
 const MAX_VALUE: usize = 1024;

@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn digest(n: u8) -> Digest {
-        Digest { head: [n; 8], mac: [n; 16], length: 8, rule: "password".into() }
+        Digest { ends: [n; 16], mac: [n; 16], length: 8, rule: "password".into() }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn after(
 ) -> rusqlite::Result<(u64, Vec<Digest>)> {
     const NEWEST: &str = "SELECT known_n FROM conversation WHERE pk = ?1";
     const FIND: &str =
-        "SELECT head, mac, length, rule FROM known WHERE conversation = ?1 AND n > ?2 ORDER BY n";
+        "SELECT ends, mac, length, rule FROM known WHERE conversation = ?1 AND n > ?2 ORDER BY n";
     let snapshot = connection.unchecked_transaction()?;
     let newest_n =
         snapshot.prepare_cached(NEWEST)?.query_row([conversation_pk], |row| row.get(0).map(rows::count))?;
@@ -25,7 +25,7 @@ pub(super) fn after(
     let digests =
         rows::sound(statement.query_map(params![conversation_pk, rows::stored(after_n)], |row| {
             let rule: String = row.get(3)?;
-            Ok(Digest { head: row.get(0)?, mac: row.get(1)?, length: row.get(2)?, rule: rule.into() })
+            Ok(Digest { ends: row.get(0)?, mac: row.get(1)?, length: row.get(2)?, rule: rule.into() })
         })?)?;
     Ok((newest_n, digests))
 }
@@ -42,7 +42,7 @@ impl Tx<'_> {
     /// Remembers what a change has learned, and forgets the oldest beyond what is kept.
     pub(super) fn learn(&self, ledger: &Ledger, learned: &Learned) -> Result<(), Failure> {
         const INSERT: &str =
-            "INSERT INTO known (conversation, n, head, mac, length, rule) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            "INSERT INTO known (conversation, n, ends, mac, length, rule) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         const FORGET: &str = "DELETE FROM known WHERE conversation = ?1 AND n <= ?2";
         const COUNT: &str = "UPDATE conversation SET known_n = ?2 WHERE pk = ?1";
         if learned.new.is_empty() {
@@ -51,8 +51,8 @@ impl Tx<'_> {
         let (pk, mut newest) = (ledger.conversation_pk(), ledger.known_n);
         for digest in &learned.new {
             newest += 1;
-            let Digest { head, mac, length, rule } = digest;
-            self.execute_one(INSERT, params![pk, rows::stored(newest), head, mac, length, rule.as_ref()])?;
+            let Digest { ends, mac, length, rule } = digest;
+            self.execute_one(INSERT, params![pk, rows::stored(newest), ends, mac, length, rule.as_ref()])?;
         }
         self.execute(FORGET, params![pk, rows::stored(newest.saturating_sub(KNOWN_MAX as u64))])?;
         self.execute_one(COUNT, params![pk, rows::stored(newest)])

@@ -2,7 +2,7 @@
 CREATE TABLE known (
   conversation INTEGER NOT NULL REFERENCES conversation (pk),
   n INTEGER NOT NULL,                       -- grows, never used twice; the newest 1,024 are kept
-  head BLOB NOT NULL,                       -- 8 bytes, what makes the beginning of the value known, sealed
+  ends BLOB NOT NULL,                       -- 16 bytes, what makes beginning and end of the value known, sealed
   mac BLOB NOT NULL,                        -- 16 bytes, confirms the value
   length INTEGER NOT NULL,                  -- bytes of the value
   rule TEXT NOT NULL,                       -- what found it

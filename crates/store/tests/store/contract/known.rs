@@ -12,7 +12,7 @@ use crate::kit::{Kit, LIFE_S, Room, code, operator, refused, sessions};
 
 fn digest(n: u64) -> Digest {
     let length = u32::try_from(n % 100 + 8).unwrap();
-    Digest { head: n.to_be_bytes(), mac: [7; 16], length, rule: "password".into() }
+    Digest { ends: u128::from(n).to_be_bytes(), mac: [7; 16], length, rule: "password".into() }
 }
 
 /// What a change teaches that knew of `seen_n` and found these.

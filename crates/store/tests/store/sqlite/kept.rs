@@ -87,7 +87,7 @@ async fn live(kit: &Kit) {
 
 /// What a text of the kept database has taught.
 fn learned() -> Learned {
-    let digest = Digest { head: [1; 8], mac: [2; 16], length: 11, rule: "password".into() };
+    let digest = Digest { ends: [1; 16], mac: [2; 16], length: 11, rule: "password".into() };
     Learned { seen_n: 0, new: vec![digest] }
 }
 
