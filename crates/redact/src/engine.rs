@@ -8,7 +8,7 @@ use regex_automata::meta::Regex;
 
 use crate::assignment::{self, KeyRule};
 use crate::format;
-use crate::policy::Action;
+use crate::policy::{Action, Policy};
 use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
 use crate::scan::Scanner;
 use crate::text::Text;
@@ -26,6 +26,7 @@ pub(crate) struct Engine {
 /// A rule of the engine with its lazily compiled pattern.
 pub(crate) struct Active {
     pub(crate) rule: Cow<'static, Rule>,
+    action: Action,
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -46,8 +47,9 @@ pub(crate) struct Exhausted;
 
 impl Engine {
     /// Compiles the literals of the rules, in order of precedence; `None` if they cannot be.
-    pub(crate) fn new(rules: impl Iterator<Item = Cow<'static, Rule>>) -> Option<Self> {
-        let rules: Vec<Active> = rules.map(|rule| Active { rule, regex: OnceLock::new() }).collect();
+    pub(crate) fn new(rules: impl Iterator<Item = Cow<'static, Rule>>, policy: &Policy) -> Option<Self> {
+        let rules: Vec<Active> =
+            rules.map(|rule| Active { action: policy.action(&rule), rule, regex: OnceLock::new() }).collect();
         let mut targets = Vec::new();
         let mut keys = Vec::new();
         for (index, Active { rule, .. }) in rules.iter().enumerate() {
@@ -81,12 +83,12 @@ impl Engine {
 
     /// What is told of a match.
     pub(crate) fn finding(&self, found: &Match) -> Option<Finding> {
-        let rule = self.rule(found.rule)?;
+        let Active { rule, action, .. } = self.rules.get(found.rule)?;
         Some(Finding {
             rule: rule.id.clone(),
             class: rule.class,
             placeholder: rule.placeholder.clone(),
-            action: Action::Redact,
+            action: *action,
             start: found.range.start,
             end: found.range.end,
             view: found.view,

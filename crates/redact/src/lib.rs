@@ -60,10 +60,11 @@ mod text;
 mod token;
 mod url;
 mod view;
+mod warning;
 
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use memory::{Digest, LEARNED_MAX, MEMORY_KEY_BYTES, MEMORY_MAX, Memory};
-pub use policy::{Action, Policy, Profile};
+pub use policy::{Action, Policy, PolicyFault, Profile};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
 pub use rules::BRIDGE_TOKEN_RULE;

@@ -1,18 +1,27 @@
-//! What an operator decides: which rules run, and what becomes of what they find.
+//! What an operator decides: which rules run, what becomes of what they find, and rules and values of their own.
+//!
+//! It may not read files, know the time or draw randomness: who makes a policy hands in texts, leaves out what has
+//! expired, and brings the salt. To add a decision, add a field here with its check in [`Policy::check`].
 
+mod fault;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use fault::PolicyFault;
+
 use crate::rule::{Layer, Name, Rule};
-use crate::{Class, Decodings};
+use crate::{Class, Decodings, rules};
 
 /// Which rules run, and what becomes of what they find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Which rules run.
     pub profile: Profile,
-    /// What becomes of what a whole class finds; default: [`Action::Redact`].
+    /// What becomes of what the rules of a class find that the profile lets run; default: [`Action::Redact`], and
+    /// [`Action::Off`] for identifiers unless the profile is strict.
     pub classes: BTreeMap<Class, Action>,
-    /// What becomes of what single rules find, by their ids; wins over their class.
+    /// What becomes of what single rules find, by their ids; wins over class and profile.
     pub rules: BTreeMap<Name, Action>,
     /// How many encodings inside of each other are undone.
     pub decodings: Decodings,
@@ -44,20 +53,85 @@ pub enum Action {
     Off,
 }
 
+impl Profile {
+    /// Every profile, the most careful last.
+    pub const ALL: [Self; 3] = [Self::Precise, Self::Balanced, Self::Strict];
+
+    /// Its public name, such as `balanced`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Precise => "precise",
+            Self::Balanced => "balanced",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 4] = [Self::Redact, Self::Block, Self::Warn, Self::Off];
+
+    /// Its public name, such as `redact`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Redact => "redact",
+            Self::Block => "block",
+            Self::Warn => "warn",
+            Self::Off => "off",
+        }
+    }
+}
+
 impl Policy {
-    /// What becomes of what `rule` finds.
-    pub(crate) fn action(&self, rule: &Rule) -> Action {
-        let by_class = || self.classes.get(&rule.class).copied();
-        self.rules.get(&rule.id).copied().or_else(by_class).unwrap_or_else(|| self.by_profile(rule))
+    /// Says whether everything that the policy names is there.
+    ///
+    /// # Errors
+    /// A [`PolicyFault`]: no rule has this id.
+    pub fn check(&self) -> Result<(), PolicyFault> {
+        match self.rules.keys().find(|id| self.all_rules().all(|rule| rule.id != **id)) {
+            Some(id) => Err(PolicyFault::new(
+                format!("there is no rule {id}"),
+                "take it out, or correct the id; `mab redact --list-rules` shows every rule".to_owned(),
+            )),
+            None => Ok(()),
+        }
     }
 
-    /// Whether the profile lets the rule run.
-    fn by_profile(&self, rule: &Rule) -> Action {
-        let needs = match (rule.layer, rule.class) {
-            (_, Class::Identifier) | (Layer::Entropy, _) => Profile::Strict,
-            (Layer::Generic, _) => Profile::Balanced,
-            (Layer::Format, _) => Profile::Precise,
+    /// Every rule in order of precedence.
+    pub(crate) fn all_rules(&self) -> impl Iterator<Item = Cow<'static, Rule>> {
+        rules::all().map(Cow::Borrowed)
+    }
+
+    /// The rules that change a text or refuse it. Those that refuse come first: where two rules see the same secret, the
+    /// first one decides.
+    pub(crate) fn acting_rules(&self) -> impl Iterator<Item = Cow<'static, Rule>> {
+        self.rules_with(Action::Block).chain(self.rules_with(Action::Redact))
+    }
+
+    /// The rules that only warn.
+    pub(crate) fn warning_rules(&self) -> impl Iterator<Item = Cow<'static, Rule>> {
+        self.rules_with(Action::Warn)
+    }
+
+    fn rules_with(&self, action: Action) -> impl Iterator<Item = Cow<'static, Rule>> {
+        self.all_rules().filter(move |rule| self.action(rule) == action)
+    }
+
+    /// What becomes of what `rule` finds.
+    pub(crate) fn action(&self, rule: &Rule) -> Action {
+        if let Some(action) = self.rules.get(&rule.id) {
+            return *action;
+        }
+        let needs = match rule.layer {
+            Layer::Format => Profile::Precise,
+            Layer::Generic => Profile::Balanced,
+            Layer::Entropy => Profile::Strict,
         };
-        if needs <= self.profile { Action::Redact } else { Action::Off }
+        if needs > self.profile {
+            return Action::Off;
+        }
+        let is_half = rule.class == Class::Identifier && self.profile < Profile::Strict;
+        let usual = if is_half { Action::Off } else { Action::Redact };
+        self.classes.get(&rule.class).copied().unwrap_or(usual)
     }
 }

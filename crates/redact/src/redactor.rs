@@ -1,6 +1,5 @@
 //! The way of one text: find, merge, propagate, render, and again until nothing is found.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,10 +9,10 @@ use crate::fingerprint::Placeholders;
 use crate::merge::{OffsetMap, merge, render};
 use crate::policy::{Action, Policy};
 use crate::propagate::propagate;
-use crate::rule::{Match, Rule};
+use crate::rule::Match;
 use crate::scope::{self, Scope, Scoped};
 use crate::text::Text;
-use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, rules, view};
+use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, view, warning};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
@@ -21,7 +20,11 @@ use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, rules, view};
 /// literal was seen at least once.
 pub struct Redactor {
     policy: Policy,
+    /// Whether some rule only warns.
+    warns: bool,
     engine: OnceLock<Option<Engine>>,
+    /// The rules that only warn, apart from the others so that they never get in their way.
+    warner: OnceLock<Option<Engine>>,
 }
 
 impl Redactor {
@@ -30,9 +33,10 @@ impl Redactor {
         Self::with_policy(Policy::default())
     }
 
-    /// Makes an engine with the rules that `policy` lets run.
+    /// Makes an engine with the rules that `policy` lets run; [`Policy::check`] says whether it means something.
     pub fn with_policy(policy: Policy) -> Self {
-        Self { policy, engine: OnceLock::new() }
+        let warns = policy.warning_rules().next().is_some();
+        Self { policy, warns, engine: OnceLock::new(), warner: OnceLock::new() }
     }
 
     /// Replaces the value of every secret in `text` by its placeholder.
@@ -83,6 +87,16 @@ impl Redactor {
             }
             redaction = rendered;
         }
+        if self.warns {
+            let warner = self.warner().ok_or(Refusal::Broken)?;
+            let clean = redaction.text.as_str();
+            let seen = view::find(warner, clean, &spent, 2 * budget, self.policy.decodings)
+                .map_err(|_| Refusal::TooCostly)?;
+            warning::add(&mut redaction, seen, (warner, &names), &matches);
+        }
+        if redaction.findings.iter().any(|finding| finding.action == Action::Block) {
+            return Err(Refusal::Blocked(redaction.findings));
+        }
         redaction.work = spent.get();
         scope::mark_joined(&mut redaction.findings, joined);
         let learned = scope.memory.map(|memory| memory.learn(engine, input, &matches)).unwrap_or_default();
@@ -91,11 +105,11 @@ impl Redactor {
 
     /// Lists the rules in order of precedence, also those that are off.
     pub fn rules(&self) -> impl Iterator<Item = RuleInfo> {
-        rules::all().map(|rule| RuleInfo {
+        self.policy.all_rules().map(|rule| RuleInfo {
             id: rule.id.clone(),
             class: rule.class,
             placeholder: rule.placeholder.clone(),
-            action: self.policy.action(rule),
+            action: self.policy.action(&rule),
             description: rule.about.clone(),
             source: rule.source.clone(),
         })
@@ -103,8 +117,12 @@ impl Redactor {
 
     /// The compiled rules; `None` if they cannot be compiled, which a test excludes.
     fn engine(&self) -> Option<&Engine> {
-        let is_on = |rule: &&Rule| self.policy.action(rule) != Action::Off;
-        self.engine.get_or_init(|| Engine::new(rules::all().filter(is_on).map(Cow::Borrowed))).as_ref()
+        self.engine.get_or_init(|| Engine::new(self.policy.acting_rules(), &self.policy)).as_ref()
+    }
+
+    /// The compiled rules that only warn.
+    fn warner(&self) -> Option<&Engine> {
+        self.warner.get_or_init(|| Engine::new(self.policy.warning_rules(), &self.policy)).as_ref()
     }
 }
 
@@ -134,8 +152,8 @@ const BUDGET_PER_BYTE: u64 = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format;
     use crate::rule::Finder;
+    use crate::{format, rules};
 
     #[test]
     fn rules_when_built_then_sound() {
