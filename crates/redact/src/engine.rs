@@ -8,7 +8,8 @@ use regex_automata::meta::Regex;
 
 use crate::assignment::{self, KeyRule};
 use crate::format;
-use crate::policy::{Action, Policy};
+use crate::merge::{merge, touches};
+use crate::policy::{Action, Allowed, Policy, retain_allowed};
 use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
 use crate::scan::Scanner;
 use crate::text::Text;
@@ -21,6 +22,7 @@ pub(crate) struct Engine {
     targets: Vec<Target>,
     rules: Vec<Active>,
     keys: Vec<KeyRule>,
+    allow: Vec<Allowed>,
 }
 
 /// A rule of the engine with its lazily compiled pattern.
@@ -59,7 +61,7 @@ impl Engine {
             }
             let target = match &rule.finder {
                 Finder::Keys(_) => Target::Key,
-                Finder::Function(_) => Target::Here(index),
+                Finder::Function(_) | Finder::Everywhere(_) => Target::Here(index),
                 Finder::Format(format) => match format.place {
                     Place::Prefix => Target::Here(index),
                     Place::Inner | Place::Near(_) => Target::Window(index),
@@ -68,7 +70,7 @@ impl Engine {
             targets.extend(rule.literals.iter().map(|_| target));
         }
         let scanner = Scanner::new(rules.iter().flat_map(|active| active.rule.literals.iter()))?;
-        Some(Self { scanner, targets, rules, keys })
+        Some(Self { scanner, targets, rules, keys, allow: policy.allow.clone() })
     }
 
     /// The rule with this place.
@@ -139,7 +141,10 @@ impl Engine {
             }
             Ok(())
         })?;
-        self.try_windows(text, budget, found)
+        let mut matches = self.try_windows(text, budget, found)?;
+        self.try_everywhere(text, budget, &mut matches);
+        retain_allowed(&self.allow, text, &mut matches, |found| self.rule(found.rule).map(|rule| &rule.id));
+        if text.spent() > budget { Err(Exhausted) } else { Ok(matches) }
     }
 
     /// Adds what a rule finds at `hit`, unless it found something there already.
@@ -151,7 +156,7 @@ impl Engine {
         }
         let mut ranges = Vec::new();
         match &active.rule.finder {
-            Finder::Keys(_) => {}
+            Finder::Keys(_) | Finder::Everywhere(_) => {}
             Finder::Function(find) => find(text, hit, &mut ranges),
             Finder::Format(format) => {
                 let window = format.window(&hit, text.len());
@@ -165,6 +170,25 @@ impl Engine {
         for range in ranges {
             *covered = range.end.max(*covered);
             found.matches.push(Match { range, rule: index, quotes: None, view: ViewKind::Plain });
+        }
+    }
+
+    /// Adds what the rules without a literal find; what merely looks generated only where no other rule found anything.
+    fn try_everywhere(&self, text: Text<'_>, budget: u64, matches: &mut Vec<Match>) {
+        for (index, Active { rule, .. }) in self.rules.iter().enumerate() {
+            let Finder::Everywhere(everywhere) = &rule.finder else { continue };
+            let mut ranges = Vec::new();
+            everywhere.find(text, budget, &mut ranges);
+            if rule.layer == Layer::Entropy {
+                let taken = merge(matches.clone());
+                ranges.retain(|range| !touches(&taken, range));
+            }
+            matches.extend(ranges.into_iter().map(|range| Match {
+                range,
+                rule: index,
+                quotes: None,
+                view: ViewKind::Plain,
+            }));
         }
     }
 
@@ -214,7 +238,7 @@ impl Active {
     fn regex(&self) -> Option<&Regex> {
         let pattern = || match &self.rule.finder {
             Finder::Format(format) => format::compile(&format.pattern),
-            Finder::Keys(_) | Finder::Function(_) => None,
+            Finder::Keys(_) | Finder::Function(_) | Finder::Everywhere(_) => None,
         };
         self.regex.get_or_init(pattern).as_ref()
     }

@@ -167,7 +167,7 @@ fn is_in_placeholder(text: Text<'_>, hit: &Range<usize>) -> bool {
 }
 
 /// Says whether the words in front of a candidate speak of a checksum.
-fn follows_digest_word(text: Text<'_>, start: usize) -> bool {
+pub(crate) fn follows_digest_word(text: Text<'_>, start: usize) -> bool {
     speaks(text, start.saturating_sub(DIGEST_DISTANCE)..start, DIGEST_WORDS.iter().copied())
 }
 

@@ -78,7 +78,7 @@ fn digit_groups(value: &[u8]) -> usize {
 
 /// Says whether at least every third byte is of another class than the one in front; an upper-case letter and the
 /// lower-case one after it count as one.
-fn is_restless(value: &[u8]) -> bool {
+pub(crate) fn is_restless(value: &[u8]) -> bool {
     let changes = value.windows(2).filter(|pair| matches!(pair, [a, b] if changes(*a, *b))).count();
     changes * 3 >= value.len()
 }

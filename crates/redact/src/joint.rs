@@ -108,7 +108,7 @@ fn is_rest(rest: &[u8]) -> bool {
 fn is_specific(rule: &Rule) -> bool {
     let near = match &rule.finder {
         Finder::Format(format) => matches!(format.place, Place::Near(_)),
-        Finder::Keys(_) | Finder::Function(_) => false,
+        Finder::Keys(_) | Finder::Function(_) | Finder::Everywhere(_) => false,
     };
     rule.layer == Layer::Format && !near
 }

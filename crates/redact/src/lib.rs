@@ -38,6 +38,7 @@ mod assignment;
 mod command;
 mod engine;
 mod escape;
+mod everywhere;
 mod finding;
 mod fingerprint;
 mod format;
@@ -64,7 +65,7 @@ mod warning;
 
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use memory::{Digest, LEARNED_MAX, MEMORY_KEY_BYTES, MEMORY_MAX, Memory};
-pub use policy::{Action, Policy, PolicyFault, Profile};
+pub use policy::{Action, Allowed, DeniedSecrets, Policy, PolicyFault, Profile, Taken};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
 pub use rules::BRIDGE_TOKEN_RULE;

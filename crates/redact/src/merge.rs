@@ -24,6 +24,12 @@ pub(crate) fn merge(mut matches: Vec<Match>) -> Vec<Match> {
     merged
 }
 
+/// Says whether a range overlaps one of the matches, which are ordered and apart.
+pub(crate) fn touches(matches: &[Match], range: &Range<usize>) -> bool {
+    let next = matches.partition_point(|other| other.range.end <= range.start);
+    matches.get(next).is_some_and(|other| other.range.start < range.end)
+}
+
 /// Leads from offsets in a rendered text back to offsets in the input.
 pub(crate) struct OffsetMap {
     /// For each match: its place in the input and in the rendered text.

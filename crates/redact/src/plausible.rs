@@ -349,7 +349,7 @@ fn has_digit(value: &[u8]) -> bool {
 }
 
 /// Letters and the marks that join words.
-fn is_words(value: &[u8]) -> bool {
+pub(crate) fn is_words(value: &[u8]) -> bool {
     value.iter().all(|&byte| {
         byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'_' | b'-' | b'.' | b'\'' | b':' | b',')
     })

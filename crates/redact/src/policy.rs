@@ -3,14 +3,21 @@
 //! It may not read files, know the time or draw randomness: who makes a policy hands in texts, leaves out what has
 //! expired, and brings the salt. To add a decision, add a field here with its check in [`Policy::check`].
 
+mod allow;
+mod deny;
+mod dotenv;
 mod fault;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use allow::Allowed;
+pub(crate) use allow::retain as retain_allowed;
+pub use deny::{DeniedSecrets, Taken};
 pub use fault::PolicyFault;
 
-use crate::rule::{Layer, Name, Rule};
+use crate::everywhere::Everywhere;
+use crate::rule::{Finder, Layer, Name, Rule};
 use crate::{Class, Decodings, rules};
 
 /// Which rules run, and what becomes of what they find.
@@ -23,6 +30,10 @@ pub struct Policy {
     pub classes: BTreeMap<Class, Action>,
     /// What becomes of what single rules find, by their ids; wins over class and profile.
     pub rules: BTreeMap<Name, Action>,
+    /// Values that are no secrets; who makes the policy leaves out what has expired.
+    pub allow: Vec<Allowed>,
+    /// Secrets of the operator, which are always taken out (rule `denied-secret`, of which no class decides).
+    pub denied: Vec<DeniedSecrets>,
     /// How many encodings inside of each other are undone.
     pub decodings: Decodings,
 }
@@ -88,7 +99,8 @@ impl Policy {
     /// # Errors
     /// A [`PolicyFault`]: no rule has this id.
     pub fn check(&self) -> Result<(), PolicyFault> {
-        match self.rules.keys().find(|id| self.all_rules().all(|rule| rule.id != **id)) {
+        let named = self.rules.keys().chain(self.allow.iter().filter_map(Allowed::rule));
+        match named.into_iter().find(|id| self.all_rules().all(|rule| rule.id != **id)) {
             Some(id) => Err(PolicyFault::new(
                 format!("there is no rule {id}"),
                 "take it out, or correct the id; `mab redact --list-rules` shows every rule".to_owned(),
@@ -97,9 +109,16 @@ impl Policy {
         }
     }
 
-    /// Every rule in order of precedence.
+    /// Every rule in order of precedence: the operator's own first.
     pub(crate) fn all_rules(&self) -> impl Iterator<Item = Cow<'static, Rule>> {
-        rules::all().map(Cow::Borrowed)
+        let denied = Rule::new(
+            DENIED,
+            rules::DENIED_SECRET,
+            "Secret of the operator, from an environment file or a file of hashes",
+            &[],
+            Finder::Everywhere(Everywhere::Denied(self.denied.clone())),
+        );
+        std::iter::once(Cow::Owned(denied)).chain(rules::all().map(Cow::Borrowed))
     }
 
     /// The rules that change a text or refuse it. Those that refuse come first: where two rules see the same secret, the
@@ -130,8 +149,14 @@ impl Policy {
         if needs > self.profile {
             return Action::Off;
         }
+        if rule.id == DENIED {
+            return Action::Redact;
+        }
         let is_half = rule.class == Class::Identifier && self.profile < Profile::Strict;
         let usual = if is_half { Action::Off } else { Action::Redact };
         self.classes.get(&rule.class).copied().unwrap_or(usual)
     }
 }
+
+/// Id of the rule for the operator's secrets.
+const DENIED: &str = "denied-secret";

@@ -162,7 +162,8 @@ mod tests {
         for rule in rules::all() {
             assert!(ids.insert(&rule.id), "{} is there twice", rule.id);
             assert!(rules::is_placeholder(&rule.placeholder), "{}", rule.id);
-            assert!(!rule.literals.is_empty() && !rule.about.is_empty());
+            let is_everywhere = matches!(rule.finder, Finder::Everywhere(_));
+            assert!(rule.literals.is_empty() == is_everywhere && !rule.about.is_empty());
             assert!(rule.literals.iter().all(|literal| literal.len() >= 3), "{}", rule.id);
             if let Finder::Format(format) = &rule.finder {
                 assert!(format::compile(&format.pattern).is_some(), "{}", rule.id);

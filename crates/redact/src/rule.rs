@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::ViewKind;
+use crate::everywhere::Everywhere;
 use crate::text::Text;
 
 /// A text that is part of the program, or was read from a policy.
@@ -26,7 +27,7 @@ pub(crate) struct Rule {
     /// How certain its findings are.
     pub(crate) layer: Layer,
     /// Strings, one of which every match contains or stands behind (ASCII letters in any case); the finder runs only
-    /// where one was seen.
+    /// where one was seen. None for a rule that looks everywhere.
     pub(crate) literals: Words,
     /// How the match is made once a literal was seen.
     pub(crate) finder: Finder,
@@ -149,6 +150,8 @@ pub(crate) enum Finder {
     Keys(&'static [&'static str]),
     /// Anything else: gets the text and the seen literal, and adds what it finds.
     Function(FindFunction),
+    /// There is no literal: the whole text is looked at.
+    Everywhere(Everywhere),
 }
 
 /// Signature of [`Finder::Function`]; the work per call is bounded, or paid for by the span it adds.

@@ -9,6 +9,7 @@
 
 mod assignment;
 mod authorization;
+mod everywhere;
 mod places;
 mod private_key;
 mod prose;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         assignment::RULES,
         prose::RULES,
         vendor::RULES,
+        everywhere::RULES,
     ]
     .into_iter()
     .flatten()
@@ -65,6 +67,8 @@ const GENERIC_PLACEHOLDERS: &[&str] = &[
     BRIDGE_TOKEN,
     VENDOR_KEY,
     CUSTOM,
+    DENIED_SECRET,
+    GENERATED_VALUE,
 ];
 
 const AWS_KEY: &str = "AWS_KEY_REDACTED";
@@ -83,3 +87,6 @@ pub const BRIDGE_TOKEN_RULE: &str = "bridge-token";
 const VENDOR_KEY: &str = "VENDOR_KEY_REDACTED";
 /// Placeholder of a rule of a policy that names none.
 pub(crate) const CUSTOM: &str = "CUSTOM_SECRET_REDACTED";
+/// Placeholder of the operator's own secrets.
+pub(crate) const DENIED_SECRET: &str = "DENIED_SECRET_REDACTED";
+const GENERATED_VALUE: &str = "GENERATED_VALUE_REDACTED";

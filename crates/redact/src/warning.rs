@@ -6,7 +6,7 @@
 use crate::Redaction;
 use crate::engine::Engine;
 use crate::fingerprint::Placeholders;
-use crate::merge::{OffsetMap, merge};
+use crate::merge::{OffsetMap, merge, touches};
 use crate::rule::Match;
 
 /// Adds what was seen in the clean text to the findings, but for what touches a secret that was taken out.
@@ -19,10 +19,7 @@ pub(crate) fn add(
     removed: &[Match],
 ) {
     let map = OffsetMap::new(names, removed);
-    let stays = |found: &Match| {
-        let next = removed.partition_point(|other| other.range.end <= found.range.start);
-        removed.get(next).is_none_or(|other| other.range.start >= found.range.end)
-    };
+    let stays = |found: &Match| !touches(removed, &found.range);
     let seen = merge(seen.into_iter().map(|found| map.to_input(found)).filter(stays).collect());
     redaction.findings.extend(seen.iter().filter_map(|found| warner.finding(found)));
     redaction.findings.sort_by_key(|finding| finding.start);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mab_redact::{Action, Class, Name, Policy, Profile, Redaction, Redactor, Refusal};
+use mab_redact::{
+    Action, Allowed, Class, DeniedSecrets, Name, Policy, Profile, Redaction, Redactor, Refusal,
+};
 
 /// Keys that open nothing, put together at run time.
 #[cfg(test)]
@@ -126,4 +128,53 @@ fn comment_when_it_asks_to_be_let_through_then_ignored() {
             assert_eq!(clean, text.replace(&aws(), "AWS_KEY_REDACTED"));
         }
     }
+}
+
+#[cfg(test)]
+fn allowing(value: &str, rule: Option<&str>) -> Policy {
+    let allowed = Allowed::new(&Allowed::hash_of(value), rule.map(str::to_owned)).unwrap();
+    let policy = Policy { allow: vec![allowed], ..Policy::default() };
+    assert_eq!(policy.check(), Ok(()));
+    policy
+}
+
+#[test]
+fn value_when_allowed_then_left_and_no_other() {
+    let text = format!("{0} key={0} {0}x {1}", aws(), github());
+    let clean = redact(allowing(&aws(), None), &text).text.into_string();
+    assert_eq!(clean, format!("{0} key={0} AWS_KEY_REDACTED GITHUB_TOKEN_REDACTED", aws()));
+    let password = format!("hunter22!{}", github());
+    let redaction = redact(allowing(&password, Some("password")), &format!("password = \"{password}\""));
+    assert_eq!(redaction.findings, [], "what is inside of it is left as well");
+}
+
+#[test]
+fn value_when_allowed_for_one_rule_then_others_still_take_it_out() {
+    let text = format!("{} and password = {0}", aws());
+    assert_eq!(
+        redact(allowing(&aws(), Some("password")), &text).text.as_str(),
+        "AWS_KEY_REDACTED and password = AWS_KEY_REDACTED"
+    );
+    assert_eq!(redact(allowing(&aws(), Some("aws-access-key-id")), "x").findings, []);
+}
+
+#[test]
+fn value_when_denied_then_only_its_own_rule_allows_it() {
+    let (denied, _) = DeniedSecrets::from_env_files(["TOKEN=blue-horse-77-x"]);
+    let left = |rule: Option<&str>| {
+        let policy = Policy { denied: vec![denied.clone()], ..allowing("blue-horse-77-x", rule) };
+        redact(policy, "blue-horse-77-x").findings.is_empty()
+    };
+    assert_eq!((left(None), left(Some("denied-secret"))), (false, true));
+}
+
+#[test]
+fn hash_when_it_is_none_then_refused_and_its_rule_has_to_exist() {
+    for bad in ["", "abc", &"g".repeat(64), &Allowed::hash_of("x")[..62]] {
+        assert!(Allowed::new(bad, None).unwrap_err().hint().contains("--hash"));
+    }
+    let allowed = Allowed::new(&Allowed::hash_of("x"), Some("no-such".to_owned())).unwrap();
+    assert_eq!(format!("{allowed:?}"), "Allowed(2d711642…, no-such)");
+    let policy = Policy { allow: vec![allowed], ..Policy::default() };
+    assert_eq!(policy.check().unwrap_err().to_string(), "there is no rule no-such");
 }
