@@ -64,7 +64,7 @@ impl Engine {
                 Finder::Function(_) | Finder::Everywhere(_) => Target::Here(index),
                 Finder::Format(format) => match format.place {
                     Place::Prefix => Target::Here(index),
-                    Place::Inner | Place::Near(_) => Target::Window(index),
+                    Place::Inner | Place::Around(_) | Place::Near(_) => Target::Window(index),
                 },
             };
             targets.extend(rule.literals.iter().map(|_| target));

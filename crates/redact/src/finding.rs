@@ -107,4 +107,6 @@ pub struct RuleInfo {
     pub description: Name,
     /// Page that shows the format; empty for what is no vendor's format.
     pub source: Name,
+    /// One line that says how it finds it: a pattern, or words.
+    pub shape: String,
 }

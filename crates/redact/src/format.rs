@@ -27,7 +27,7 @@ impl Format {
     pub(crate) fn window(&self, hit: &Range<usize>, length: usize) -> Range<usize> {
         match self.place {
             Place::Prefix => hit.start..hit.start.saturating_add(self.reach).min(length),
-            Place::Inner => {
+            Place::Inner | Place::Around(_) => {
                 hit.end.saturating_sub(self.reach)..hit.start.saturating_add(self.reach).min(length)
             }
             Place::Near(_) => hit.end..hit.end.saturating_add(NEAR + self.reach).min(length),
@@ -38,7 +38,7 @@ impl Format {
     /// a word.
     pub(crate) fn may_stand_at(&self, text: Text<'_>, hit: &Range<usize>) -> bool {
         let begins = match self.place {
-            Place::Prefix | Place::Inner => true,
+            Place::Prefix | Place::Inner | Place::Around(_) => true,
             Place::Near(_) => begins_word(text, hit.start),
         };
         begins && !is_in_placeholder(text, hit)
@@ -66,6 +66,7 @@ impl Format {
             let Some((whole, secret)) = search(regex, text, rest.clone(), Anchored::No) else { return };
             let begins = match self.place {
                 Place::Prefix | Place::Inner => token::may_begin(text, whole.start),
+                Place::Around(_) => true,
                 Place::Near(_) => stands_alone(text, &secret),
             };
             let accepted = if begins { self.accept(text, whole.clone(), secret) } else { None };
@@ -98,6 +99,11 @@ impl Format {
                 && !follows_digest_word(text, secret.start)
                 && (also.is_empty() || stands_behind(text, secret.start, also));
             return is_secret.then_some(secret);
+        }
+        if let Place::Around(excuses) = &self.place
+            && (excuses.hold(text, &whole, &secret) || plausible::contains_placeholder(value))
+        {
+            return None;
         }
         if self.whole_url {
             return Some(url_around(text, whole));

@@ -39,12 +39,14 @@ mod command;
 mod engine;
 mod escape;
 mod everywhere;
+mod excuse;
 mod finding;
 mod fingerprint;
 mod format;
 mod generated;
 mod header;
 mod joint;
+mod literals;
 mod memory;
 mod merge;
 mod places;
@@ -57,15 +59,19 @@ mod rule;
 mod rules;
 mod scan;
 mod scope;
+mod shape;
 mod text;
 mod token;
 mod url;
+mod vectors;
 mod view;
 mod warning;
 
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use memory::{Digest, LEARNED_MAX, MEMORY_KEY_BYTES, MEMORY_MAX, Memory};
-pub use policy::{Action, Allowed, DeniedSecrets, Policy, PolicyFault, Profile, Taken};
+pub use policy::{
+    Action, Allowed, CustomRule, DeniedSecrets, LoadedRules, Policy, PolicyFault, Profile, Taken, WrittenRule,
+};
 pub use redactor::Redactor;
 pub use rule::{Class, Name};
 pub use rules::BRIDGE_TOKEN_RULE;

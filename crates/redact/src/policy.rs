@@ -4,17 +4,23 @@
 //! expired, and brings the salt. To add a decision, add a field here with its check in [`Policy::check`].
 
 mod allow;
+mod custom;
 mod deny;
 mod dotenv;
 mod fault;
+mod gitleaks;
+mod names;
+mod required;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use allow::Allowed;
 pub(crate) use allow::retain as retain_allowed;
+pub use custom::{CustomRule, WrittenRule};
 pub use deny::{DeniedSecrets, Taken};
 pub use fault::PolicyFault;
+pub use gitleaks::LoadedRules;
 
 use crate::everywhere::Everywhere;
 use crate::rule::{Finder, Layer, Name, Rule};
@@ -30,6 +36,8 @@ pub struct Policy {
     pub classes: BTreeMap<Class, Action>,
     /// What becomes of what single rules find, by their ids; wins over class and profile.
     pub rules: BTreeMap<Name, Action>,
+    /// Rules of the operator, which come before all others.
+    pub custom: Vec<CustomRule>,
     /// Values that are no secrets; who makes the policy leaves out what has expired.
     pub allow: Vec<Allowed>,
     /// Secrets of the operator, which are always taken out (rule `denied-secret`, of which no class decides).
@@ -97,8 +105,15 @@ impl Policy {
     /// Says whether everything that the policy names is there.
     ///
     /// # Errors
-    /// A [`PolicyFault`]: no rule has this id.
+    /// A [`PolicyFault`]: no rule has this id, or two rules have the same.
     pub fn check(&self) -> Result<(), PolicyFault> {
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = self.custom.iter().find(|custom| !ids.insert(custom.id())) {
+            return Err(PolicyFault::new(
+                format!("rule {}: this id is there twice", twice.id()),
+                "give each rule an id of its own",
+            ));
+        }
         let named = self.rules.keys().chain(self.allow.iter().filter_map(Allowed::rule));
         match named.into_iter().find(|id| self.all_rules().all(|rule| rule.id != **id)) {
             Some(id) => Err(PolicyFault::new(
@@ -118,7 +133,9 @@ impl Policy {
             &[],
             Finder::Everywhere(Everywhere::Denied(self.denied.clone())),
         );
-        std::iter::once(Cow::Owned(denied)).chain(rules::all().map(Cow::Borrowed))
+        std::iter::once(Cow::Owned(denied))
+            .chain(self.custom.iter().map(|custom| Cow::Owned(custom.rule().clone())))
+            .chain(rules::all().map(Cow::Borrowed))
     }
 
     /// The rules that change a text or refuse it. Those that refuse come first: where two rules see the same secret, the
@@ -151,6 +168,10 @@ impl Policy {
         }
         if rule.id == DENIED {
             return Action::Redact;
+        }
+        let own = self.custom.iter().find(|custom| custom.action().is_some() && custom.id() == rule.id);
+        if let Some(action) = own.and_then(CustomRule::action) {
+            return action;
         }
         let is_half = rule.class == Class::Identifier && self.profile < Profile::Strict;
         let usual = if is_half { Action::Off } else { Action::Redact };

@@ -12,7 +12,7 @@ use crate::propagate::propagate;
 use crate::rule::Match;
 use crate::scope::{self, Scope, Scoped};
 use crate::text::Text;
-use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, view, warning};
+use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, shape, view, warning};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
@@ -112,6 +112,7 @@ impl Redactor {
             action: self.policy.action(&rule),
             description: rule.about.clone(),
             source: rule.source.clone(),
+            shape: shape::of(&rule),
         })
     }
 

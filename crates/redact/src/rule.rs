@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::ViewKind;
 use crate::everywhere::Everywhere;
+use crate::excuse::Excuses;
 use crate::text::Text;
 
 /// A text that is part of the program, or was read from a policy.
@@ -205,6 +206,9 @@ pub(crate) enum Place {
     Prefix,
     /// The literal is somewhere in the match.
     Inner,
+    /// The literal is somewhere in the match or near it, and the pattern itself knows where a match begins and what is
+    /// none.
+    Around(Excuses),
     /// The literal is a word shortly in front of the match, which has no mark of its own; one of these words has to be
     /// near as well, if there are any.
     Near(Words),

@@ -1,8 +1,8 @@
 //! Every rule file: each vector in `yes` is redacted by its rule, exactly where it is marked, and none in `no`.
 
 #[cfg(test)]
-#[path = "vectors/generate.rs"]
-mod generate;
+#[path = "../src/vectors.rs"]
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,17 +28,6 @@ fn rules() -> Vec<(String, toml::Table)> {
     rules
 }
 
-/// A vector with its generators expanded: the text without marks, and the marked part.
-#[cfg(test)]
-fn vector(written: &str, id: &str) -> (String, std::ops::Range<usize>) {
-    let made = generate::expand(written, id);
-    let (start, end) = (made.find('<'), made.find('>'));
-    match start.zip(end) {
-        Some((start, end)) => (made.replace(['<', '>'], ""), start..end - 1),
-        None => (made.clone(), 0..made.len()),
-    }
-}
-
 #[cfg(test)]
 fn texts<'a>(rule: &'a toml::Table, list: &str) -> Vec<&'a str> {
     rule[list].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
@@ -52,7 +41,7 @@ fn vectors_when_redacted_then_exactly_the_marked_part() {
     for (file, rule) in rules() {
         let id = rule["id"].as_str().unwrap();
         for written in texts(&rule, "yes") {
-            let (text, secret) = vector(written, id);
+            let (text, secret) = vectors::marked(written, id);
             let findings = redactor.redact(&text).unwrap().findings;
             let of_rule = |found: &&mab_redact::Finding| found.rule == id;
             let places: Vec<_> =
@@ -64,7 +53,7 @@ fn vectors_when_redacted_then_exactly_the_marked_part() {
             }
         }
         for written in texts(&rule, "no") {
-            let (text, _) = vector(written, id);
+            let (text, _) = vectors::marked(written, id);
             let findings = redactor.redact(&text).unwrap().findings;
             if findings.iter().any(|found| found.rule == id) {
                 faults.push(format!("{file}: {id}: no: {text:?}: {findings:?}"));
