@@ -289,9 +289,9 @@ fn settings() -> String {
             [key.range(), key.unit.to_owned()].into_iter().filter(|part| !part.is_empty()).collect();
         let _ = writeln!(
             page,
-            "| `{}` | `{}` | {} | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} | {} |",
             key.name,
-            key.variable(),
+            if key.in_environment() { format!("`{}`", key.variable()) } else { String::new() },
             if key.in_file() { "yes" } else { "" },
             cell(&values.join(", ")),
             cell(key.default),
@@ -305,7 +305,11 @@ fn settings() -> String {
         "\nWhere agents with one permission have other limits: `limits.<permission>.<limit>`, for example \
          `[limits.observer]` with `read_per_minute = 60`, or `MAB_LIMITS_OBSERVER_READ_PER_MINUTE`. The permission is one of \
          {}; the limit is one of {}. One conversation gets its own with `mab limits`. [limits.md](limits.md) says how limits \
-         are counted.\n",
+         are counted.\n\n\
+         Settings of redaction bind the agents, who may have an environment of their own: there the stricter value wins, of a \
+         variable and of the file, and what has no variable is set in the file only. No tool of an agent changes any of it, \
+         and no comment in a text does. A file that is named here and cannot be read is a refusal. \
+         [redaction.md](redaction.md) says how rules are written.\n",
         names(Permission::ALL.iter().map(|permission| permission.as_str())),
         names(windows),
     );

@@ -15,7 +15,7 @@ use mab_core::{
     secret::MasterKey,
     token::Tokens,
 };
-use mab_redact::{Name, Redacted, Redactor, Refusal};
+use mab_redact::{Action, Name, Redacted, Redactor, Refusal};
 use mab_store::Store;
 use serde_json::{Map, Value};
 
@@ -75,8 +75,8 @@ impl Bridge {
             clock: parts.clock,
             random: parts.random,
             of_permissions: Arc::new(parts.settings.limits.permissions.clone()),
+            redactor: Redactor::with_policy(parts.settings.redaction.clone()),
             settings: parts.settings,
-            redactor: Redactor::new(),
             anchoring: None,
             read_anchor: None,
             floods: Floods::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mab_core::{agent::Permission, limit::Overrides, loop_guard::LoopGuard};
+use mab_redact::Policy;
 
 /// What the bridge allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub fingerprints: bool,
     /// Calls that recorded an entry after which a checkpoint is due at once.
     pub checkpoint_entries: u32,
+    /// Which secrets are taken out of a text, or refused with it.
+    pub redaction: Policy,
 }
 
 /// Rate windows (0 = off) and quotas.
@@ -75,6 +78,7 @@ impl Default for Settings {
             fingerprints: false,
             checkpoint_s: 30,
             checkpoint_entries: 256,
+            redaction: Policy::default(),
         }
     }
 }

@@ -10,14 +10,17 @@ use toml::Value;
 use super::{
     audit,
     load::{Config, Source, refuse},
+    redaction::{self, Part},
 };
 use crate::environment::Environment;
 
 mod distance;
 mod of_permissions;
+mod of_redaction;
 
 use distance::distance;
 use of_permissions::OF_PERMISSIONS;
+use of_redaction::OF_REDACTION;
 
 /// One setting.
 pub struct Key {
@@ -43,18 +46,20 @@ enum Field {
     Durability,
     AnchorFile,
     AnchorCommand,
+    /// A part of the policy of redaction.
+    Redaction(Part),
     /// A limit where it differs for a permission.
     OfPermission(Permission, Limit),
 }
 
 /// Every setting, in the order of the documentation.
-pub fn keys() -> &'static [Key] {
-    KEYS
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(OF_REDACTION)
 }
 
 /// Every setting, with those of single permissions.
 pub(super) fn all_keys() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(OF_PERMISSIONS.iter().flatten())
+    keys().chain(OF_PERMISSIONS.iter().flatten())
 }
 
 impl Key {
@@ -68,6 +73,11 @@ impl Key {
         !matches!(self.field, Field::Place(_))
     }
 
+    /// Whether the environment may set it; otherwise only the file may.
+    pub fn in_environment(&self) -> bool {
+        !matches!(&self.field, Field::Redaction(part) if part.is_in_file_only())
+    }
+
     /// The values it accepts, for people; empty when its unit says it all.
     pub fn range(&self) -> String {
         match &self.field {
@@ -78,6 +88,7 @@ impl Key {
             }
             Field::Durability => "full, normal".to_owned(),
             Field::Switch(_) => "true, false".to_owned(),
+            Field::Redaction(part) => part.range(),
             Field::OfPermission(_, limit) => format!("{} to {}", limit.range().start(), limit.range().end()),
         }
     }
@@ -93,6 +104,7 @@ impl Key {
             Field::Durability => durability_name(config.durability).to_owned(),
             Field::AnchorFile => audit::show_file(&config.audit),
             Field::AnchorCommand => audit::show_command(&config.audit),
+            Field::Redaction(part) => redaction::show(*part, config),
             Field::OfPermission(permission, limit) => settings.limits.of(*permission, *limit).to_string(),
         }
     }
@@ -106,6 +118,17 @@ impl Key {
         let number = |value| number(value, &source);
         match &self.field {
             Field::Place(_) => return Err(not_in_files(self, &source)),
+            Field::Redaction(part) if source.is_text() && part.is_in_file_only() => {
+                return Err(only_in_files(self, &source));
+            }
+            Field::Redaction(part) => {
+                let is_set = redaction::set(*part, config, value, &source)
+                    .map_err(|fault| redaction::refusal(self.name, &fault, &source))?;
+                // What the environment would relax stays as it was.
+                if !is_set {
+                    return Ok(());
+                }
+            }
             Field::Count(at, range) => {
                 let count = number(value).and_then(|number| u32::try_from(number).ok());
                 *at(&mut config.settings) = count.filter(|count| range.contains(count)).ok_or_else(wrong)?;
@@ -140,6 +163,7 @@ impl Key {
             Field::Durability => "use full or normal".to_owned(),
             Field::Switch(_) => "use true or false".to_owned(),
             Field::AnchorFile => "use an absolute path".to_owned(),
+            Field::Redaction(_) => String::new(),
             Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
             Field::Place(_)
             | Field::Count(..)
@@ -206,8 +230,13 @@ fn not_in_files(key: &Key, source: &Source) -> Denied {
     ))
 }
 
+fn only_in_files(key: &Key, source: &Source) -> Denied {
+    refuse(format_args!("{} cannot be set here", key.name), source)
+        .hint("set it in the configuration file, which agents do not write")
+}
+
 /// A number; as text only where there is nothing but text.
-fn number(value: &Value, source: &Source) -> Option<u64> {
+pub(super) fn number(value: &Value, source: &Source) -> Option<u64> {
     match value.as_str() {
         Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
         None => value.as_integer().and_then(|number| u64::try_from(number).ok()),

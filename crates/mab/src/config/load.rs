@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mab_core::{Code, Denied};
+use mab_core::{Clock as _, Code, Denied};
 use mab_service::Settings;
 use mab_store::sqlite::Durability;
 use tracing::level_filters::LevelFilter;
@@ -15,8 +15,9 @@ use super::{
     file,
     keys::{self, Key, all_keys, keys},
     places::Places,
+    redaction::{self, RedactionReport},
 };
-use crate::environment::Environment;
+use crate::{environment::Environment, system::SystemClock};
 
 /// What command-line flags may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub struct Config {
     pub log: LevelFilter,
     /// What is done with checkpoints besides keeping them in the data folder.
     pub audit: AuditPlaces,
+    /// What came of the policy of redaction, which is among the settings.
+    pub redaction_report: RedactionReport,
+    pub(super) redaction: redaction::Written,
     pub(super) sources: BTreeMap<&'static str, Source>,
 }
 
@@ -94,6 +98,8 @@ impl Config {
             settings: Settings::default(),
             log: places.log,
             audit: AuditPlaces::default(),
+            redaction_report: RedactionReport::default(),
+            redaction: redaction::Written::default(),
             sources: places.sources,
         };
         let named = config.sources.contains_key("config");
@@ -113,6 +119,8 @@ impl Config {
             }
         }
         config.check_together()?;
+        let today = SystemClock.now().to_string();
+        redaction::resolve(&mut config, environment, today.get(..DAY_CHARS).unwrap_or_default())?;
         Ok(config)
     }
 
@@ -124,8 +132,9 @@ impl Config {
             source: self.sources.get(key.name).unwrap_or(&Source::Default).to_string(),
             help: key.help,
         };
-        let of_permissions = all_keys().skip(keys().len()).filter(|key| self.sources.contains_key(key.name));
-        keys().iter().chain(of_permissions).map(row).collect()
+        let of_permissions =
+            all_keys().skip(keys().count()).filter(|key| self.sources.contains_key(key.name));
+        keys().chain(of_permissions).map(row).collect()
     }
 
     fn check_together(&self) -> Result<(), Denied> {
@@ -192,3 +201,6 @@ pub(super) fn absolute(path: &Path, environment: &Environment) -> PathBuf {
 
 /// Longer than the worst queue of writers that was measured (9 ms, 2026-11-21) by far; shorter than any client's patience.
 const DEFAULT_BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// Characters of a day (RFC 3339 full-date).
+const DAY_CHARS: usize = 10;

@@ -8,8 +8,10 @@ mod file;
 mod keys;
 mod load;
 mod places;
+mod redaction;
 #[cfg(test)]
 mod tests;
 
 pub use keys::{Key, keys};
 pub use load::{AuditPlaces, Config, EffectiveSetting, Flags};
+pub use redaction::{RedactionReport, Warning};

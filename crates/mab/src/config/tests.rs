@@ -37,7 +37,7 @@ fn nothing_set_gives_the_defaults_that_the_table_promises() {
     assert_eq!((config.agent.as_deref(), config.log), (None, LevelFilter::WARN));
     for row in config.effective() {
         assert_eq!(row.source, "default", "{}", row.key);
-        let key = keys().iter().find(|key| key.name == row.key).unwrap();
+        let key = keys().find(|key| key.name == row.key).unwrap();
         assert!(!key.in_file() || key.default == row.value, "{}: {} is documented", row.key, key.default);
     }
 }
@@ -160,8 +160,8 @@ fn file_when_broken_names_the_line_and_when_named_must_exist() {
 
 #[test]
 fn variables_are_unique() {
-    let variables: std::collections::BTreeSet<_> = keys().iter().map(Key::variable).collect();
-    assert_eq!(variables.len(), keys().len());
+    let variables: std::collections::BTreeSet<_> = keys().map(Key::variable).collect();
+    assert_eq!(variables.len(), keys().count());
     assert!(variables.contains("MAB_DATABASE_URL"));
 }
 
@@ -216,7 +216,7 @@ fn limits_of_a_permission_differ_only_where_they_are_set() {
     let set: Vec<_> = config
         .effective()
         .into_iter()
-        .skip(keys().len())
+        .skip(keys().count())
         .map(|row| (row.key, row.value, row.source))
         .collect();
     let file = config.file.display().to_string();

@@ -16,7 +16,7 @@ use crate::text::Text;
 use crate::{Class, format, rules, vectors};
 
 /// A rule as it is written; the fields are those of `rules/README.md`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WrittenRule {
     /// Its name: 1 to 64 lower-case letters, digits and hyphens, which no other rule has.
