@@ -124,7 +124,7 @@ pub(crate) enum Command {
     #[command(after_help = "The key of a cleaned-up conversation is destroyed. Its audit entries are kept.")]
     Cleanup,
     /// Replace secrets in text: a filter from stdin or FILE to stdout.
-    Redact(redact::Redact),
+    Redact(Box<redact::Redact>),
     /// Check settings, data folder, database and clock.
     #[command(after_help = "Prints one line per check: ok, warn or fail. Exits with 10 when one failed.\n\
         It creates nothing. Run it with the MAB_AGENT of an agent to check its profile.\n\n\

@@ -1,12 +1,6 @@
 //! `mab audit verify`: whether the record is whole, and up to where that is proven.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use mab_core::{Code, ConversationId, anchor::origin, evidence::MarksChecked, secret::MasterKey};
@@ -19,15 +13,13 @@ use crate::{
         Exit, Trouble, Visible, arguments,
         audit_evidence::{Evidence, NEXT_KEY, SIGNING_KEY},
         audit_export::OfBundle,
+        bar::{self, Bar},
         operator::{Operator, object},
         output::{BAD, FAINT, GOOD},
         table::{Column, Page, Table, absent, optional},
     },
     runtime::{self, Archive},
 };
-
-/// How often progress is shown.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often all is read, when the key that signs is changed meanwhile.
 const ATTEMPTS: u32 = 3;
@@ -120,7 +112,7 @@ impl Verify {
             anchor: evidence.reader(),
         };
         let bridge = runtime::open_archive(&config, archive)?;
-        let _bar = Bar::over(progress, operator.output.is_json());
+        let _bar = Bar::showing(operator.output.is_json(), move || bar(progress.now()));
         let keys = || [SIGNING_KEY, NEXT_KEY].map(|name| evidence.signing_key(name, origin.as_deref()));
         let mut attempt = 1;
         loop {
@@ -144,43 +136,9 @@ fn cannot_be_read(code: Code) -> bool {
     matches!(code, Code::WrongStore | Code::ReadOnly | Code::Busy | Code::Internal)
 }
 
-/// A bar on stderr, when a person looks at it.
-struct Bar {
-    ended: Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>,
-}
-
-impl Bar {
-    fn over(progress: Arc<Progress>, quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
-            return Self { ended: None };
-        }
-        let (end, ended) = mpsc::channel();
-        let draw = move || {
-            while ended.recv_timeout(PROGRESS_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-                let line = bar(progress.now());
-                let _ = write!(std::io::stderr(), "\r{line}\u{1b}[K");
-            }
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
-        };
-        Self { ended: Some((end, thread::spawn(draw))) }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some((end, drawing)) = self.ended.take() {
-            drop(end);
-            let _ = drawing.join();
-        }
-    }
-}
-
 /// The text of the bar.
 fn bar((done, total): (u64, u64)) -> String {
-    const WIDTH: u64 = 30;
-    let filled = done.min(total) * WIDTH / total.max(1);
-    let cells: String = (0..WIDTH).map(|cell| if cell < filled { '━' } else { '─' }).collect();
-    format!("{cells} {done} of {total} entries")
+    format!("{} {done} of {total} entries", bar::cells(done, total))
 }
 
 #[derive(Deserialize)]

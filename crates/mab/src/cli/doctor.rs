@@ -7,6 +7,7 @@ use crate::{
     cli::{
         Exit, Output, Trouble, Visible,
         doctor_files::{folder, profile},
+        doctor_redaction::redaction,
         doctor_store::store,
         operator::Operator,
         output::{BAD, CAREFUL, FAINT, GOOD},
@@ -47,6 +48,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     let settings = match operator.config() {
         Ok(config) => {
             checks.push(Check::good("settings", "read without a fault".to_owned()));
+            checks.extend(redaction(&config));
             checks.extend(data(operator, &config));
             checks.push(clock(SystemClock.now()));
             config.effective()

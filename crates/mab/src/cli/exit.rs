@@ -13,6 +13,8 @@ impl Exit {
     pub const OK: Self = Self(0);
     /// The bridge failed; nothing the caller did wrong.
     pub const INTERNAL: Self = Self(1);
+    /// `mab redact` found secrets.
+    pub const FOUND: Self = Self(1);
     /// The command line or an input is not what it should be.
     pub const USAGE: Self = Self(2);
     /// `mab audit verify` found that something is not as it was recorded.
@@ -26,9 +28,10 @@ impl Exit {
     pub const AUDIT_UNCHECKED: Self = Self(12);
 
     /// The exits that no refusal [`Code`] stands for, with their meaning, for the documentation.
-    pub const OWN: [(Self, &'static str); 7] = [
+    pub const OWN: [(Self, &'static str); 8] = [
         (Self::OK, "Done."),
         (Self::INTERNAL, "The bridge failed; the message says where."),
+        (Self::FOUND, "`mab redact` found secrets."),
         (Self::USAGE, "The command line or an input is not what it should be."),
         (Self::AUDIT_BROKEN, "`mab audit verify` found that something is not as it was recorded."),
         (Self::CHECK_FAILED, "`mab doctor` found something that does not work."),

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
 };
 
-use mab_redact::Redactor;
+use mab_redact::{Redactor, Refusal};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -16,12 +16,15 @@ use crate::{
 /// Longest line that is read.
 const LINE_MAX_BYTES: u64 = 64 << 20;
 
-/// Redacts line by line; what was read is answered before more is waited for, so that a program can talk to it.
+/// Redacts line by line; what was read is answered before more is waited for, so that a program can talk to it. Says
+/// whether there was a secret.
 pub(super) fn run(
     redactor: &Redactor,
     input: &mut BufReader<impl Read>,
     destination: &mut impl Write,
-) -> Result<(), Trouble> {
+    with_text: bool,
+) -> Result<bool, Trouble> {
+    let mut has_found = false;
     let mut written = std::io::BufWriter::new(destination);
     let mut left_out = BTreeSet::new();
     let mut line = Vec::new();
@@ -36,7 +39,9 @@ pub(super) fn run(
             continue;
         }
         let object = serde_json::from_slice(&line).map_err(|error| bad(number, &reason(&error)))?;
-        let (answer, others) = answer(redactor, object).map_err(|reason| bad(number, reason))?;
+        let (answer, others) = answer(redactor, object, with_text).map_err(|reason| bad(number, &reason))?;
+        has_found |=
+            answer.get("findings").and_then(Value::as_array).is_some_and(|findings| !findings.is_empty());
         for key in others {
             if left_out.insert(key.clone()) {
                 Output::talk(&format!(
@@ -47,7 +52,8 @@ pub(super) fn run(
         }
         writeln!(written, "{}", harmless::one_line(&answer)).map_err(Trouble::writing)?;
     }
-    written.flush().map_err(Trouble::writing)
+    written.flush().map_err(Trouble::writing)?;
+    Ok(has_found)
 }
 
 /// Reads one line; false at the end of the input.
@@ -65,14 +71,25 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, number: u64) -> Resul
 }
 
 /// The answer to one line, and the keys that are not in it.
-fn answer(redactor: &Redactor, object: Value) -> Result<(Value, Vec<String>), &'static str> {
-    let Value::Object(mut fields) = object else { return Err("is not a JSON object") };
-    let Some(Value::String(text)) = fields.remove("text") else { return Err("has no string under \"text\"") };
-    let redaction = redactor.redact(&text).map_err(|_| "cannot be redacted: it takes too long to search")?;
+fn answer(redactor: &Redactor, object: Value, with_text: bool) -> Result<(Value, Vec<String>), String> {
+    let Value::Object(mut fields) = object else { return Err("is not a JSON object".to_owned()) };
+    let Some(Value::String(text)) = fields.remove("text") else {
+        return Err("has no string under \"text\"".to_owned());
+    };
     let mut answer = Map::new();
     answer.extend(fields.remove("id").map(|id| ("id".to_owned(), id)));
-    answer.insert("text".to_owned(), redaction.text.into_string().into());
-    answer.insert("findings".to_owned(), findings(&redaction.findings));
+    let found = match redactor.redact(&text) {
+        Ok(redaction) => {
+            if with_text {
+                answer.insert("text".to_owned(), redaction.text.into_string().into());
+            }
+            redaction.findings
+        }
+        // Without the text there is nothing to refuse.
+        Err(Refusal::Blocked(found)) if !with_text => found,
+        Err(refusal) => return Err(format!("cannot be redacted: {refusal}")),
+    };
+    answer.insert("findings".to_owned(), findings(&found));
     Ok((Value::Object(answer), fields.into_iter().map(|(key, _)| key).collect()))
 }
 
@@ -93,7 +110,7 @@ mod tests {
 
     fn redact(input: &str) -> Result<String, Option<Value>> {
         let mut written = Vec::new();
-        run(&Redactor::new(), &mut BufReader::new(input.as_bytes()), &mut written)
+        run(&Redactor::new(), &mut BufReader::new(input.as_bytes()), &mut written, true)
             .map_err(|trouble| trouble.to_json())?;
         Ok(String::from_utf8_lossy(&written).into_owned())
     }
