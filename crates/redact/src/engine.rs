@@ -22,6 +22,8 @@ pub(crate) struct Engine {
     targets: Vec<Target>,
     rules: Vec<Active>,
     keys: Vec<KeyRule>,
+    /// Rules that look everywhere and have something to look for.
+    everywhere: Vec<usize>,
     allow: Vec<Allowed>,
 }
 
@@ -69,8 +71,12 @@ impl Engine {
             };
             targets.extend(rule.literals.iter().map(|_| target));
         }
+        let looks_everywhere = |(_, active): &(usize, &Active)| {
+            matches!(&active.rule.finder, Finder::Everywhere(everywhere) if !everywhere.is_idle())
+        };
+        let everywhere = rules.iter().enumerate().filter(looks_everywhere).map(|(index, _)| index).collect();
         let scanner = Scanner::new(rules.iter().flat_map(|active| active.rule.literals.iter()))?;
-        Some(Self { scanner, targets, rules, keys, allow: policy.allow.clone() })
+        Some(Self { scanner, targets, rules, keys, everywhere, allow: policy.allow.clone() })
     }
 
     /// The rule with this place.
@@ -175,7 +181,8 @@ impl Engine {
 
     /// Adds what the rules without a literal find; what merely looks generated only where no other rule found anything.
     fn try_everywhere(&self, text: Text<'_>, budget: u64, matches: &mut Vec<Match>) {
-        for (index, Active { rule, .. }) in self.rules.iter().enumerate() {
+        for &index in &self.everywhere {
+            let Some(rule) = self.rule(index) else { continue };
             let Finder::Everywhere(everywhere) = &rule.finder else { continue };
             let mut ranges = Vec::new();
             everywhere.find(text, budget, &mut ranges);

@@ -18,6 +18,14 @@ pub(crate) enum Everywhere {
 }
 
 impl Everywhere {
+    /// Says whether there is nothing to look for.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Generated => false,
+            Self::Denied(sets) => sets.iter().all(|set| set.count() == 0),
+        }
+    }
+
     /// Adds everything found; stops early when `budget` bytes were looked at.
     pub(crate) fn find(&self, text: Text<'_>, budget: u64, found: &mut Vec<Range<usize>>) {
         match self {

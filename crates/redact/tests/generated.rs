@@ -1,6 +1,7 @@
 //! The profile `strict` takes out what merely looks generated; the others do not.
 
-use mab_redact::{Policy, Profile, Redactor};
+use mab_redact::{Action, Class, DeniedSecrets, Policy, Profile, Redactor};
+use proptest::prelude::*;
 
 #[cfg(test)]
 fn clean(profile: Profile, text: &str) -> String {
@@ -46,5 +47,57 @@ fn name_number_or_checksum_when_strict_then_left() {
         "====================================",
     ] {
         assert_eq!(clean(Profile::Strict, text), text);
+    }
+}
+
+/// What may become trouble together: runs, escapes, placeholders, keys, a secret of the operator.
+#[cfg(test)]
+fn text() -> impl Strategy<Value = String> {
+    let mut pieces: Vec<String> = [
+        "\\", "\\n", "\\u00", "%3", "/", "+", "=", "\"", " ", "é", "-", "_", ".", ":", "password", "token=",
+        "sha256:",
+    ]
+    .map(str::to_owned)
+    .into();
+    pieces.extend(
+        ["PASSWORD_REDACTED", "GENERATED_VALUE_REDACTED", "x", "1e", "blue-horse-77-x"].map(str::to_owned),
+    );
+    pieces.extend(values());
+    pieces.push(format!("ghp_{}", "a1B2".repeat(9)));
+    prop::collection::vec(prop::sample::select(pieces), 0..16).prop_map(|pieces| pieces.concat())
+}
+
+#[cfg(test)]
+fn strictest() -> Redactor {
+    let (denied, _) = DeniedSecrets::from_env_files(["KEY=blue-horse-77-x"]);
+    let classes = [(Class::Password, Action::Warn)].into();
+    let policy = Policy { profile: Profile::Strict, denied: vec![denied], classes, ..Policy::default() };
+    Redactor::with_policy(policy)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_when_strict_then_sound_and_idempotent(input in text()) {
+        let redactor = strictest();
+        let first = redactor.redact(&input).unwrap();
+        let mut position = 0;
+        for finding in &first.findings {
+            prop_assert!(finding.start >= position && finding.start < finding.end && finding.end <= input.len());
+            prop_assert!(input.is_char_boundary(finding.start) && input.is_char_boundary(finding.end));
+            position = finding.end;
+        }
+        let second = redactor.redact(first.text.as_str()).unwrap();
+        prop_assert_eq!(second.text.as_str(), first.text.as_str());
+        prop_assert!(second.findings.iter().all(|finding| finding.action == Action::Warn));
+        prop_assert!(!first.text.as_str().contains("blue-horse-77-x"));
+    }
+
+    #[test]
+    fn json_when_strict_then_still_json(a in text(), b in text(), number in any::<f64>()) {
+        let json = serde_json::json!({ a.clone(): [b, number], "password": number, "x": { "token": a } }).to_string();
+        let clean = strictest().redact(&json).unwrap().text.into_string();
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&clean).is_ok(), "{}\n{}", json, clean);
     }
 }
