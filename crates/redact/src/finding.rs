@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
             Self::Blocked(findings) => {
                 let blocked = findings.iter().find(|finding| finding.action == Action::Block);
                 let rule = blocked.map_or("secret", |finding| finding.rule.as_ref());
-                write!(formatter, "the policy refuses text with a {rule}")
+                write!(formatter, "the policy refuses what the rule {rule} finds")
             }
             Self::Broken => formatter.write_str("the rules for secrets could not be compiled"),
         }

@@ -51,7 +51,7 @@ fn rule_when_it_blocks_then_the_text_is_refused_with_all_findings() {
     let told: Vec<_> = findings.iter().map(|found| (&*found.rule, found.action)).collect();
     assert_eq!(told, [("aws-access-key-id", Action::Redact), ("github-token", Action::Block)]);
     let refusal = Refusal::Blocked(findings).to_string();
-    assert_eq!(refusal, "the policy refuses text with a github-token");
+    assert_eq!(refusal, "the policy refuses what the rule github-token finds");
     assert!(redactor.redact(&aws()).is_ok());
 }
 

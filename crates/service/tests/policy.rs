@@ -1,0 +1,64 @@
+//! What the operator decides about secrets is what happens to a message.
+
+#[cfg(test)]
+mod kit;
+
+use kit::House;
+use mab_core::Code;
+use mab_redact::{Action, DeniedSecrets, Name};
+use serde_json::json;
+
+/// A key that opens nothing.
+#[cfg(test)]
+fn aws() -> String {
+    format!("AKIA{}", "Q3EGR7TWXKJ2PZ5M")
+}
+
+#[cfg(test)]
+fn house(action: Action) -> House {
+    House::with(|settings| {
+        settings.redaction.rules.insert(Name::Borrowed("aws-access-key-id"), action);
+    })
+}
+
+#[cfg(test)]
+fn is_on_disk(house: &House, text: &str) -> bool {
+    house.bytes_on_disk().windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn message_when_a_rule_blocks_then_refused_and_stored_nowhere() {
+    let house = house(Action::Block);
+    let (a, b) = house.pair().await;
+    let message = json!({"message": format!("the key is {}", aws())});
+    let denied = a.call(&house.bridge, "send_to_partner", message).await.unwrap_err();
+    assert_eq!(denied.code, Code::SecretRefused);
+    assert_eq!(denied.message, "the policy refuses what the rule aws-access-key-id finds");
+    assert!(!format!("{denied:?}").contains(&aws()) && !is_on_disk(&house, &aws()));
+    let read = b.ok(&house.bridge, "check_messages", json!({})).await;
+    assert_eq!(read["messages"], json!([]));
+}
+
+#[tokio::test]
+async fn message_when_a_rule_warns_then_it_arrives_and_nothing_counts_as_taken_out() {
+    let house = house(Action::Warn);
+    let (a, b) = house.pair().await;
+    let sent = a.ok(&house.bridge, "send_to_partner", json!({"message": aws()})).await;
+    assert_eq!((&sent["redacted"], &sent["findings"]), (&json!(false), &json!([])));
+    let read = b.ok(&house.bridge, "check_messages", json!({})).await;
+    assert!(read["messages"][0]["message"].as_str().unwrap().contains(&aws()));
+}
+
+#[tokio::test]
+async fn message_when_it_has_a_secret_of_the_operator_then_it_is_taken_out() {
+    let house = House::with(|settings| {
+        settings.redaction.denied = vec![DeniedSecrets::from_env_files(["KEY=blue-horse-77-x"]).0];
+    });
+    let (a, b) = house.pair().await;
+    let sent = a.ok(&house.bridge, "send_to_partner", json!({"message": "so blue-horse-77-x it is"})).await;
+    assert_eq!(sent["findings"], json!([{"rule": "denied-secret", "count": 1}]));
+    let read = b.ok(&house.bridge, "check_messages", json!({})).await;
+    let message = read["messages"][0]["message"].as_str().unwrap();
+    assert!(message.contains("so DENIED_SECRET_REDACTED it is"), "{message}");
+    assert!(!is_on_disk(&house, "blue-horse"));
+}
