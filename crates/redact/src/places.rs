@@ -10,7 +10,7 @@ use crate::generated;
 use crate::plausible;
 use crate::text::{Text, is_blank, is_quote, is_token};
 
-/// Finds the password of `IDENTIFIED BY '…'` (MySQL, Oracle) and `PASSWORD('…')`.
+/// Finds the password of `IDENTIFIED BY '…'` (`MySQL`, Oracle) and `PASSWORD('…')`.
 pub(crate) fn find_sql(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
     let mut position = hit.end;
     if text.before(hit.end) != b'(' {

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::environment::Environment;
 
-mod distance;
 mod of_permissions;
 mod of_redaction;
+mod refusals;
 
-use distance::distance;
 use of_permissions::OF_PERMISSIONS;
 use of_redaction::OF_REDACTION;
+use refusals::{not_in_files, only_in_files, unknown};
 
 /// One setting.
 pub struct Key {
@@ -214,25 +214,6 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         }
     }
     Ok(())
-}
-
-fn unknown(kind: &str, name: &str, known: impl Iterator<Item = String>, source: &Source) -> Denied {
-    let closest = known.min_by_key(|candidate| distance(candidate, name)).unwrap_or_default();
-    refuse(format_args!("unknown {kind} {name}"), source)
-        .hint(format!("did you mean {closest}? else take it out"))
-}
-
-fn not_in_files(key: &Key, source: &Source) -> Denied {
-    refuse(format_args!("{} cannot be set here", key.name), source).hint(format!(
-        "set {} in the environment{}",
-        key.variable(),
-        key.flag().map_or_else(String::new, |flag| format!(", or use {flag}"))
-    ))
-}
-
-fn only_in_files(key: &Key, source: &Source) -> Denied {
-    refuse(format_args!("{} cannot be set here", key.name), source)
-        .hint("set it in the configuration file, which agents do not write")
 }
 
 /// A number; as text only where there is nothing but text.

@@ -188,7 +188,7 @@ fn is_flag(text: Text<'_>, key: usize) -> bool {
 /// Says whether a command sets the key: `aws configure set key value`, `ENV key value`, `setx key value`.
 fn is_set(text: Text<'_>, key: usize) -> bool {
     let word_end = text.skip_back(key, MAX_BLANKS, is_blank);
-    let word = text.skip_back(word_end, MAX_WORD, |byte| is_token(byte));
+    let word = text.skip_back(word_end, MAX_WORD, is_token);
     word_end < key
         && SETTERS.iter().any(|setter| text.slice(word..word_end).eq_ignore_ascii_case(setter.as_bytes()))
 }
