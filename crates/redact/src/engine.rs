@@ -71,9 +71,7 @@ impl Engine {
             };
             targets.extend(rule.literals.iter().map(|_| target));
         }
-        let looks_everywhere = |(_, active): &(usize, &Active)| {
-            matches!(&active.rule.finder, Finder::Everywhere(everywhere) if !everywhere.is_idle())
-        };
+        let looks_everywhere = |(_, active): &(usize, &Active)| matches!(&active.rule.finder, Finder::Everywhere(everywhere) if !everywhere.is_idle());
         let everywhere = rules.iter().enumerate().filter(looks_everywhere).map(|(index, _)| index).collect();
         let scanner = Scanner::new(rules.iter().flat_map(|active| active.rule.literals.iter()))?;
         Some(Self { scanner, targets, rules, keys, everywhere, allow: policy.allow.clone() })
