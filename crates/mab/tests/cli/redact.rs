@@ -133,7 +133,9 @@ fn several_files_are_printed_one_after_the_other() -> Anything {
 
 #[test]
 fn policy_of_the_configuration_holds_and_profile_is_for_one_run() -> Anything {
-    let home = configured("[redaction.rules]\naws-access-key-id = 'block'\npassword = 'warn'\n")?;
+    let home = configured(
+        "[redaction.rules]\naws-access-key-id = 'block'\n[redaction.classes]\npassword = 'warn'\n",
+    )?;
     let run = home.mab_reading(&["redact", "--json"], KEY.as_bytes())?;
     assert_eq!(run.stdout, "");
     assert_eq!(run.refusal()?.get("code"), Some(&json!("secret_refused")));
