@@ -70,7 +70,7 @@ fn rule_when_wrong_then_refused_by_name_with_what_to_do() {
         (id(""), "\"\" is no id of a rule"),
         (id("Acme"), "\"Acme\" is no id of a rule"),
         (id(&"x".repeat(65)), &format!("{:?} is no id of a rule", "x".repeat(64))),
-        (id("github-personal-token"), "rule github-personal-token: this id is taken"),
+        (id("github-token"), "rule github-token: this id is taken"),
         (id("denied-secret"), "rule denied-secret: this id is taken"),
         (pattern("acme_("), "rule acme-key: the pattern does not parse: unclosed group"),
         (pattern(""), "rule acme-key: the pattern has 0 bytes"),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 const BODY: &str = "9fKx2LmQ7vRtYb4WsZc8JhNdPg3Ae6Uo";
 
+#[cfg(test)]
 fn clean(text: &str) -> String {
     Redactor::new().redact(text).unwrap().text.into_string()
 }

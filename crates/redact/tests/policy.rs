@@ -45,13 +45,13 @@ fn rule_when_off_then_not_looked_for() {
 
 #[test]
 fn rule_when_it_blocks_then_the_text_is_refused_with_all_findings() {
-    let redactor = Redactor::with_policy(rules([("github-personal-token", Action::Block)]));
+    let redactor = Redactor::with_policy(rules([("github-token", Action::Block)]));
     let text = format!("{} and {}", aws(), github());
     let Err(Refusal::Blocked(findings)) = redactor.redact(&text) else { panic!("it was let through") };
     let told: Vec<_> = findings.iter().map(|found| (&*found.rule, found.action)).collect();
-    assert_eq!(told, [("aws-access-key-id", Action::Redact), ("github-personal-token", Action::Block)]);
+    assert_eq!(told, [("aws-access-key-id", Action::Redact), ("github-token", Action::Block)]);
     let refusal = Refusal::Blocked(findings).to_string();
-    assert_eq!(refusal, "the policy refuses what the rule github-personal-token finds");
+    assert_eq!(refusal, "the policy refuses what the rule github-token finds");
     assert!(redactor.redact(&aws()).is_ok());
 }
 
@@ -68,8 +68,7 @@ fn rule_when_it_warns_then_the_text_stays_and_it_is_told() {
     let text = format!("é {} {}", aws(), github());
     let redaction = redact(rules([("aws-access-key-id", Action::Warn)]), &text);
     assert_eq!(redaction.text.as_str(), format!("é {} GITHUB_TOKEN_REDACTED", aws()));
-    let expected =
-        [("aws-access-key-id", Action::Warn, aws()), ("github-personal-token", Action::Redact, github())];
+    let expected = [("aws-access-key-id", Action::Warn, aws()), ("github-token", Action::Redact, github())];
     assert_eq!(
         told(&redaction, &text),
         expected.each_ref().map(|(id, action, text)| (*id, *action, text.as_str()))
@@ -82,12 +81,12 @@ fn rule_when_it_warns_then_it_hides_no_other() {
     let policy = rules([("password", Action::Warn)]);
     let redaction = redact(policy, &text);
     assert_eq!(redaction.text.as_str(), "password = \"GITHUB_TOKEN_REDACTED\" token");
-    assert_eq!(told(&redaction, &text), [("github-personal-token", Action::Redact, github().as_str())]);
+    assert_eq!(told(&redaction, &text), [("github-token", Action::Redact, github().as_str())]);
 }
 
 #[test]
 fn class_when_it_has_an_action_then_its_rules_have_it_but_for_named_ones() {
-    let mut policy = rules([("github-personal-token", Action::Redact)]);
+    let mut policy = rules([("github-token", Action::Redact)]);
     policy.classes.insert(Class::Token, Action::Off);
     policy.classes.insert(Class::ApiKey, Action::Warn);
     let text = format!("{} {} xoxb-{}", aws(), github(), "1234567890-abcdefgh");

@@ -15,7 +15,7 @@ use mab_core::{
     secret::MasterKey,
     token::Tokens,
 };
-use mab_redact::{Action, Name, Redacted, Redactor, Refusal};
+use mab_redact::{Name, Redacted, Redactor, Refusal};
 use mab_store::Store;
 use serde_json::{Map, Value};
 

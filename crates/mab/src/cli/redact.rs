@@ -34,7 +34,7 @@ const TEXT_MAX_BYTES: u64 = 256 << 20;
     mab redact --exit-zero < build.log > build.clean.log\n  \
     mab redact --dry-run notes.md src/*.rs     what would be replaced, and where\n  \
     mab redact --jsonl < messages.jsonl\n  \
-    mab redact --explain github-personal-token\n  \
+    mab redact --explain github-token\n  \
     mab redact --hash < value.txt              for redaction.allow\n\n\
     Exits with 1 when something was found, also by a rule that only warns, and with 0\n\
     when not, or with --exit-zero. A text that the policy refuses is not printed, and\n\

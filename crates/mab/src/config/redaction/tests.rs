@@ -45,12 +45,12 @@ fn section_when_right_then_it_is_the_policy() {
     let file = format!(
         "[redaction]\nprofile = 'strict'\ndecode_depth = 0\n\
          allow = [{{ sha256 = '{hash}' }}, {{ sha256 = '{hash}', rule = 'acme', expires = 2999-12-31 }}]\n\
-         [redaction.rules]\ngithub-personal-token = 'block'\n[redaction.classes]\npassword = 'warn'\n{RULE}"
+         [redaction.rules]\ngithub-token = 'block'\n[redaction.classes]\npassword = 'warn'\n{RULE}"
     );
     let config = load(&file, &[]).unwrap();
     let policy = &config.settings.redaction;
     assert_eq!((policy.profile, policy.decodings.get()), (Profile::Strict, 0));
-    assert_eq!(policy.rules, [(Name::Borrowed("github-personal-token"), Action::Block)].into());
+    assert_eq!(policy.rules, [(Name::Borrowed("github-token"), Action::Block)].into());
     assert_eq!(policy.classes, [(Class::Password, Action::Warn)].into());
     assert_eq!((policy.allow.len(), policy.custom.len(), config.redaction_report.rules), (2, 1, 1));
     assert_eq!(clean(&config, "acme_123456"), "CUSTOM_SECRET_REDACTED");
@@ -63,7 +63,7 @@ fn section_when_right_then_it_is_the_policy() {
             "strict",
             "0",
             "password = warn",
-            "github-personal-token = block",
+            "github-token = block",
             "acme",
             "none",
             "2 values",
@@ -106,7 +106,7 @@ fn section_when_wrong_then_refused_with_what_to_do() {
         ("decode_depth = 6", "redaction.decode_depth cannot be used: it is no number from 0 to 5"),
         ("rules = 1", "redaction.rules cannot be used: it is no table"),
         (
-            "rules = { github-personal-token = 'hide' }",
+            "rules = { github-token = 'hide' }",
             "redaction.rules cannot be used: there is no action hide",
         ),
         ("rules = { githb-token = 'off' }", "redaction.rules cannot be used: there is no rule githb-token"),
