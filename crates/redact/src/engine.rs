@@ -9,7 +9,7 @@ use regex_automata::meta::Regex;
 use crate::assignment::{self, KeyRule};
 use crate::format;
 use crate::merge::{merge, touches};
-use crate::policy::{Action, Allowed, Policy, retain_allowed};
+use crate::policy::{Action, Policy};
 use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
 use crate::scan::Scanner;
 use crate::text::Text;
@@ -24,7 +24,6 @@ pub(crate) struct Engine {
     keys: Vec<KeyRule>,
     /// Rules that look everywhere and have something to look for.
     everywhere: Vec<usize>,
-    allow: Vec<Allowed>,
 }
 
 /// A rule of the engine with its lazily compiled pattern.
@@ -74,7 +73,7 @@ impl Engine {
         let looks_everywhere = |(_, active): &(usize, &Active)| matches!(&active.rule.finder, Finder::Everywhere(everywhere) if !everywhere.is_idle());
         let everywhere = rules.iter().enumerate().filter(looks_everywhere).map(|(index, _)| index).collect();
         let scanner = Scanner::new(rules.iter().flat_map(|active| active.rule.literals.iter()))?;
-        Some(Self { scanner, targets, rules, keys, everywhere, allow: policy.allow.clone() })
+        Some(Self { scanner, targets, rules, keys, everywhere })
     }
 
     /// The rule with this place.
@@ -147,7 +146,6 @@ impl Engine {
         })?;
         let mut matches = self.try_windows(text, budget, found)?;
         self.try_everywhere(text, budget, &mut matches);
-        retain_allowed(&self.allow, text, &mut matches, |found| self.rule(found.rule).map(|rule| &rule.id));
         if text.spent() > budget { Err(Exhausted) } else { Ok(matches) }
     }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::engine::Engine;
 use crate::fingerprint::Placeholders;
 use crate::merge::{OffsetMap, merge, render};
-use crate::policy::{Action, Policy};
+use crate::policy::{Action, Policy, retain_allowed};
 use crate::propagate::propagate;
 use crate::rule::Match;
 use crate::scope::{self, Scope, Scoped};
@@ -69,6 +69,8 @@ impl Redactor {
             let clean = redaction.text.as_str();
             let mut found = view::find(engine, clean, &spent, budget, self.policy.decodings)
                 .map_err(|_| Refusal::TooCostly)?;
+            let name = |found: &Match| engine.rule(found.rule).map(|rule| &rule.id);
+            retain_allowed(&self.policy.allow, Text::new(clean, &spent), &mut found, name);
             found.append(&mut known.matches);
             if found.is_empty() {
                 break;
@@ -90,8 +92,10 @@ impl Redactor {
         if self.warns {
             let warner = self.warner().ok_or(Refusal::Broken)?;
             let clean = redaction.text.as_str();
-            let seen = view::find(warner, clean, &spent, 2 * budget, self.policy.decodings)
+            let mut seen = view::find(warner, clean, &spent, 2 * budget, self.policy.decodings)
                 .map_err(|_| Refusal::TooCostly)?;
+            let name = |found: &Match| warner.rule(found.rule).map(|rule| &rule.id);
+            retain_allowed(&self.policy.allow, Text::new(clean, &spent), &mut seen, name);
             warning::add(&mut redaction, seen, (warner, &names), &matches);
         }
         if redaction.findings.iter().any(|finding| finding.action == Action::Block) {

@@ -451,13 +451,6 @@ static KEYS: &[Key] = &[
         field: Field::Count(|settings| &mut settings.wait_max_s, 0..=3_600),
     },
     Key {
-        name: "redaction.fingerprints",
-        unit: "a switch",
-        help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed.",
-        default: "false",
-        field: Field::Switch(|settings| &mut settings.fingerprints),
-    },
-    Key {
         name: "store.durability",
         unit: "a word",
         help: "When a commit counts as done: full survives power loss, normal only the death of processes.",

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::map::Map;
 use super::{Budget, Decodings, ViewKind, encoded, join, normal};
 use crate::engine::{Engine, Exhausted};
+use crate::everywhere::Everywhere;
 use crate::rule::{Finder, Match};
 use crate::text::Text;
 use crate::{generated, plausible, rules};
@@ -142,9 +143,13 @@ impl Explorer<'_> {
     /// Says whether a match is there because of the joining: it has both sides of a cut, is no mere word behind a key, and
     /// was not seen without it.
     fn is_joined(&self, rule: usize, view: &View, range: &Range<usize>, plain: &Covered) -> bool {
-        let is_keyed = || matches!(self.engine.rule(rule).map(|rule| &rule.finder), Some(Finder::Keys(_)));
+        let finder = || self.engine.rule(rule).map(|rule| &rule.finder);
+        let is_keyed = || matches!(finder(), Some(Finder::Keys(_)));
+        // Any two words look generated once they are one.
+        let is_mere_run = matches!(finder(), Some(Finder::Everywhere(Everywhere::Generated)));
         let value = view.text.as_bytes().get(range.clone()).unwrap_or_default();
-        view.map.crosses_cut(range)
+        !is_mere_run
+            && view.map.crosses_cut(range)
             && (!is_keyed() || (value.len() >= MIN_KEYED && generated::is_token(value)))
             && !view.map.pieces(range).all(|piece| plain.holds(&piece))
             && !(value.starts_with(ARMOUR) && plain.meets(&view.map.to_source(range)))

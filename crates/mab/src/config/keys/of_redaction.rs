@@ -17,6 +17,13 @@ macro_rules! key {
 
 /// All of them.
 pub(super) static OF_REDACTION: &[Key] = &[
+    Key {
+        name: "redaction.fingerprints",
+        unit: "a switch",
+        help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed.",
+        default: "false",
+        field: Field::Switch(|settings| &mut settings.fingerprints),
+    },
     key!(
         Profile,
         "profile",

@@ -60,6 +60,7 @@ fn section_when_right_then_it_is_the_policy() {
     assert_eq!(
         values,
         [
+            "false",
             "strict",
             "0",
             "password = warn",
@@ -105,10 +106,7 @@ fn section_when_wrong_then_refused_with_what_to_do() {
         ("profile = 1", "redaction.profile cannot be used: there is no profile "),
         ("decode_depth = 6", "redaction.decode_depth cannot be used: it is no number from 0 to 5"),
         ("rules = 1", "redaction.rules cannot be used: it is no table"),
-        (
-            "rules = { github-token = 'hide' }",
-            "redaction.rules cannot be used: there is no action hide",
-        ),
+        ("rules = { github-token = 'hide' }", "redaction.rules cannot be used: there is no action hide"),
         ("rules = { githb-token = 'off' }", "redaction.rules cannot be used: there is no rule githb-token"),
         ("classes = { tokens = 'off' }", "redaction.classes cannot be used: there is no class tokens"),
         ("allow = ['x']", "redaction.allow cannot be used: invalid type"),
