@@ -349,3 +349,13 @@ fn neighbouring_lines_when_one_has_a_token_then_the_other_stays() {
         assert_eq!(clean(&text), expected);
     }
 }
+
+#[test]
+fn lines_when_each_is_an_assignment_then_none_is_joined_to_another() {
+    let lines: Vec<String> =
+        (0..6).map(|index| format!("SERVICE_TOKEN=q7Rt2Lx9Wz4Kp8Vm1Nc6{index}aB{index}")).collect();
+    let clean = clean(&lines.join("\n"));
+    assert_eq!(clean, vec!["SERVICE_TOKEN=SECRET_REDACTED"; 6].join("\n"));
+    let mixed = format!("{}\nretries: 12345678\nHost: a1B2c3D4e5F6g7H8", lines[0]);
+    assert!(self::clean(&mixed).contains("\nretries: 12345678\nHost: "), "{}", self::clean(&mixed));
+}

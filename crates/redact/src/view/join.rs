@@ -141,16 +141,19 @@ impl Joiner<'_> {
         let first = self.chain.pieces.first().unwrap_or(left);
         let quote = text.at(right.end);
         let bytes = text.slice(right.clone());
-        if is_quote(quote) && text.before(first.start) == quote && !is_assignment(bytes) {
+        if is_assignment(bytes) {
+            return false;
+        }
+        if is_quote(quote) && text.before(first.start) == quote {
             return true;
         }
         let width = width_of(text, left);
         let is_full = right.len() >= MIN_TOKEN && right.len() == width;
-        let is_generated = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_word(bytes));
+        let is_generated = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_letters(bytes));
         let is_regular =
             right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
         let is_rest = is_full || is_generated || (is_regular && right.len() <= MAX_REST);
-        if !is_rest && (left.len() < MIN_PIECE || is_word(bytes)) {
+        if !is_rest && (left.len() < MIN_PIECE || is_letters(bytes)) {
             return false;
         }
         let in_string = is_quote(quote) && text.slice(first.start..left.end).contains(&quote);
@@ -218,11 +221,6 @@ fn width_of(text: Text<'_>, piece: &Range<usize>) -> usize {
     let value = bytes.len() - bytes.iter().rev().take_while(|byte| separates(byte)).count();
     let key = bytes.get(..value).unwrap_or_default().iter().rposition(separates);
     bytes.len() - key.map_or(0, |key| key + 1)
-}
-
-/// Says whether a piece reads as a word or as an assignment rather than as the end of a token.
-fn is_word(piece: &[u8]) -> bool {
-    is_letters(piece) || is_assignment(piece)
 }
 
 fn is_letters(piece: &[u8]) -> bool {
