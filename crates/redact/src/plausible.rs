@@ -132,11 +132,13 @@ pub(crate) fn contains_placeholder(value: &[u8]) -> bool {
     value.windows(mark.len()).enumerate().filter(|(_, window)| window == mark).any(|(at, _)| {
         let name = value.get(at.saturating_sub(MAX_PLACEHOLDER)..at + mark.len()).unwrap_or_default();
         let longest = name.iter().rev().take_while(|byte| is_name(byte)).count();
-        let is_ours = |length: usize| {
-            let text = name.get(name.len() - length..).and_then(|name| std::str::from_utf8(name).ok());
-            text.is_some_and(rules::is_placeholder)
+        let run = name.get(name.len() - longest..).unwrap_or_default();
+        // A placeholder begins where a word of the run does.
+        let is_ours = |start: usize| {
+            let text = run.get(start..).and_then(|name| std::str::from_utf8(name).ok());
+            (start == 0 || run.get(start - 1) == Some(&b'_')) && text.is_some_and(rules::is_placeholder)
         };
-        (mark.len()..=longest).any(is_ours)
+        (0..longest).any(is_ours)
     })
 }
 
