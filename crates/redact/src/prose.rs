@@ -41,6 +41,10 @@ pub(crate) fn find_password(text: Text<'_>, hit: Range<usize>, found: &mut Vec<R
 
 /// Finds tokens, keys and secrets in the sentence around `hit`.
 pub(crate) fn find_secret(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
+    // `token=` is an assignment, and is there by the thousand in some texts.
+    if text.at(hit.end) == b'=' {
+        return;
+    }
     if let Some(noun) = noun::at(text, hit).filter(|noun| noun.role == Role::Secret) {
         find(text, &noun, found);
     }

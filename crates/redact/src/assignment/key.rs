@@ -140,6 +140,10 @@ impl Normal {
             Some(word) => (word, true),
             None => (ending, false),
         };
+        // Most words differ in the last letter already.
+        if self.letters.last() != word.as_bytes().last() {
+            return false;
+        }
         let Some(start) = self.letters.len().checked_sub(word.len()) else { return false };
         self.letters.ends_with(word.as_bytes())
             && (!needs_boundary || self.begins_word.get(start).copied().unwrap_or(false))
