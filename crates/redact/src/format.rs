@@ -148,7 +148,13 @@ fn stands_alone(text: Text<'_>, secret: &Range<usize>) -> bool {
     // A sum at the beginning of a line and a blank behind it are the list of commits or files of some tool.
     let is_sum = || text.slice(secret.clone()).iter().all(u8::is_ascii_hexdigit);
     let is_listed = matches!(before, b'\n' | 0) && after == b' ' && is_sum();
-    starts && !is_listed && !after.is_ascii_alphanumeric() && !matches!(before, b'+' | b'@') && after != b'+'
+    let is_file = after == b'.' && text.at(secret.end + 1).is_ascii_lowercase();
+    starts
+        && !is_listed
+        && !is_file
+        && !after.is_ascii_alphanumeric()
+        && !matches!(before, b'+' | b'@')
+        && after != b'+'
 }
 
 /// Says whether a candidate is a number without quotes, or the end of one: a placeholder would break JSON there, and a

@@ -112,6 +112,10 @@ impl<'a> Text<'a> {
     /// Says whether the byte in front of `position` is the last one of an escape (`\n`, `%3D`, `\u003d`, `\x3d`), which
     /// means that a token may start here although a letter or digit stands in front of it.
     pub(crate) fn follows_escape(self, position: usize) -> bool {
+        let before = self.slice(position.saturating_sub(LONGEST_ESCAPE)..position);
+        if !before.iter().any(|byte| matches!(byte, b'\\' | b'%')) {
+            return false;
+        }
         let hex = |count: usize| {
             position >= count && self.slice(position - count..position).iter().all(u8::is_ascii_hexdigit)
         };
@@ -122,6 +126,9 @@ impl<'a> Text<'a> {
             || (byte_at(4) == b'\\' && byte_at(3) == b'x' && hex(2))
     }
 }
+
+/// Bytes of the longest escape, `\u003d`.
+const LONGEST_ESCAPE: usize = 6;
 
 /// Bytes that continue a token: a match is extended over them.
 pub(crate) fn is_token(byte: u8) -> bool {
