@@ -359,3 +359,27 @@ fn lines_when_each_is_an_assignment_then_none_is_joined_to_another() {
     let mixed = format!("{}\nretries: 12345678\nHost: a1B2c3D4e5F6g7H8", lines[0]);
     assert!(self::clean(&mixed).contains("\nretries: 12345678\nHost: "), "{}", self::clean(&mixed));
 }
+
+#[test]
+fn token_when_whole_at_the_end_of_a_line_then_the_next_line_stays() {
+    let key = ["AKIA", "Z3MGTQ7PLRXWB4UN"].concat();
+    let github = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    for rest in [
+        "AWS_REGION=eu-west-1",
+        "2026-11-22T18:00:00Z",
+        "src/components/LoginForm.tsx",
+        "test_user_can_log_in",
+        "LOGIN_TIMEOUT_MS",
+        "-----------------",
+        "d41d8cd9-8f00-b204-e980-0998ecf8427e",
+        "key = value1",
+    ] {
+        let text = format!("id = {key}\n{rest}\ntoken {github}\n{rest}\n");
+        let expected = format!("id = AWS_KEY_REDACTED\n{rest}\ntoken GITHUB_TOKEN_REDACTED\n{rest}\n");
+        assert_eq!(clean(&text), expected);
+    }
+    let yaml = format!("k: \"{github}\"\n\"some_other_key_name\": 1");
+    assert_eq!(clean(&yaml), "k: \"GITHUB_TOKEN_REDACTED\"\n\"some_other_key_name\": 1");
+    let lines = vec![format!("k1={github}"); 50].join("\n");
+    assert_eq!(clean(&lines), vec!["k1=GITHUB_TOKEN_REDACTED"; 50].join("\n"));
+}

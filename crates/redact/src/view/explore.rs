@@ -7,7 +7,7 @@ use super::map::Map;
 use super::{Budget, Decodings, ViewKind, encoded, join, normal};
 use crate::engine::{Engine, Exhausted};
 use crate::everywhere::Everywhere;
-use crate::rule::{Finder, Match};
+use crate::rule::{Finder, Match, Place};
 use crate::text::Text;
 use crate::{generated, plausible, rules};
 
@@ -75,7 +75,8 @@ impl Explorer<'_> {
     fn explore(&mut self, source: &str, stage: Stage) -> Result<Vec<Match>, Exhausted> {
         let mut found = self.engine.find(Text::new(source, self.spent), self.most_work)?;
         let plain = Covered::by(&found);
-        for view in self.views(source, stage) {
+        let whole = self.ends_of_formats(&found);
+        for view in self.views(source, stage, &whole) {
             let inner = self.explore(&view.text, view.stage)?;
             let back = inner.into_iter().filter_map(|inner| self.bring_back(inner, &view, &plain));
             found.extend(each_place_once(back.collect()));
@@ -83,8 +84,19 @@ impl Explorer<'_> {
         Ok(found)
     }
 
+    /// Where secrets end that have a format of their own, and are whole by it.
+    fn ends_of_formats(&self, found: &[Match]) -> Vec<usize> {
+        let has_format = |found: &&Match| {
+            let finder = self.engine.rule(found.rule).map(|rule| &rule.finder);
+            matches!(finder, Some(Finder::Format(format)) if !matches!(format.place, Place::Near(_)))
+        };
+        let mut ends: Vec<usize> = found.iter().filter(has_format).map(|found| found.range.end).collect();
+        ends.sort_unstable();
+        ends
+    }
+
     /// The views of a text: the one without disguise, which has the others, or else those.
-    fn views(&mut self, source: &str, stage: Stage) -> Vec<View> {
+    fn views(&mut self, source: &str, stage: Stage, whole: &[usize]) -> Vec<View> {
         let text = Text::new(source, self.spent);
         let mut views = Vec::new();
         if stage.rounds > 0
@@ -94,7 +106,7 @@ impl Explorer<'_> {
             return views;
         }
         if stage.may_join
-            && let Some(made) = join::joined(source, text)
+            && let Some(made) = join::joined(source, text, whole)
         {
             self.add(&mut views, ViewKind::Joined, made, Stage { rounds: 0, may_join: false, ..stage });
         }

@@ -11,11 +11,14 @@
 use std::ops::Range;
 
 use super::map::{Builder, Map};
+use crate::generated;
 use crate::text::{Text, is_blank, is_quote};
 
 /// The joined tokens of a text; `None` if nothing was cut.
-pub(super) fn joined(source: &str, text: Text<'_>) -> Option<(String, Map)> {
-    let mut joiner = Joiner { source, text, chain: Chain::default(), builder: Builder::new(source) };
+///
+/// *Whole*: where tokens end that are whole already, sorted; such a token goes on only where that is beyond doubt.
+pub(super) fn joined(source: &str, text: Text<'_>, whole: &[usize]) -> Option<(String, Map)> {
+    let mut joiner = Joiner { source, text, whole, chain: Chain::default(), builder: Builder::new(source) };
     let mut position = 0;
     text.spend(source.len());
     while let Some(found) =
@@ -43,8 +46,18 @@ fn is_cutter(byte: u8) -> bool {
 struct Cut {
     /// What has to go.
     range: Range<usize>,
-    /// Whether the writer says that it goes on: an operator, or a backslash at the end of the line.
-    is_explicit: bool,
+    link: Link,
+}
+
+/// What says that a token goes on behind a cut.
+#[derive(Debug, Clone, Copy)]
+enum Link {
+    /// The writer: an operator, or a backslash at the end of the line.
+    Explicit,
+    /// Strings that stand next to each other, which some languages put together.
+    Neighbour,
+    /// Nothing but the end of a line.
+    LineEnd,
 }
 
 /// The cut at a line end: blanks and a backslash in front, the prefix of the next line behind.
@@ -56,7 +69,8 @@ fn line_cut(text: Text<'_>, newline: usize) -> Option<Cut> {
         return None;
     }
     let end = prefix_end(text, newline);
-    is_piece(text.at(end)).then_some(Cut { range: start..end, is_explicit: slash < line })
+    is_piece(text.at(end))
+        .then_some(Cut { range: start..end, link: if slash < line { Link::Explicit } else { Link::LineEnd } })
 }
 
 /// End of what stands in front of the text of the line behind `newline`: blanks, marks of quotation and comment, and
@@ -92,7 +106,10 @@ fn string_cut(text: Text<'_>, quote: usize) -> Option<Cut> {
     let opening =
         opening + usize::from(is_quote(text.at(opening + 1)) && text.at(opening).is_ascii_alphabetic());
     let is_string = opening > quote + 1 && is_quote(text.at(opening)) && is_end(text.at(opening + 1));
-    is_string.then_some(Cut { range: quote..opening + 1, is_explicit: true })
+    let closing = text.skip(opening + 1, MAX_LINE, is_end);
+    let is_key = is_quote(text.at(closing)) && text.at(text.skip(closing + 1, MAX_BLANKS, is_blank)) == b':';
+    let link = if after > operator { Link::Explicit } else { Link::Neighbour };
+    (is_string && !is_key).then_some(Cut { range: quote..opening + 1, link })
 }
 
 /// Pieces that follow each other, and the cuts between them.
@@ -105,6 +122,7 @@ struct Chain {
 struct Joiner<'a> {
     source: &'a str,
     text: Text<'a>,
+    whole: &'a [usize],
     chain: Chain,
     builder: Builder<'a>,
 }
@@ -124,7 +142,12 @@ impl Joiner<'_> {
         let right = cut.range.end..self.text.skip(cut.range.end, self.source.len(), is_part);
         let is_prose =
             || self.text.slice(right.clone()).split(|byte| *byte == b' ').next().is_some_and(is_letters);
-        if cut.is_explicit || (is_armour && !is_prose()) || self.is_wrapped(&right) {
+        let is_told = match cut.link {
+            Link::Explicit => true,
+            Link::Neighbour => self.whole.binary_search(&cut.range.start).is_err(),
+            Link::LineEnd => false,
+        };
+        if is_told || (is_armour && !is_prose()) || self.is_wrapped(&right) {
             self.chain.pieces.push(right.clone());
         } else {
             self.flush();
@@ -149,7 +172,7 @@ impl Joiner<'_> {
         }
         let width = width_of(text, left);
         let is_full = right.len() >= MIN_TOKEN && right.len() == width;
-        let is_generated = is_mixed(bytes) || (right.len() >= MIN_TOKEN && !is_letters(bytes));
+        let is_generated = generated::is_token(bytes);
         let is_regular =
             right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
         let is_rest = is_full || is_generated || (is_regular && right.len() <= MAX_REST);
@@ -158,7 +181,8 @@ impl Joiner<'_> {
         }
         let in_string = is_quote(quote) && text.slice(first.start..left.end).contains(&quote);
         let is_long = left.len() >= MIN_PIECE || right.len() >= MIN_PIECE;
-        is_full || is_regular || in_string || (is_generated && is_long)
+        let is_whole = self.whole.binary_search(&left.end).is_ok();
+        (is_full && !is_whole) || is_regular || in_string || (is_generated && is_long && !is_whole)
     }
 
     /// Puts the chain into the view, if it can be a token; then once more without its first piece, which may be the last
