@@ -373,11 +373,29 @@ fn token_when_whole_at_the_end_of_a_line_then_the_next_line_stays() {
         "-----------------",
         "d41d8cd9-8f00-b204-e980-0998ecf8427e",
         "key = value1",
+        "user1 logged in",
+        "python3 main.py",
+        "v2.0 released",
+        "createUser2(x)",
+        "build-2024.11.22-rc1",
     ] {
         let text = format!("id = {key}\n{rest}\ntoken {github}\n{rest}\n");
         let expected = format!("id = AWS_KEY_REDACTED\n{rest}\ntoken GITHUB_TOKEN_REDACTED\n{rest}\n");
         assert_eq!(clean(&text), expected);
     }
+    let password = "hT7kQ9zLmX2vR4pW8nB1";
+    for rest in [
+        "DB_HOST=db1.example.com",
+        "API_KEY2=x",
+        "10:01 user1 logged in",
+        "python3 main.py",
+        "- v2.0 released",
+    ] {
+        let text = format!("10:00 password={password}\n{rest}\n");
+        assert_eq!(clean(&text), format!("10:00 password=PASSWORD_REDACTED\n{rest}\n"));
+    }
+    let defines = "#define OSSL_SELECT_PRIVATE_KEY 0x01\n#define OSSL_SELECT_PUBLIC_KEY 0x02\n";
+    assert_eq!(clean(defines), defines);
     let yaml = format!("k: \"{github}\"\n\"some_other_key_name\": 1");
     assert_eq!(clean(&yaml), "k: \"GITHUB_TOKEN_REDACTED\"\n\"some_other_key_name\": 1");
     let lines = vec![format!("k1={github}"); 50].join("\n");

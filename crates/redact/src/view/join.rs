@@ -164,7 +164,12 @@ impl Joiner<'_> {
         let first = self.chain.pieces.first().unwrap_or(left);
         let quote = text.at(right.end);
         let bytes = text.slice(right.clone());
-        if is_assignment(bytes) {
+        // The rest of a token has its line to itself.
+        let behind = text.at(text.skip(right.end, MAX_BLANKS, |byte| {
+            is_blank(byte) || matches!(byte, b')' | b']' | b'}' | b',' | b';')
+        }));
+        let ends_line = matches!(behind, 0 | b'\n' | b'\r' | b'\\' | b'<') || is_quote(behind);
+        if is_assignment(bytes) || !ends_line {
             return false;
         }
         if is_quote(quote) && text.before(first.start) == quote {
@@ -172,7 +177,9 @@ impl Joiner<'_> {
         }
         let width = width_of(text, left);
         let is_full = right.len() >= MIN_TOKEN && right.len() == width;
-        let is_generated = generated::is_token(bytes);
+        let is_plain =
+            bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+        let is_generated = is_plain && generated::is_token(bytes);
         let is_regular =
             right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
         let is_rest = is_full || is_generated || (is_regular && right.len() <= MAX_REST);
