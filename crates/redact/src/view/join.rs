@@ -177,19 +177,22 @@ impl Joiner<'_> {
         }
         let width = width_of(text, left);
         let is_full = right.len() >= MIN_TOKEN && right.len() == width;
-        let is_plain =
-            bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        let is_generated = is_plain && generated::is_token(bytes);
+        let is_generated = is_rest_of_token(bytes);
+        let is_standard = STANDARD_WIDTHS.contains(&width) && right.len() < width && !is_letters(bytes);
         let is_regular =
             right.len() <= width && pieces.next().is_some_and(|piece| width_of(text, piece) == width);
-        let is_rest = is_full || is_generated || (is_regular && right.len() <= MAX_REST);
+        let is_rest = is_full || is_standard || is_generated || (is_regular && right.len() <= MAX_REST);
         if !is_rest && (left.len() < MIN_PIECE || is_letters(bytes)) {
             return false;
         }
         let in_string = is_quote(quote) && text.slice(first.start..left.end).contains(&quote);
         let is_long = left.len() >= MIN_PIECE || right.len() >= MIN_PIECE;
         let is_whole = self.whole.binary_search(&left.end).is_ok();
-        (is_full && !is_whole) || is_regular || in_string || (is_generated && is_long && !is_whole)
+        (is_full && (is_generated || !is_whole))
+            || is_standard
+            || is_regular
+            || in_string
+            || (is_generated && is_long && !is_whole)
     }
 
     /// Puts the chain into the view, if it can be a token; then once more without its first piece, which may be the last
@@ -245,6 +248,18 @@ fn is_mixed(piece: &[u8]) -> bool {
     words().any(|word| digit_in_word(word) || hump(word))
 }
 
+/// Says whether a piece that is alone on its line can be the rest of a token: letters and digits that no word mixes.
+fn is_rest_of_token(piece: &[u8]) -> bool {
+    let is_word = |word: &[u8]| word.len() >= MIN_WORD && word.iter().all(u8::is_ascii_alphabetic);
+    let is_joint = |byte: &u8| matches!(byte, b'-' | b'_');
+    let is_name = piece.iter().any(is_joint) && piece.split(|byte| is_joint(byte)).any(is_word);
+    piece
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') || is_joint(byte))
+        && !is_name
+        && (generated::is_token(piece) || (piece.len() >= MIN_PIECE && is_mixed(piece)))
+}
+
 /// Width of a piece without the key in front of it.
 fn width_of(text: Text<'_>, piece: &Range<usize>) -> usize {
     let separates = |byte: &u8| matches!(byte, b'=' | b':');
@@ -286,6 +301,8 @@ const MAX_BLANKS: usize = 64;
 const MAX_PREFIX: usize = 64;
 /// Most bytes of a line in which its beginning is looked for.
 const MAX_LINE: usize = 256;
+/// Widths at which programs wrap base64: PEM, OpenSSH, MIME.
+const STANDARD_WIDTHS: [usize; 3] = [64, 70, 76];
 /// Shortest piece in front of a line end.
 const MIN_PIECE: usize = 8;
 /// Longest rest behind lines of one width that may read as a word.
