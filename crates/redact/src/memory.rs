@@ -12,10 +12,14 @@
 //!
 //! Only values that need their surroundings to be seen are remembered: a token with a format of its own is found by its
 //! format wherever it stands. *Cost*: one multiplication per byte of text, and a digest where a value's first and last bytes
-//! stand at its distance, which is paid for from the text's budget.
+//! stand at its distance: where it is the value, its bytes are not looked at again, and where it is not, that counts against
+//! the value, which is given up for this text after a few. So nothing that is remembered makes a text too costly.
+//!
+//! # What it may not do
+//! Refuse a text: what is remembered is others' doing, so its values are replaced at most, also where their rule refuses.
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,8 +28,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::engine::{Engine, Exhausted};
+use crate::engine::Engine;
 use crate::plausible;
+use crate::policy::Action;
 use crate::rule::{Class, Match, Name};
 use crate::text::Text;
 use crate::view::ViewKind;
@@ -84,12 +89,16 @@ struct Keys {
 impl Memory {
     /// An empty memory. The key must be used for nothing else.
     pub fn new(key: &[u8; MEMORY_KEY_BYTES]) -> Self {
-        Self {
-            keys: Arc::new(Keys::new(key)),
-            digests: VecDeque::new(),
-            by_filter: HashMap::new(),
-            bits: Vec::new(),
-        }
+        Self::with(Arc::new(Keys::new(key)))
+    }
+
+    /// An empty memory under the same key.
+    pub fn new_alike(&self) -> Self {
+        Self::with(Arc::clone(&self.keys))
+    }
+
+    fn with(keys: Arc<Keys>) -> Self {
+        Self { keys, digests: VecDeque::new(), by_filter: HashMap::new(), bits: Vec::new() }
     }
 
     /// Number of values that are remembered.
@@ -102,19 +111,13 @@ impl Memory {
         self.digests.is_empty()
     }
 
-    /// Remembers a value by its digest, made under the same key.
+    /// Remembers a value by its digest, made under the same key, unless too many begin alike already: a flood of these must
+    /// neither make every text expensive nor drive out what is known.
     pub fn add(&mut self, digest: Digest) {
         let (filter, end) = self.keys.filters_of(&digest);
         let same = self.by_filter.entry(filter).or_default();
-        if same.iter().any(|known| known.digest == digest) {
+        if same.len() >= MAX_SAME_HEAD || same.iter().any(|known| known.digest == digest) {
             return;
-        }
-        if same.len() >= MAX_SAME_HEAD {
-            // A flood of values that begin alike must not make every text expensive.
-            let is_same = |digest: &Digest| same.iter().any(|known| known.digest == *digest);
-            let oldest = self.digests.iter().position(is_same);
-            let oldest = oldest.and_then(|index| self.digests.remove(index));
-            same.retain(|known| Some(&known.digest) != oldest.as_ref());
         }
         let place = same.partition_point(|known| known.digest.length > digest.length);
         same.insert(place, Known { digest: digest.clone(), end });
@@ -134,16 +137,11 @@ impl Memory {
     }
 
     /// Adds every place at which a remembered value stands, if its rule runs.
-    pub(crate) fn find(
-        &self,
-        engine: &Engine,
-        text: Text<'_>,
-        budget: u64,
-        found: &mut Vec<Match>,
-    ) -> Result<(), Exhausted> {
+    pub(crate) fn find(&self, engine: &Engine, text: Text<'_>, found: &mut Vec<Match>) {
         if self.is_empty() {
-            return Ok(());
+            return;
         }
+        let mut search = Search { engine, failures: HashMap::new(), rules: HashMap::new() };
         let mut covered = 0;
         for (at, window) in text.bytes().windows(HEAD).enumerate() {
             let Some(filter) = window.first_chunk().map(|head| self.keys.filter(*head)) else { continue };
@@ -151,24 +149,20 @@ impl Memory {
                 continue;
             }
             let Some(same) = self.by_filter.get(&filter) else { continue };
-            if text.spent() > budget {
-                return Err(Exhausted);
-            }
-            if let Some((end, rule)) = self.confirmed(engine, text, at, same) {
+            if let Some((end, rule)) = self.confirmed(&mut search, text, at, same) {
                 found.push(Match { range: at..end, rule, quotes: None, view: ViewKind::Plain });
                 covered = end;
             }
         }
-        Ok(())
     }
 
     /// End and rule of the longest value that stands at `at`.
-    fn confirmed(
+    fn confirmed<'a>(
         &self,
-        engine: &Engine,
+        search: &mut Search<'a>,
         text: Text<'_>,
         at: usize,
-        same: &[Known],
+        same: &'a [Known],
     ) -> Option<(usize, usize)> {
         for Known { digest, end: filter } in same {
             let end = at + digest.length as usize;
@@ -177,12 +171,16 @@ impl Memory {
             if value.len() != digest.length as usize || !ends_alike {
                 continue;
             }
-            text.spend(MAC_WORTH + 8 * value.len());
+            let failures = search.failures.entry(&digest.mac).or_default();
+            if *failures >= MAX_FAILURES {
+                continue;
+            }
             if self.keys.mac(value) == digest.mac
-                && let Some(rule) = engine.index_of(&digest.rule)
+                && let Some(rule) = search.rule(&digest.rule)
             {
                 return Some((end, rule));
             }
+            *search.failures.entry(&digest.mac).or_default() += 1;
         }
         None
     }
@@ -190,18 +188,28 @@ impl Memory {
     /// Digests of the values among `matches` that are worth remembering and not known yet, at most [`LEARNED_MAX`].
     pub(crate) fn learn(&self, engine: &Engine, text: Text<'_>, matches: &[Match]) -> Vec<Digest> {
         let mut learned: Vec<Digest> = Vec::new();
+        let mut heads: HashMap<u64, usize> = HashMap::new();
         for found in matches {
             let value = text.slice(found.range.clone());
             let Some(rule) = engine.rule(found.rule) else { continue };
-            if value.len() > MAX_VALUE || !plausible::is_distinctive(value) || is_found_alone(engine, value) {
+            if value.len() > MAX_VALUE
+                || is_dull(value)
+                || !plausible::is_distinctive(value)
+                || is_found_alone(engine, value)
+            {
                 continue;
             }
             let Some(digest) = self.keys.digest(value, rule.id.clone()) else { continue };
             let is_known = |known: &Digest| known.mac == digest.mac;
             let (filter, _) = self.keys.filters_of(&digest);
-            let same = self.by_filter.get(&filter);
-            let before = same.is_some_and(|same| same.iter().any(|known| is_known(&known.digest)));
-            if !before && !learned.iter().any(is_known) {
+            let same = self.by_filter.get(&filter).map(Vec::as_slice).unwrap_or_default();
+            if same.iter().any(|known| is_known(&known.digest)) || learned.iter().any(is_known) {
+                continue;
+            }
+            let alike = heads.entry(filter).or_insert(same.len());
+            // What `add` would not take must not take the place of anything in the store either.
+            if *alike < MAX_SAME_HEAD {
+                *alike += 1;
                 learned.push(digest);
             }
             if learned.len() >= LEARNED_MAX {
@@ -225,8 +233,13 @@ impl Memory {
         let (filter, _) = self.keys.filters_of(&oldest);
         if let Some(same) = self.by_filter.get_mut(&filter) {
             same.retain(|known| known.digest != oldest);
+            if same.is_empty() {
+                self.by_filter.remove(&filter);
+            }
         }
-        // Its bit stays: it costs a look at an empty list.
+        self.bits.fill(0);
+        let filters: Vec<u64> = self.by_filter.keys().copied().collect();
+        filters.into_iter().for_each(|filter| self.set_bit(filter));
     }
 
     fn set_bit(&mut self, filter: u64) {
@@ -239,6 +252,48 @@ impl Memory {
     fn has_bit(&self, filter: u64) -> bool {
         self.bits.get(word_of(filter)).is_some_and(|word| word >> (filter >> FILTER_SHIFT & 63) & 1 == 1)
     }
+}
+
+/// What one search through one text knows.
+struct Search<'a> {
+    engine: &'a Engine,
+    /// How often something looked like a value and was not.
+    failures: HashMap<&'a [u8; 16], u8>,
+    rules: HashMap<&'a str, Option<usize>>,
+}
+
+impl<'a> Search<'a> {
+    /// The place of the rule with this id; of one that replaces, where that one refuses the text.
+    fn rule(&mut self, id: &'a str) -> Option<usize> {
+        let engine = self.engine;
+        *self.rules.entry(id).or_insert_with(|| {
+            let index = engine.index_of(id)?;
+            if replaces(engine, index) {
+                return Some(index);
+            }
+            let class = engine.rule(index)?.class;
+            let replacing = || {
+                (0..)
+                    .map_while(|index| Some((index, engine.rule(index)?)))
+                    .filter(|(index, _)| replaces(engine, *index))
+            };
+            let alike = replacing().find(|(_, rule)| rule.class == class);
+            alike.or_else(|| replacing().last()).map(|(index, _)| index)
+        })
+    }
+}
+
+/// Says whether what a rule finds is replaced, and the text not refused.
+fn replaces(engine: &Engine, rule: usize) -> bool {
+    let found = Match { range: 0..0, rule, quotes: None, view: ViewKind::Plain };
+    engine.finding(&found).is_some_and(|finding| finding.action == Action::Redact)
+}
+
+/// Says whether a value has beginnings or ends as rulers and indentations have, and little else.
+fn is_dull(value: &[u8]) -> bool {
+    let distinct = |bytes: &[u8]| bytes.iter().collect::<HashSet<_>>().len();
+    let is_plain = |end: Option<&[u8; HEAD]>| end.is_some_and(|end| distinct(end) < MIN_DISTINCT_ENDS);
+    distinct(value) < MIN_DISTINCT && (is_plain(value.first_chunk()) || is_plain(value.last_chunk()))
 }
 
 impl fmt::Debug for Memory {
@@ -330,12 +385,32 @@ const HEAD: usize = 8;
 const MAX_SAME_HEAD: usize = 8;
 /// Longest value that is remembered; as in [`crate::propagate`].
 const MAX_VALUE: usize = 1024;
-/// What a digest costs, in bytes that could be looked at in the same time, with room: so that a text made to hit all the
-/// time is refused after a few milliseconds.
-const MAC_WORTH: usize = 2048;
+/// Places in one text that look like a value and are not, after which it is not looked for any more; so a text costs at most
+/// this many digests per value that is remembered, and one for each that stands in it.
+const MAX_FAILURES: u8 = 4;
+/// Fewest different bytes at the beginning and at the end of a value that has few altogether.
+const MIN_DISTINCT_ENDS: usize = 4;
+/// Different bytes with which a value is remembered whatever its ends are.
+const MIN_DISTINCT: usize = 8;
 /// Bits of a filter below those that choose its bit.
 const FILTER_SHIFT: u32 = 48;
 /// 2^16 bits, of which at most one in 64 is set.
 const FILTER_WORDS: usize = 1 << 10;
 /// The alphabet of a fingerprint (RFC 4648, in lower case).
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_when_values_come_and_go_then_stays_as_small_as_what_is_kept() {
+        let mut memory = Memory::new(&[7; MEMORY_KEY_BYTES]);
+        for n in 0..3 * MEMORY_MAX {
+            memory.add_value(&format!("{n:08}-value"), "password");
+        }
+        let bits: u32 = memory.bits.iter().map(|word| word.count_ones()).sum();
+        assert_eq!((memory.len(), memory.by_filter.len()), (MEMORY_MAX, MEMORY_MAX));
+        assert!(bits as usize <= MEMORY_MAX, "{bits}");
+    }
+}

@@ -14,6 +14,9 @@ use crate::{Finding, Redaction};
 pub struct Scope<'a> {
     /// What was found in it before.
     pub memory: Option<&'a Memory>,
+    /// Values that are known in clear and looked for as well, such as the tokens of a conversation's members: apart from
+    /// what was found, so that neither drives out the other.
+    pub values: Option<&'a Memory>,
     /// The end of the text that came before from the same sender, as it was written, up to [`TAIL_BYTES`]: a token cut in
     /// two by the two texts is seen, and what of it is in the later one is replaced.
     pub tail: &'a str,
@@ -46,8 +49,8 @@ impl Scope<'_> {
     /// What stands in a text that only the conversation makes a secret.
     pub(crate) fn find(&self, engine: &Engine, text: Text<'_>, budget: u64) -> Result<Known, Exhausted> {
         let mut known = Known::default();
-        if let Some(memory) = self.memory {
-            memory.find(engine, text, budget, &mut known.matches)?;
+        for memory in [self.memory, self.values].into_iter().flatten() {
+            memory.find(engine, text, &mut known.matches);
         }
         if let Some(joined) = joint::find(engine, self.tail, text, budget)? {
             known.joined = Some(joined.range.clone());

@@ -1,6 +1,8 @@
 //! What is known from before: values that were found, and the end of the earlier text.
 
-use mab_redact::{BRIDGE_TOKEN_RULE, MEMORY_MAX, Memory, Redactor, Refusal, Scope, Scoped};
+use mab_redact::{
+    Action, BRIDGE_TOKEN_RULE, Class, MEMORY_MAX, Memory, Policy, Redactor, Refusal, Scope, Scoped,
+};
 use proptest::prelude::*;
 
 const KEY: [u8; 32] = [7; 32];
@@ -124,28 +126,67 @@ fn token_when_known_by_value_then_replaced_wherever_it_stands() {
 }
 
 #[test]
-fn values_that_begin_alike_when_many_then_the_newest_are_known_and_others_pay_nothing() {
-    let mut memory = Memory::new(&KEY);
-    for length in 9..500 {
-        memory.add_value(&format!("{}9", " ".repeat(length)), "password");
-    }
-    let scope = Scope { memory: Some(&memory), ..Scope::default() };
-    let indented = format!("{}let x = y;\n", " ".repeat(16)).repeat(200);
-    let work = |scope: &Scope<'_>| redact(&indented, scope).redaction.work;
-    assert_eq!((memory.len(), work(&scope)), (8, work(&Scope::default())));
+fn values_that_begin_alike_when_many_then_the_first_are_known_and_no_more_are_learned() {
+    let value = |n: usize| format!("begins-alike-{n}");
+    let texts: Vec<String> = (0..20).map(|n| format!("password={}\n", value(n))).collect();
+    let memory = memory_of(texts.iter().map(String::as_str));
+    assert_eq!(memory.len(), 8);
+    assert_eq!(clean(&format!("x {}", value(0)), &memory), "x PASSWORD_REDACTED");
+    let at_once = redact(&texts.concat(), &Scope { memory: Some(&Memory::new(&KEY)), ..Scope::default() });
+    assert_eq!(at_once.learned.len(), 8);
+    let again = redact(&texts.concat(), &Scope { memory: Some(&memory), ..Scope::default() });
+    assert_eq!(again.learned, []);
 }
 
 #[test]
-fn text_when_made_to_hit_a_value_all_the_time_then_linear_or_refused() {
+fn value_when_it_begins_as_rulers_do_then_not_remembered_and_no_text_refused() {
+    for byte in ["=", "-", "#", "_", " "] {
+        let lengths = 12..20;
+        let values = || lengths.clone().map(|n| format!("{}q7{}", byte.repeat(n), byte.repeat(10)));
+        let texts: Vec<String> = values().map(|value| format!("password=\"{value}\"")).collect();
+        assert!(memory_of(texts.iter().map(String::as_str)).is_empty(), "{byte:?}");
+        let mut memory = Memory::new(&KEY);
+        values().for_each(|value| memory.add_value(&value, "password"));
+        memory.add_value("hunter2-xyz", "password");
+        let ruler = byte.repeat(80);
+        let text = format!("{ruler}\n{ruler}\nx\n{ruler} hunter2-xyz");
+        let hidden = format!("{ruler}\n{ruler}\nx\n{ruler} PASSWORD_REDACTED");
+        assert_eq!((memory.len(), clean(&text, &memory)), (9, hidden), "{byte:?}");
+    }
+}
+
+#[test]
+fn text_when_made_to_hit_a_value_all_the_time_then_taken_and_the_others_still_known() {
     let mut memory = Memory::new(&KEY);
     memory.add_value(&format!("{}bb{}", "a1".repeat(100), "a1".repeat(100)), "password");
-    let outcome = |pairs: usize| {
-        let scope = Scope { memory: Some(&memory), ..Scope::default() };
-        Redactor::new().redact_in(&"a1".repeat(pairs), &scope).map(|scoped| scoped.redaction.text)
-    };
-    assert_eq!(outcome(1_000).map_err(|refusal| refusal == Refusal::TooCostly), Err(true));
-    assert_eq!(outcome(20_000).map_err(|refusal| refusal == Refusal::TooCostly), Err(true));
-    assert!(outcome(200).is_ok());
+    memory.add_value("hunter2-xyz", "password");
+    for pairs in [200, 1_000, 20_000] {
+        let text = format!("{} ", "a1".repeat(pairs));
+        let expected = format!("{text}PASSWORD_REDACTED");
+        assert_eq!(clean(&format!("{text}hunter2-xyz"), &memory), expected);
+    }
+}
+
+#[test]
+fn value_when_the_policy_refuses_its_rule_then_replaced_where_it_is_only_remembered() {
+    let memory = memory_of(["password=hunter2-xyz\n"]);
+    let classes = [(Class::Password, Action::Block)].into();
+    let redactor = Redactor::with_policy(Policy { classes, ..Policy::default() });
+    let scope = Scope { memory: Some(&memory), ..Scope::default() };
+    let outcome = redactor.redact_in("is it hunter2-xyz?", &scope).unwrap();
+    let text = outcome.redaction.text.into_string();
+    assert!(!text.contains("hunter2") && text.contains("_REDACTED?"), "{text}");
+    assert!(matches!(redactor.redact_in("password=hunter2-xyz\n", &scope), Err(Refusal::Blocked(_))));
+}
+
+#[test]
+fn values_known_in_clear_when_many_were_found_then_known_beside_them() {
+    let memory = memory_of(["password=hunter2-xyz\n"]);
+    let mut values = memory.new_alike();
+    values.add_value(&"3f9a".repeat(16), BRIDGE_TOKEN_RULE);
+    let scope = Scope { memory: Some(&memory), values: Some(&values), ..Scope::default() };
+    let text = redact(&format!("hunter2-xyz {}", "3f9a".repeat(16)), &scope).redaction.text.into_string();
+    assert_eq!(text, "PASSWORD_REDACTED BRIDGE_TOKEN_REDACTED");
 }
 
 #[test]
