@@ -154,7 +154,7 @@ pub(crate) async fn call(
             if logs {
                 tracing::info!(operation = operation.name, outcome = denied.code.name(), duration_ms);
             }
-            Err(screening::without_secrets(bridge, denied, None))
+            Err(screening::without_secrets(bridge, denied))
         }
         Err(Failure::Fault(fault)) => {
             tracing::error!(operation = operation.name, %fault, source = ?fault.source(), "an operation failed");
@@ -209,7 +209,7 @@ async fn run<O: Op>(
         Err(failure) => (Err(failure), None),
         Ok(permit) => {
             let call = Call { bridge, permit: permit.clone(), waiter, refused_before, connection, member };
-            (operate::<O>(call, arguments).await, Some(permit))
+            (O::run(call, arguments).await, Some(permit))
         }
     };
     if let (Err(Failure::Denied(denied)), Some(asked), Some(_)) = (&answer, asked, connection) {
@@ -230,12 +230,6 @@ async fn run<O: Op>(
         fields.insert(RECORDED.to_owned(), Value::String(head.to_string()));
     }
     Ok(answer)
-}
-
-/// Does what is permitted. A refusal repeats no secret that its conversation knows.
-async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::Answer, Failure> {
-    let (bridge, pk) = (call.bridge, call.member.as_ref().map(|member| member.conversation_pk));
-    O::run(call, arguments).await.map_err(|failure| screening::told(bridge, failure, pk))
 }
 
 /// Picks the claim that is meant: the only one, or the only one that still opens something.

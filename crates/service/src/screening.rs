@@ -9,7 +9,7 @@ use mab_core::{
     seal::ConversationKey,
     token::TOKEN_CHARS,
 };
-use mab_redact::{Action, BRIDGE_TOKEN_RULE, Class, Finding, Name, Redacted, Scope};
+use mab_redact::{Action, BRIDGE_TOKEN_RULE, Class, Finding, LEARNED_MAX, Memory, Name, Redacted, Scope};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -28,6 +28,8 @@ const PLACES_MAX: usize = 20;
 pub(crate) struct Screen<'a> {
     bridge: &'a Bridge,
     knowledge: Knowledge,
+    /// The tokens that a text may hold, apart from what was found.
+    tokens: Option<Memory>,
     tail: Zeroizing<String>,
     learned: Vec<Digest>,
     found: Vec<Found>,
@@ -46,7 +48,8 @@ pub(crate) struct Found {
     pub(crate) count: u64,
     /// How much of that was replaced.
     pub(crate) replaced: u64,
-    /// The first places, in bytes.
+    /// The first places, in bytes; not of what is merely remembered, so that nobody is told which of several guesses at
+    /// others' secrets is right.
     pub(crate) places: Vec<(usize, usize)>,
 }
 
@@ -94,7 +97,8 @@ impl<'a> Screen<'a> {
     }
 
     fn on(bridge: &'a Bridge, knowledge: Knowledge) -> Self {
-        Self { bridge, knowledge, tail: Zeroizing::default(), learned: Vec::new(), found: Vec::new() }
+        let (tail, learned, found) = (Zeroizing::default(), Vec::new(), Vec::new());
+        Self { bridge, knowledge, tokens: None, tail, learned, found }
     }
 
     /// Knows the tokens of these members, and those that the connection remembers, by their values.
@@ -103,14 +107,15 @@ impl<'a> Screen<'a> {
         call: &Call<'_>,
         members: &[(mab_core::SessionId, u32)],
     ) -> Result<(), Failure> {
-        let memory = Arc::make_mut(&mut self.knowledge.memory);
+        let mut tokens = self.knowledge.memory.new_alike();
         for known in call.connection()?.wallet().all() {
-            memory.add_value(known.token.reveal(), BRIDGE_TOKEN_RULE);
+            tokens.add_value(known.token.reveal(), BRIDGE_TOKEN_RULE);
         }
         for (session, epoch) in members {
             let token = self.bridge.tokens.issue(call.member()?.conversation, session, *epoch)?;
-            memory.add_value(token.reveal(), BRIDGE_TOKEN_RULE);
+            tokens.add_value(token.reveal(), BRIDGE_TOKEN_RULE);
         }
+        self.tokens = Some(tokens);
         Ok(())
     }
 
@@ -121,21 +126,44 @@ impl<'a> Screen<'a> {
     pub(crate) fn redact(&mut self, text: &str, part: Part) -> Result<Redacted, Denied> {
         let scope = Scope {
             memory: Some(&self.knowledge.memory),
+            values: self.tokens.as_ref(),
             tail: if part == Part::Message { &self.tail } else { "" },
             fingerprints: self.bridge.settings.fingerprints,
         };
-        let scoped = self.bridge.redactor.redact_in(text, &scope).map_err(|refusal| refused(&refusal))?;
+        let redact = |scope: &Scope<'_>| {
+            self.bridge.redactor.redact_in(text, scope).map_err(|refusal| refused(&refusal))
+        };
+        let mut scoped = redact(&scope)?;
+        let without_memory = match scoped.redaction.findings.as_slice() {
+            [] => Vec::new(),
+            _ => redact(&Scope { memory: None, fingerprints: false, ..scope })?.redaction.findings,
+        };
+        // One call must not drive out what others have taught.
+        scoped.learned.truncate(LEARNED_MAX.saturating_sub(self.learned.len()));
         if !scoped.learned.is_empty() {
             self.knowledge.add(scoped.learned.iter().cloned());
             self.learned.extend(scoped.learned);
         }
         for finding in scoped.redaction.findings {
-            self.note(finding, part);
+            let place = (finding.start, finding.end);
+            let is_told = without_memory.iter().any(|found| (found.start, found.end) == place);
+            self.note(finding, part, is_told);
         }
         Ok(scoped.redaction.text)
     }
 
-    fn note(&mut self, finding: Finding, part: Part) {
+    /// Says whether a text holds no secret by itself, whatever others made their conversation remember: so nobody can keep
+    /// a partner from a word by showing it as a password.
+    ///
+    /// # Errors
+    /// `secret_refused` when it may not be stored at all.
+    pub(crate) fn is_clean(&self, text: &str) -> Result<bool, Denied> {
+        let scope = Scope { values: self.tokens.as_ref(), ..Scope::default() };
+        let scoped = self.bridge.redactor.redact_in(text, &scope).map_err(|refusal| refused(&refusal))?;
+        Ok(scoped.redaction.findings.iter().all(|finding| finding.action != Action::Redact))
+    }
+
+    fn note(&mut self, finding: Finding, part: Part, is_told: bool) {
         let file = match part {
             Part::File(index) => Some(index),
             Part::Message | Part::Text => None,
@@ -156,7 +184,7 @@ impl<'a> Screen<'a> {
         if let Some(found) = self.found.get_mut(index) {
             found.count += 1;
             found.replaced += u64::from(finding.action == Action::Redact);
-            if found.places.len() < PLACES_MAX {
+            if is_told && found.places.len() < PLACES_MAX {
                 found.places.push((finding.start, finding.end));
             }
         }
@@ -225,23 +253,12 @@ pub(crate) fn stored(bridge: &Bridge, member: &Member, learned: &Learned, messag
     }
 }
 
-/// What is told of a failure in a conversation.
-pub(crate) fn told(bridge: &Bridge, failure: Failure, conversation_pk: Option<i64>) -> Failure {
-    match failure {
-        Failure::Denied(denied) => without_secrets(bridge, denied, conversation_pk).into(),
-        Failure::Fault(fault) => Failure::Fault(fault),
-    }
-}
-
-/// A refusal that repeats no secret of what was asked, as far as its conversation knows of it.
-pub(crate) fn without_secrets(bridge: &Bridge, denied: Denied, conversation_pk: Option<i64>) -> Denied {
-    let knowledge = conversation_pk.and_then(|pk| bridge.remembering.knowledge(pk));
-    let memory = knowledge.as_ref().map(|knowledge| knowledge.memory.as_ref());
-    let scope = Scope { memory, ..Scope::default() };
-    let clean = |text: String| {
-        let redacted =
-            bridge.redactor.redact_in(&text, &scope).map(|scoped| scoped.redaction.text.into_string());
-        redacted.unwrap_or_else(|_| "what was asked cannot be repeated".to_owned())
+/// A refusal that repeats no secret of what was asked, as far as the rules see it: by what a conversation remembers, who
+/// asks could find out whether a guess is right.
+pub(crate) fn without_secrets(bridge: &Bridge, denied: Denied) -> Denied {
+    let clean = |text: String| match bridge.redactor.redact(&text) {
+        Ok(redaction) => redaction.text.into_string(),
+        Err(_) => "what was asked cannot be repeated".to_owned(),
     };
     Denied { message: clean(denied.message), hint: denied.hint.map(clean), ..denied }
 }

@@ -30,9 +30,6 @@ async fn value_when_one_agent_showed_it_is_known_to_all_in_every_process_and_now
     b.ok(&other, "update_my_status", note).await;
     let seen = a.ok(&other, "check_partner_status", json!({})).await;
     assert!(seen.to_string().contains("with PASSWORD_REDACTED"), "{seen}");
-    let refused =
-        a.code(&other, "reserve_files", json!({"action": "acquire", "paths": ["x/hunter2-xyz"]})).await;
-    assert_eq!(refused, Code::InvalidArguments);
 }
 
 #[tokio::test]
@@ -43,7 +40,7 @@ async fn value_when_another_process_has_just_learned_it_is_known_at_once() {
     b.send(&other, "nothing is known here").await;
     a.send(&house.bridge, "password=hunter2-xyz").await;
     let sent = b.send(&other, "is it hunter2-xyz?").await;
-    assert_eq!(sent["findings"][0]["ranges"], json!([[6, 17]]));
+    assert_eq!((&sent["findings"][0]["count"], &sent["findings"][0]["ranges"]), (&json!(1), &json!([])));
     b.ok(&house.bridge, "update_my_status", json!({"status": "working", "note": "token: q8W3e7R1t5Y9"}))
         .await;
     b.ok(&other, "update_my_status", json!({"status": "working", "note": "q8W3e7R1t5Y9 it is"})).await;
@@ -134,7 +131,7 @@ async fn findings_when_told_say_where_and_the_receiver_how_many() {
         sent["findings"],
         json!([
             {"rule": rule, "class": "password", "count": 2, "ranges": [[12, 23], [31, 42]]},
-            {"rule": rule, "class": "password", "count": 1, "ranges": [[0, 11]], "file": 1},
+            {"rule": rule, "class": "password", "count": 1, "ranges": [], "file": 1},
         ])
     );
     b.send(&house.bridge, "nothing").await;
@@ -157,4 +154,74 @@ async fn fingerprints_when_on_are_the_same_for_the_same_secret_in_one_conversati
     assert_ne!(arrives(&house, &c, &d, &token).await, first);
     assert_eq!(arrives(&house, &b, &a, &format!("{first} again")).await, format!("{first} again"));
     assert_eq!(arrives(&house, &a, &b, "password=hunter2-xyz").await, "password=PASSWORD_REDACTED");
+}
+
+#[tokio::test]
+async fn texts_with_rulers_when_a_partner_showed_values_like_them_are_sent_and_repeated() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 0);
+    let (a, b) = house.pair().await;
+    let ruler = "=".repeat(80);
+    let keyed = json!({"message": format!("{ruler}\ntitle\n{ruler}"), "idempotency_key": "k"});
+    let first = b.ok(&house.bridge, "send_to_partner", keyed.clone()).await;
+    for length in 12..20 {
+        let value = format!("{}q7{}", "=".repeat(length), "=".repeat(10));
+        a.send(&house.bridge, &format!("password=\"{value}\"")).await;
+    }
+    b.send(&house.bridge, &format!("{ruler} and {ruler}")).await;
+    let again = b.ok(&house.bridge, "send_to_partner", keyed).await;
+    assert_eq!((&again["repeated"], &again["seq"]), (&json!(true), &first["seq"]));
+}
+
+#[tokio::test]
+async fn lease_when_a_partner_shows_its_name_as_a_password_is_prolonged_released_and_taken_again() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    let acquire = json!({"action": "acquire", "paths": ["src/lib2-x9.rs"]});
+    b.ok(&house.bridge, "reserve_files", acquire.clone()).await;
+    let sent = a.send(&house.bridge, "password=\"src/lib2-x9.rs\"").await;
+    assert_eq!(sent["redacted"], true);
+    b.ok(&house.bridge, "reserve_files", acquire.clone()).await;
+    b.ok(&house.bridge, "reserve_files", json!({"action": "release", "paths": ["src/lib2-x9.rs"]})).await;
+    b.ok(&house.bridge, "reserve_files", acquire).await;
+    let secret = format!("x/{}{}", concat!("gh", "p_"), "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+    for path in [secret, credentials(&b)["token"].as_str().unwrap().to_owned()] {
+        let refused = json!({"action": "acquire", "paths": [path]});
+        assert_eq!(b.code(&house.bridge, "reserve_files", refused).await, Code::InvalidArguments);
+    }
+}
+
+#[tokio::test]
+async fn guess_when_refused_is_told_alike_whether_it_is_remembered_or_not() {
+    let house = House::new();
+    let (a, b) = house.pair().await;
+    b.send(&house.bridge, "password=hunter2-xyz").await;
+    for (operation, arguments) in [
+        ("send_to_partner", json!({"message": "x", "to": ["GUESS"]})),
+        ("reserve_files", json!({"action": "release", "paths": ["GUESS"]})),
+    ] {
+        let mut told = Vec::new();
+        for guess in ["hunter2-xyz", "hunter3-xyz"] {
+            let asked = serde_json::from_str(&arguments.to_string().replace("GUESS", guess)).unwrap();
+            let denied = a.call(&house.bridge, operation, asked).await.unwrap_err();
+            told.push(denied.message.replace(guess, "it"));
+        }
+        assert_eq!(told[0], told[1]);
+    }
+}
+
+#[tokio::test]
+async fn values_when_one_call_shows_many_then_what_was_known_stays_known() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 0);
+    let (a, b) = house.pair().await;
+    b.send(&house.bridge, "password=hunter2-xyz").await;
+    let many = |at: usize, count: usize| -> String {
+        (0..count).map(|n| format!("password={n:04}-{at:02}-x7q ")).collect()
+    };
+    for call in 0..4 {
+        let files: Vec<String> = (1..21).map(|file| many(21 * call + file, 15)).collect();
+        let arguments = json!({"message": many(21 * call, 60), "files_involved": files});
+        a.ok(&house.bridge, "send_to_partner", arguments).await;
+    }
+    b.texts(&house.bridge).await;
+    assert_eq!(arrives(&house, &a, &b, "is it hunter2-xyz?").await, "is it PASSWORD_REDACTED?");
 }

@@ -21,7 +21,7 @@ use crate::{
     door::{Call, Op},
     leasing::lease_place,
     reading::{Opener, PEER, message_row},
-    screening::{self, Part, Screen},
+    screening::Screen,
 };
 
 /// Most patterns in one call.
@@ -100,7 +100,7 @@ impl Op for ReserveFiles {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let paths = match arguments.paths {
-            Some(paths) => Some(patterns(&call, &paths).await?),
+            Some(paths) => Some(patterns(&paths)?),
             None => None,
         };
         match (arguments.action, paths) {
@@ -112,7 +112,9 @@ impl Op for ReserveFiles {
                     .name("mode", if exclusive { "exclusive" } else { "shared" })
                     .number("ttl_s", u64::from(ttl_s));
                 let stamp = (Kind::Change, detail);
-                settle(call, stamp, |seen| seen.acquire(&wanted, exclusive, ttl_s)).await
+                let texts: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+                let screen = Screen::of(&call, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+                settle(call, stamp, |seen| seen.acquire(&wanted, exclusive, ttl_s, &screen)).await
             }
             (Doing::Release, paths) => {
                 // Charged as a read: giving free must not wait for a window that reserving has filled.
@@ -132,31 +134,34 @@ impl Op for ReserveFiles {
     }
 }
 
-/// Reads patterns, each once. They are stored and shown to others, so none may hold a secret.
-async fn patterns(call: &Call<'_>, paths: &[String]) -> Result<Vec<PathPattern>, Failure> {
+/// Reads patterns, each once.
+fn patterns(paths: &[String]) -> Result<Vec<PathPattern>, Failure> {
     if paths.is_empty() || paths.len() > PATHS_MAX {
         let message = format!("paths has {} entries; 1 to {PATHS_MAX} are allowed", paths.len());
         return Err(Denied::new(Code::InvalidArguments, message)
             .hint("reserve a folder or use wildcards; to release everything leave paths out")
             .into());
     }
-    screening::catch_up(call).await?;
-    let texts: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let mut screen = Screen::of(call, &texts).await?;
     let mut read: Vec<PathPattern> = Vec::new();
     for path in paths {
         let pattern = PathPattern::parse(path)?;
-        screen.redact(&pattern.to_string(), Part::Text)?;
-        if screen.replaced() > 0 {
-            return Err(Denied::new(Code::InvalidArguments, "a pattern holds what looks like a secret")
-                .hint("put a wildcard in its place, or reserve the folder above it")
-                .into());
-        }
         if !read.contains(&pattern) {
             read.push(pattern);
         }
     }
     Ok(read)
+}
+
+/// Patterns are stored and shown to others, so a new one may hold no secret. What the agent holds already is not asked: it
+/// must be able to prolong it whatever was learned since.
+fn check_clean(new: &[&Lease], screen: &Screen<'_>) -> Result<(), Denied> {
+    for lease in new {
+        if !screen.is_clean(&lease.pattern.to_string())? {
+            return Err(Denied::new(Code::InvalidArguments, "a pattern holds what looks like a secret")
+                .hint("put a wildcard in its place, or reserve the folder above it"));
+        }
+    }
+    Ok(())
 }
 
 fn ttl(wanted: Option<u32>) -> Result<u32, Denied> {
@@ -253,7 +258,13 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn acquire(&self, wanted: &[PathPattern], exclusive: bool, ttl_s: u32) -> Result<Decision, Failure> {
+    fn acquire(
+        &self,
+        wanted: &[PathPattern],
+        exclusive: bool,
+        ttl_s: u32,
+        screen: &Screen<'_>,
+    ) -> Result<Decision, Failure> {
         let holder = &self.member.session;
         let expires_at = self.now.plus_seconds(u64::from(ttl_s)).min(self.member.expires_at);
         let leases = wanted.iter().map(|pattern| {
@@ -266,6 +277,7 @@ impl<'a> Seen<'a> {
             leases.iter().partition(|lease| lease.fence == UNNUMBERED);
         // First, because it bounds what the comparison costs.
         self.check_quota(&new)?;
+        check_clean(&new, screen)?;
         let in_the_way = conflicts(Wanted { holder, patterns: wanted, exclusive }, &self.leases, self.now);
         if let Some(denied) = self.conflict(&in_the_way) {
             return Err(denied.into());

@@ -144,12 +144,13 @@ impl Tx<'_> {
             if let Some(stranger) =
                 wanted.iter().find(|name| !others.iter().any(|other| other.session == **name))
             {
-                let what = match unreached.iter().find(|other| other.session == *stranger) {
-                    Some(gone) if gone.left => "was removed from the conversation",
-                    Some(_) => "reads the audit trail only and receives no messages",
-                    None => "is not another member",
+                let message = match unreached.iter().find(|other| other.session == *stranger) {
+                    Some(gone) if gone.left => format!("{stranger} was removed from the conversation"),
+                    Some(_) => format!("{stranger} reads the audit trail only and receives no messages"),
+                    // It may be anything, and is not repeated.
+                    None => "`to` names who is not another member".to_owned(),
                 };
-                return Err(Denied::new(Code::UnknownRecipient, format!("{stranger} {what}"))
+                return Err(Denied::new(Code::UnknownRecipient, message)
                     .hint("check_partner_status lists the members; leave `to` out to reach all of them")
                     .into());
             }
