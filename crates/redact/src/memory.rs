@@ -93,6 +93,7 @@ impl Memory {
     }
 
     /// An empty memory under the same key.
+    #[must_use]
     pub fn new_alike(&self) -> Self {
         Self::with(Arc::clone(&self.keys))
     }
@@ -239,7 +240,9 @@ impl Memory {
         }
         self.bits.fill(0);
         let filters: Vec<u64> = self.by_filter.keys().copied().collect();
-        filters.into_iter().for_each(|filter| self.set_bit(filter));
+        for filter in filters {
+            self.set_bit(filter);
+        }
     }
 
     fn set_bit(&mut self, filter: u64) {
