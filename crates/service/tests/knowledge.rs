@@ -215,7 +215,7 @@ async fn values_when_one_call_shows_many_then_what_was_known_stays_known() {
     let (a, b) = house.pair().await;
     b.send(&house.bridge, "password=hunter2-xyz").await;
     let many = |at: usize, count: usize| -> String {
-        (0..count).map(|n| format!("password={n:04}-{at:02}-x7q ")).collect()
+        (0..count).map(|n| format!("password={n:04}-{at:02}-x7q")).collect::<Vec<_>>().join(" ")
     };
     for call in 0..4 {
         let files: Vec<String> = (1..21).map(|file| many(21 * call + file, 15)).collect();
