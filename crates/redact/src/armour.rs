@@ -1,17 +1,19 @@
 //! Private keys in text armour: `-----BEGIN … PRIVATE KEY-----`, base64 lines, `-----END … PRIVATE KEY-----`.
 //!
-//! A block may be whole, cut off before its END line, indented, or written with `\n` escapes inside a string. Each search
+//! A block may be whole, cut off before its END line, indented, or written with `\n` escapes inside a string; one without
+//! its BEGIN line is for `bare_key`. Each search
 //! stops at the next run of dashes, and every BEGIN line has one, so the work is linear however often BEGIN is repeated.
 
 use std::ops::Range;
 
+use crate::bare_key;
 use crate::generated;
 use crate::plausible;
 use crate::text::{Text, is_quote};
 
 /// Finds the block whose BEGIN line holds the words `PRIVATE KEY` at `hit`.
 pub(crate) fn find_private_key(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
-    let Some(begin) = begin_line(text, &hit) else { return };
+    let Some(begin) = begin_line(text, &hit) else { return bare_key::find_before_end(text, &hit, found) };
     let dashes = next_dashes(text, begin.end);
     let label = text.skip(dashes, MAX_DASHES, |byte| byte == b'-' || byte == b' ');
     if !text.has(label, "END ") {
@@ -80,7 +82,7 @@ fn end_of_open_body(text: Text<'_>, body: Range<usize>) -> Option<usize> {
 }
 
 /// Skips what stands between two lines: white space, `\n` escapes and quote marks of mail or YAML.
-fn skip_gap(text: Text<'_>, from: usize) -> usize {
+pub(crate) fn skip_gap(text: Text<'_>, from: usize) -> usize {
     let mut position = from;
     loop {
         position =
@@ -128,7 +130,7 @@ fn is_last_line(text: Text<'_>, line_end: usize, run: Range<usize>) -> bool {
 }
 
 /// Says whether a run reads as a word of prose rather than as the last line of a key.
-fn is_word(run: &[u8]) -> bool {
+pub(crate) fn is_word(run: &[u8]) -> bool {
     run.iter().skip(1).all(u8::is_ascii_lowercase)
 }
 
@@ -138,20 +140,20 @@ fn is_code(byte: u8) -> bool {
 }
 
 /// Bytes of a base64 line.
-fn is_body(byte: u8) -> bool {
+pub(crate) fn is_body(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 /// Bytes of a label such as `BEGIN PGP PRIVATE KEY BLOCK`.
-fn is_label(byte: u8) -> bool {
+pub(crate) fn is_label(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
 }
 
 /// Longest label that is read.
-const MAX_LABEL: usize = 64;
+pub(crate) const MAX_LABEL: usize = 64;
 /// Most dashes that are read as one run.
-const MAX_DASHES: usize = 16;
+pub(crate) const MAX_DASHES: usize = 16;
 /// RFC 7468 has five dashes, SSH2 (RFC 4716) four.
-const MIN_DASHES: usize = 4;
+pub(crate) const MIN_DASHES: usize = 4;
 /// Shortest run that is taken as the last line of a key.
-const MIN_LAST_RUN: usize = 4;
+pub(crate) const MIN_LAST_RUN: usize = 4;

@@ -2,11 +2,12 @@
 //!
 //! The last word of the earlier text and the first word of the later one are put together, without the white space, quotes
 //! and dots at the cut, and searched for secrets with a format of their own that cross it. A private key that the earlier
-//! text begins is searched for across line breaks.
+//! text begins is searched for across line breaks; where it began earlier still, its lines of one width tell it.
 
 use std::cell::Cell;
 use std::ops::Range;
 
+use crate::bare_key;
 use crate::engine::{Engine, Exhausted};
 use crate::generated;
 use crate::rule::{Class, Finder, Layer, Match, Place, Rule};
@@ -45,7 +46,8 @@ pub(crate) fn find(
             return Ok(Some(found(text, 0..end, rule)));
         }
     }
-    Ok(None)
+    let rest = bare_key::end_of_rest(tail, text).zip(engine.index_of(PRIVATE_KEY_RULE));
+    Ok(rest.map(|(end, rule)| Match { range: 0..end, rule, quotes: None, view: ViewKind::Plain }))
 }
 
 /// Two pieces put together.
@@ -164,5 +166,7 @@ const KEY_BYTES: usize = 16 * 1024;
 const MIN_JOINED: usize = 16;
 /// Shortest rest of a token whose beginning is one already.
 const MIN_REST: usize = 4;
+/// The rule whose match the rest of a key is.
+const PRIVATE_KEY_RULE: &str = "private-key";
 /// What the beginning of a private key has.
 const KEY: &[u8] = b"PRIVATE KEY";

@@ -78,6 +78,7 @@
 
 mod armour;
 mod assignment;
+mod bare_key;
 mod command;
 mod engine;
 mod escape;
