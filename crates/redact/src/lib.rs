@@ -96,6 +96,7 @@ mod merge;
 mod places;
 mod plausible;
 mod policy;
+mod prefix;
 mod propagate;
 mod prose;
 mod redactor;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 
 use crate::ViewKind;
 use crate::plausible;
+use crate::prefix::Prefixes;
 use crate::rule::Match;
 use crate::text::Text;
 
@@ -43,16 +43,7 @@ pub(crate) fn propagate(text: Text<'_>, mut matches: Vec<Match>) -> Vec<Match> {
         }
         return matches;
     }
-    let automaton = AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(values.iter().map(|(value, _)| value));
-    let Ok(automaton) = automaton else { return matches };
-    for hit in automaton.find_iter(text.bytes()) {
-        if let Some(&(value, seen_as)) = values.get(hit.pattern().as_usize()) {
-            add(hit.start(), value, seen_as);
-        }
-    }
+    Prefixes::new(values).find(text.bytes(), add);
     matches
 }
 
@@ -83,9 +74,9 @@ fn whole_escapes(text: Text<'_>, range: Range<usize>) -> Range<usize> {
     text.skip_back(range.start, range.start, |byte| byte == b'\\')..range.end
 }
 
-/// Values up to which each is looked for by itself, which takes less than to build an automaton.
+/// Values up to which each is looked for by itself, which takes less than to sort them.
 const FEW: usize = 8;
 /// Longest value that is looked for; longer ones are keys and blocks, which their own rules see every time.
 const MAX_VALUE: usize = 1024;
-/// Most bytes of values per text, which bounds the automaton; more than the longest message has.
+/// Most bytes of values per text; more than the longest message has.
 const MAX_VALUES_BYTES: usize = 256 * 1024;
