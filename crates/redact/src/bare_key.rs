@@ -134,15 +134,15 @@ fn declared(der: &[u8]) -> Option<usize> {
         [0x30, length @ ..=0x7f, rest @ ..] => (2 + usize::from(*length), rest),
         _ => return None,
     };
-    let is_key = match rest {
-        // RFC 8017 and DSA: version, first number; RFC 5208: version, algorithm; RFC 5915: version, key.
-        [0x02, 0x01, 0x00, 0x02 | 0x30, ..] | [0x02, 0x01, 0x01, 0x04, ..] => true,
-        // RFC 5958 with a public key, as of Ed25519.
-        [0x02, 0x01, 0x01, 0x30, _, 0x06, 0x03, 0x2b, 0x65, ..] => true,
-        // Encrypted as of PKCS #5 or #12.
-        [0x30, _, 0x06, _, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05 | 0x0c, ..] => true,
-        _ => false,
-    };
+    // RFC 8017 and DSA: version, first number; RFC 5208: version, algorithm; RFC 5915: version, key; RFC 5958 with a public
+    // key, as of Ed25519; and, encrypted, the algorithm of PKCS #5 or #12.
+    let is_key = matches!(
+        rest,
+        [0x02, 0x01, 0x00, 0x02 | 0x30, ..]
+            | [0x02, 0x01, 0x01, 0x04, ..]
+            | [0x02, 0x01, 0x01, 0x30, _, 0x06, 0x03, 0x2b, 0x65, ..]
+            | [0x30, _, 0x06, _, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05 | 0x0c, ..]
+    );
     is_key.then_some(length.div_ceil(3) * 4)
 }
 
