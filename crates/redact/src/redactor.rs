@@ -65,9 +65,9 @@ impl Redactor {
         let joined = known.joined.clone();
         let mut matches: Vec<Match> = Vec::new();
         let mut redaction = Redaction { text: Redacted::new(text.to_owned()), findings: Vec::new(), work: 0 };
-        for _ in 0..MAX_PASSES {
+        for pass in 0..=MAX_PASSES {
             let clean = redaction.text.as_str();
-            let mut found = view::find(engine, clean, &spent, budget, self.policy.decodings)
+            let mut found = view::find(engine, clean, &spent, budget + VIEW_BUDGET, self.policy.decodings)
                 .map_err(|_| Refusal::TooCostly)?;
             let name = |found: &Match| engine.rule(found.rule).map(|rule| &rule.id);
             retain_allowed(&self.policy.allow, Text::new(clean, &spent), &mut found, name);
@@ -87,13 +87,17 @@ impl Redactor {
             if matches.len() == before && before > 0 && redaction == rendered {
                 break;
             }
+            if pass == MAX_PASSES {
+                return Err(Refusal::TooCostly);
+            }
             redaction = rendered;
         }
         if self.warns {
             let warner = self.warner().ok_or(Refusal::Broken)?;
             let clean = redaction.text.as_str();
-            let mut seen = view::find(warner, clean, &spent, 2 * budget, self.policy.decodings)
-                .map_err(|_| Refusal::TooCostly)?;
+            let mut seen =
+                view::find(warner, clean, &spent, 2 * (budget + VIEW_BUDGET), self.policy.decodings)
+                    .map_err(|_| Refusal::TooCostly)?;
             let name = |found: &Match| warner.rule(found.rule).map(|rule| &rule.id);
             retain_allowed(&self.policy.allow, Text::new(clean, &spent), &mut seen, name);
             warning::add(&mut redaction, seen, (warner, &names), &matches);
@@ -147,12 +151,15 @@ impl fmt::Debug for Redactor {
 }
 
 /// Most passes over one text. The first finds the secrets; the second only runs if there were any, and almost always
-/// finds nothing: a placeholder would have to form a new token with the text around it.
+/// finds nothing: a placeholder would have to form a new token with the text around it. A text that still changes after
+/// them is refused, because nobody knows what is left in it.
 const MAX_PASSES: usize = 8;
 /// Bytes that may be looked at for a text of any length.
 const BASE_BUDGET: u64 = 64 * 1024;
 /// Bytes that may be looked at for each byte of a text.
 const BUDGET_PER_BYTE: u64 = 512;
+/// Bytes that may be looked at besides in views, in all passes: a short text can be unpacked to a long one.
+const VIEW_BUDGET: u64 = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

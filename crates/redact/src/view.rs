@@ -14,12 +14,12 @@
 //! to the text and grows to whole characters, escapes and encoded runs.
 //!
 //! # What it may not do
-//! Look at a byte more than a constant number of times, or make more bytes than its budget. Break JSON: no match of a view
-//! reaches over a quotation mark that the text has, and none stands outside of strings.
+//! Look at a byte more than a constant number of times, or unpack more bytes than its budget: then the text is refused.
+//! Break JSON: no match of a view reaches over a quotation mark that the text has, and none stands outside of strings.
 //!
 //! # What it does not undo
-//! Text that is spaced out, reversed, shifted (rot13) or encrypted, archives, images, and what stands behind the budget in
-//! compressed data: a guard against accidents, not against an agent that hides a secret on purpose.
+//! Text that is spaced out, reversed, shifted (rot13) or encrypted, archives, images, and what stands behind the share of a
+//! run of compressed data: a guard against accidents, not against an agent that hides a secret on purpose.
 //!
 //! # To add a view
 //! Add a file that builds the text with a `Builder`, and a step to `views` in `explore`.
@@ -119,36 +119,44 @@ impl fmt::Display for TooManyDecodings {
 
 impl std::error::Error for TooManyDecodings {}
 
-/// Bytes that views may still have.
+/// Bytes that may still be unpacked; all other views are at most about twice as long as their text.
+///
+/// How far a run is unpacked depends on that run alone, so that none hides another, and what is found in a text does not
+/// depend on what was replaced before. When the budget is gone, the text is refused.
 #[derive(Debug)]
-pub(crate) struct Budget(usize);
+pub(crate) struct Budget {
+    left: usize,
+    is_exceeded: bool,
+}
 
 impl Budget {
     /// What a text of `length` bytes is worth.
-    pub(crate) fn new(length: usize, decodings: Decodings) -> Self {
-        let per_layer = length.saturating_mul(BYTES_PER_BYTE).saturating_add(BASE_BYTES);
-        Self(per_layer.saturating_mul(usize::from(decodings.0) + 1))
-    }
-
-    /// Takes the bytes of a view, if they are there.
-    fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.0.checked_sub(bytes);
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
-
-    /// What is left.
-    fn left(&self) -> usize {
-        self.0
+    pub(crate) fn new(length: usize) -> Self {
+        Self::of_bytes(length.saturating_mul(BYTES_PER_BYTE).saturating_add(BASE_BYTES))
     }
 
     /// A budget of so many bytes.
-    #[cfg(test)]
-    fn of_bytes(bytes: usize) -> Self {
-        Self(bytes)
+    fn of_bytes(left: usize) -> Self {
+        Self { left, is_exceeded: false }
+    }
+
+    /// Most bytes that packed data of `length` bytes are unpacked to.
+    fn share(length: usize) -> usize {
+        length.saturating_mul(SHARE_PER_BYTE).saturating_add(BASE_SHARE)
+    }
+
+    /// Takes unpacked bytes, if they are there.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes);
+        self.is_exceeded |= left.is_none();
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
-/// Bytes of the views of one layer, for each byte of the text and for any text.
-const BYTES_PER_BYTE: usize = 2;
-const BASE_BYTES: usize = 4096;
+/// Bytes that are unpacked for each byte of the text, and for any text.
+const BYTES_PER_BYTE: usize = 8;
+const BASE_BYTES: usize = 256 * 1024;
+/// Bytes that a run is unpacked to for each of its bytes, and any run.
+const SHARE_PER_BYTE: usize = 8;
+const BASE_SHARE: usize = 4096;

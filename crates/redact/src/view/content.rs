@@ -54,7 +54,11 @@ impl Content {
             Self::Text => Some(text_prefix(bytes).to_owned()),
             Self::Wide(order) => Some(wide(bytes, order)),
             Self::Packed(packing) => {
-                let unpacked = unpack(bytes, packing, budget.left())?;
+                let share = Budget::share(bytes.len());
+                let unpacked = unpack(bytes, packing, share)?;
+                if !budget.spend(unpacked.len()) {
+                    return None;
+                }
                 match content(unpacked.get(..unpacked.len().min(HEAD))?) {
                     Self::Wide(order) => Some(wide(&unpacked, order)),
                     Self::Text => Some(text_prefix(&unpacked).to_owned()),
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_text_when_read_then_unpacked_up_to_the_limit() {
+    fn compressed_text_when_read_then_unpacked_within_the_budget() {
         let numbers = (0..4000_u64).map(|at| at.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string());
         let text = numbers.collect::<Vec<_>>().join(" ");
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(text.as_bytes(), 6);
@@ -164,8 +168,8 @@ mod tests {
         for packed in [&zlib, &gzip] {
             let read = content(packed).read(packed, &mut Budget::of_bytes(100_000));
             assert_eq!(read.as_deref(), Some(text.as_str()));
-            let cut = content(packed).read(packed, &mut Budget::of_bytes(100)).unwrap_or_default();
-            assert!(cut.len() == 100 && text.starts_with(&cut));
+            let mut small = Budget::of_bytes(100);
+            assert!(content(packed).read(packed, &mut small).is_none() && small.is_exceeded);
             let half = content(packed).read(&packed[..packed.len() / 2], &mut Budget::of_bytes(100_000));
             assert!(half.is_some_and(|half| text.starts_with(&half)));
         }

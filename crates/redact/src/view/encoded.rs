@@ -190,7 +190,7 @@ fn attempt(text: Text<'_>, code: &Code, may_be_binary: &mut bool, budget: &mut B
         }
     };
     let (letters, bytes) = code.group();
-    if decoded.len() < MIN_TEXT || !budget.spend(decoded.len()) {
+    if decoded.len() < MIN_TEXT {
         return Attempt::Failed((code.range.start + decoded.len() / bytes * letters).min(code.range.end));
     }
     let kind = match content(&head) {

@@ -14,7 +14,7 @@ use crate::{generated, plausible, rules};
 /// Every match in the text and in its views, in no order and with overlaps; `decodings` encodings are undone.
 ///
 /// # Errors
-/// [`Exhausted`] when `most_work` bytes were looked at.
+/// [`Exhausted`] when `most_work` bytes were looked at, or when too much would be unpacked.
 pub(crate) fn find(
     engine: &Engine,
     source: &str,
@@ -22,8 +22,9 @@ pub(crate) fn find(
     most_work: u64,
     decodings: Decodings,
 ) -> Result<Vec<Match>, Exhausted> {
-    let budget = Budget::new(source.len(), decodings);
-    let mut explorer = Explorer { engine, spent, most_work, budget };
+    let budget = Budget::new(source.len());
+    let unpacked_work = BASE_UNPACKED_WORK + UNPACKED_WORK_PER_BYTE * source.len() as u64;
+    let mut explorer = Explorer { engine, spent, most_work, unpacked_work, budget };
     let mut found =
         explorer.explore(source, Stage { decodings: decodings.get(), rounds: ROUNDS, may_join: true })?;
     let text = Text::new(source, spent);
@@ -50,6 +51,8 @@ struct Explorer<'a> {
     engine: &'a Engine,
     spent: &'a Cell<u64>,
     most_work: u64,
+    /// Bytes that may be looked at in views with something unpacked.
+    unpacked_work: u64,
     budget: Budget,
 }
 
@@ -68,6 +71,8 @@ struct View {
     text: String,
     map: Map,
     stage: Stage,
+    /// Whether some of it was unpacked, so that it can be far longer than what it was made from.
+    is_unpacked: bool,
 }
 
 impl Explorer<'_> {
@@ -76,8 +81,8 @@ impl Explorer<'_> {
         let mut found = self.engine.find(Text::new(source, self.spent), self.most_work)?;
         let plain = Covered::by(&found);
         let whole = self.ends_of_formats(&found);
-        for view in self.views(source, stage, &whole) {
-            let inner = self.explore(&view.text, view.stage)?;
+        for view in self.views(source, stage, &whole)? {
+            let inner = self.explore_view(&view)?;
             let back = inner.into_iter().filter_map(|inner| self.bring_back(inner, &view, &plain));
             found.extend(each_place_once(back.collect()));
         }
@@ -96,33 +101,46 @@ impl Explorer<'_> {
     }
 
     /// The views of a text: the one without disguise, which has the others, or else those.
-    fn views(&mut self, source: &str, stage: Stage, whole: &[usize]) -> Vec<View> {
+    fn views(&mut self, source: &str, stage: Stage, whole: &[usize]) -> Result<Vec<View>, Exhausted> {
         let text = Text::new(source, self.spent);
         let mut views = Vec::new();
         if stage.rounds > 0
             && let Some(made) = normal::normal(source, text)
         {
-            self.add(&mut views, ViewKind::Normal, made, Stage { rounds: stage.rounds - 1, ..stage });
-            return views;
+            let (text, map) = made;
+            let stage = Stage { rounds: stage.rounds - 1, ..stage };
+            views.push(View { kind: ViewKind::Normal, text, map, stage, is_unpacked: false });
+            return Ok(views);
         }
         if stage.may_join
             && let Some(made) = join::joined(source, text, whole)
         {
-            self.add(&mut views, ViewKind::Joined, made, Stage { rounds: 0, may_join: false, ..stage });
+            let (text, map) = made;
+            let stage = Stage { rounds: 0, may_join: false, ..stage };
+            views.push(View { kind: ViewKind::Joined, text, map, stage, is_unpacked: false });
         }
+        let left = self.budget.left;
         if stage.decodings > 0
             && let Some((text, map)) = encoded::encoded(source, text, &mut self.budget)
         {
             let stage = Stage { decodings: stage.decodings - 1, rounds: ROUNDS, may_join: true };
-            views.push(View { kind: ViewKind::Base64, text, map, stage });
+            let is_unpacked = self.budget.left < left;
+            views.push(View { kind: ViewKind::Base64, text, map, stage, is_unpacked });
         }
-        views
+        if self.budget.is_exceeded { Err(Exhausted) } else { Ok(views) }
     }
 
-    fn add(&mut self, views: &mut Vec<View>, kind: ViewKind, (text, map): (String, Map), stage: Stage) {
-        if self.budget.spend(text.len()) {
-            views.push(View { kind, text, map, stage });
+    /// Every match in a view; what was unpacked has a limit of its own, because a few bytes can be unpacked to many.
+    fn explore_view(&mut self, view: &View) -> Result<Vec<Match>, Exhausted> {
+        if !view.is_unpacked {
+            return self.explore(&view.text, view.stage);
         }
+        let (begun, most_work) = (self.spent.get(), self.most_work);
+        self.most_work = most_work.min(begun + self.unpacked_work);
+        let found = self.explore(&view.text, view.stage);
+        self.most_work = most_work;
+        self.unpacked_work = self.unpacked_work.saturating_sub(self.spent.get() - begun);
+        found
     }
 
     /// Moves a match from a view to the text it was made from, if it is one there.
@@ -212,3 +230,6 @@ const ARMOUR: &[u8] = b"-----";
 const MIN_KEYED: usize = 16;
 /// Times that a text is read without disguise: an escape may stand for the beginning of another kind.
 const ROUNDS: u8 = 2;
+/// Bytes that may be looked at in what was unpacked, for any text and for each of its bytes.
+const BASE_UNPACKED_WORK: u64 = 1024 * 1024;
+const UNPACKED_WORK_PER_BYTE: u64 = 16;
