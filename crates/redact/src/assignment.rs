@@ -45,13 +45,13 @@ pub(crate) fn find(text: Text<'_>, hit: usize, floor: usize, rules: &[KeyRule]) 
 /// The secret value of `key`.
 fn secret_of(text: Text<'_>, key: &Range<usize>, rules: &[KeyRule], settled: &mut usize) -> Option<Match> {
     let mut separator = separator(text, key.clone())?;
-    if separator.key_quote.is_some() && matches!(text.at(separator.value), b'{' | b'[') {
+    if is_collection(text, &separator) {
         separator.value = first_string(text, separator.value)?;
     }
     let ends_early = ends_early(text, key, &separator);
     let named = key::name(text, key.clone(), rules)?;
     let read = |limit: usize| match separator.kind {
-        Kind::Element => value::element_value(text, separator.value, limit),
+        Kind::Element => value::element_value(text, separator.value),
         Kind::Cell => value::cell_value(text, separator.value, limit),
         Kind::Assign | Kind::Tight | Kind::Colon | Kind::Call | Kind::Flag | Kind::Prose | Kind::Beside => {
             value::value(text, separator.value, limit)
@@ -81,6 +81,15 @@ fn secret_of(text: Text<'_>, key: &Range<usize>, rules: &[KeyRule], settled: &mu
     let quotes = separator.key_quote.filter(|_| is_number);
     *settled = range.end;
     Some(Match { range, rule: named.rule.index, quotes, view: ViewKind::Plain })
+}
+
+/// Says whether the value is an array or an object rather than begins with a bracket: behind a quoted key, or with a string.
+fn is_collection(text: Text<'_>, separator: &Separator) -> bool {
+    let first =
+        || text.skip(separator.value + 1, MAX_INDENT, |byte| byte.is_ascii_whitespace() || byte == b'\\');
+    separator.kind != Kind::Element
+        && matches!(text.at(separator.value), b'{' | b'[')
+        && (separator.key_quote.is_some() || is_quote(text.at(first())))
 }
 
 /// First string of a JSON array at `open`; an object has keys of its own.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::assignment::{self, Separator};
+use crate::assignment::{self, Kind, Separator};
+use crate::generated;
 use crate::plausible;
 use crate::text::{Text, is_blank, is_quote, is_token};
 
@@ -10,6 +11,11 @@ use crate::text::{Text, is_blank, is_quote, is_token};
 pub(crate) fn find_authorization(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<usize>>) {
     let Some(separator) = assignment::separator(text, hit) else { return };
     let Some(start) = credentials_start(text, &separator) else { return };
+    // Without a sign it is a sentence, or a name in code.
+    let is_sentence = matches!(separator.kind, Kind::Beside | Kind::Prose);
+    let is_sure = |value: &[u8]| !is_sentence || generated::is_generated(value);
+    let is_strong = |value: &[u8]| is_sure(value) && plausible::is_strong(value);
+    let is_real = |value: &[u8]| is_sure(value) && plausible::is_credentials(value);
     let word_end = text.skip(start, MAX_SCHEME, is_token);
     let in_array = text.at(separator.value) == b'[';
     let credentials = match next_string(text, word_end).filter(|_| in_array) {
@@ -17,12 +23,12 @@ pub(crate) fn find_authorization(text: Text<'_>, hit: Range<usize>, found: &mut 
         None => after_space(text, word_end),
     };
     if word_end > start && credentials > word_end && is_scheme(text.slice(start..word_end)) {
-        found.extend(credentials_at(text, credentials, plausible::is_credentials));
+        found.extend(credentials_at(text, credentials, is_real));
     } else {
-        let alone = credentials_at(text, start, plausible::is_strong);
+        let alone = credentials_at(text, start, is_strong);
         let after_unknown_scheme = || {
             let is_apart = word_end > start && credentials > word_end;
-            is_apart.then(|| credentials_at(text, credentials, plausible::is_strong)).flatten()
+            is_apart.then(|| credentials_at(text, credentials, is_strong)).flatten()
         };
         found.extend(alone.or_else(after_unknown_scheme));
     }
@@ -33,7 +39,8 @@ pub(crate) fn find_bearer(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Ran
     let start = after_space(text, hit.end);
     let begins = !text.before(hit.start).is_ascii_alphanumeric() || text.follows_escape(hit.start);
     if begins && start > hit.end {
-        found.extend(credentials_at(text, start, plausible::is_strong));
+        let has_scheme = |value: &[u8]| value.windows(3).any(|window| window == b"://");
+        found.extend(credentials_at(text, start, |value| plausible::is_strong(value) && !has_scheme(value)));
     }
 }
 

@@ -26,10 +26,25 @@ pub(crate) fn find_sql(text: Text<'_>, hit: Range<usize>, found: &mut Vec<Range<
             }
         }
         position = text.skip(position, MAX_SPACES, |byte| byte.is_ascii_whitespace());
+        let password = quoted_password(text, position).filter(|_| text.at(position) != b'`');
+        let is_odd = |value: &Range<usize>| plausible::has_strange_byte(text.slice(value.clone()));
+        found.extend(
+            password
+                .filter(|value| position > hit.end && (is_odd(value) || is_user_statement(text, hit.start))),
+        );
+        return;
     }
-    if position > hit.end || text.before(hit.end) == b'(' {
-        found.extend(quoted_password(text, position));
-    }
+    found.extend(quoted_password(text, position));
+}
+
+/// Says whether the statement in front of `hit` is one about users, and not a sentence in which something is identified.
+fn is_user_statement(text: Text<'_>, hit: usize) -> bool {
+    let start = text.skip_back(hit, MAX_LINE, |byte| byte != b';');
+    let before = text.slice(start..hit);
+    text.spend(before.len());
+    before
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .any(|word| STATEMENT_WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())))
 }
 
 /// Finds the values of cookies that look generated, behind `Cookie:` and `Set-Cookie:` (RFC 6265).
@@ -195,6 +210,8 @@ fn quoted_password(text: Text<'_>, start: usize) -> Option<Range<usize>> {
     plausible::is_password_in_url(text.slice(value.clone())).then_some(value)
 }
 
+/// Words of a statement that sets a password.
+const STATEMENT_WORDS: &[&str] = &["create", "alter", "grant", "user", "role", "password"];
 /// The command that writes its arguments.
 const ECHO: &[u8] = b"echo ";
 /// Most white space that is skipped at once.

@@ -45,7 +45,9 @@ pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
         return false;
     }
     if candidate.key.eq_ignore_ascii_case(value)
+        || is_prefix_of_key(value, candidate.key)
         || is_numeral(value)
+        || is_constant(candidate)
         || (!candidate.quoted && is_numbered_name(value, candidate.password))
         || (candidate.key.eq_ignore_ascii_case(b"pass")
             && candidate.kind == Kind::Prose
@@ -109,7 +111,15 @@ pub(crate) fn is_distinctive(value: &[u8]) -> bool {
     value.len() >= MIN_DISTINCTIVE
         && !is_json_outside_strings(value)
         && has_strange_byte(value)
+        && !is_class_name(value)
         && !contains_placeholder(value)
+}
+
+/// Letters alone, in words of six letters on average: `InvalidNextTokenException`.
+fn is_class_name(value: &[u8]) -> bool {
+    let begins = |pair: &&[u8]| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
+    value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        && value.windows(2).filter(begins).count() * LETTERS_OF_WORD < value.len()
 }
 
 /// Says whether a value could stand in JSON outside of strings, where a placeholder would break it: only numbers,
@@ -163,6 +173,7 @@ fn is_template(value: &[u8]) -> bool {
                     && !name.iter().any(u8::is_ascii_digit)
             }
         }
+        [b'{', inner @ .., b'!', b'r' | b's' | b'a', b'}'] => inner_is_name(inner),
         [b'{', inner @ .., b'}'] | [b'[', inner @ .., b']'] | [b'%', inner @ .., b'%'] => {
             inner_is_name(inner)
         }
@@ -220,8 +231,24 @@ pub(crate) fn is_path(value: &[u8]) -> bool {
             && (rooted || !value.iter().any(u8::is_ascii_digit)))
 }
 
-/// A number as a program writes it: `0x1f`, `12014u32`, but no run of digits alone, which can be a PIN.
+/// `Win32_Security` in `Win32_Security_Credentials`.
+fn is_prefix_of_key(value: &[u8], key: &[u8]) -> bool {
+    key.starts_with(value) && matches!(key.get(value.len()), Some(b'_' | b'-' | b'.'))
+}
+
+/// A number in a statement of a program: `= 1073742271;`.
+fn is_constant(candidate: &Candidate<'_>) -> bool {
+    let digits = candidate.value.strip_prefix(b"-").unwrap_or(candidate.value);
+    !candidate.quoted
+        && candidate.kind == Kind::Assign
+        && candidate.after.first() == Some(&b';')
+        && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// A number as a program writes it: `0x1f`, `-12014u32`, but no run of digits alone, which can be a PIN.
 fn is_numeral(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let value = value.strip_suffix(b"_u32").or(value.strip_suffix(b"_i32")).unwrap_or(value);
     let hex = value.strip_prefix(b"0x").or(value.strip_prefix(b"0X"));
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let suffix = value.get(digits..).unwrap_or_default();
@@ -245,7 +272,8 @@ fn is_numbered_name(value: &[u8], may_be_password: bool) -> bool {
 
 /// A call, an index or a reference to a field: `getpass()`, `os.environ["X"]`, `config.password`, `&secret`.
 fn is_expression(value: &[u8]) -> bool {
-    let value = value.strip_prefix(b"::").unwrap_or(value);
+    let value = value.strip_prefix(b"::").or(value.strip_prefix(b"(")).unwrap_or(value);
+    let value = value.strip_suffix(b"!").filter(|name| name.contains(&b'.')).unwrap_or(value);
     if matches!(value, [b'&' | b'[', rest @ ..] if is_words(rest.strip_prefix(b"`").unwrap_or(rest))) {
         return true;
     }
@@ -258,16 +286,28 @@ fn is_expression(value: &[u8]) -> bool {
     let starts_as_name = matches!(name.first(), Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_');
     let next = name_end.and_then(|end| value.get(end));
     let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let is_call =
-        matches!(next, Some(b'(' | b'[')) && (digits < MANY_DIGITS || is_numbered_name(name, false));
+    let is_call = matches!(next, Some(b'(' | b'['))
+        && (digits < MANY_DIGITS || is_numbered_name(name, false))
+        || (next == Some(&b'(') && is_method(name));
     let is_type = matches!(next, Some(b'<' | b'{'))
         && (name.contains(&b'.') || name.first().is_some_and(u8::is_ascii_uppercase));
     let is_macro =
         value.get(name.len()..).is_some_and(|rest| rest.starts_with(b"!(") || rest.starts_with(b"!["));
     let is_field = name.len() == value.len() && name.contains(&b'.') && digits < MANY_DIGITS;
     let is_scoped = name.windows(2).any(|window| window == b"::");
-    let is_arrow = value.windows(2).any(|window| window == b"->") && value.starts_with(b"$");
+    let is_arrow = value.windows(2).any(|window| window == b"->")
+        && (value.starts_with(b"$") || (starts_as_name && value.split(|&byte| byte == b'-').count() == 2));
     starts_as_name && (is_call || is_type || is_macro || is_field || is_scoped) || is_arrow
+}
+
+/// A dotted name whose words have one number each: `base64.b64encode`, `words.for_17_to_128`.
+fn is_method(name: &[u8]) -> bool {
+    let groups =
+        |word: &[u8]| word.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty()).count();
+    name.contains(&b'.')
+        && name
+            .split(|byte| matches!(byte, b'.' | b'_'))
+            .all(|word| groups(word) < 2 && word.len() < MIN_LETTERS)
 }
 
 /// A bare name that speaks of a secret is a variable: `user_password`, `token2`.
@@ -378,6 +418,8 @@ const MIN_SECRET: usize = 6;
 const MIN_STRONG: usize = 8;
 /// Shortest value that is propagated.
 const MIN_DISTINCTIVE: usize = 8;
+/// Fewest letters of the words of a name, on average.
+const LETTERS_OF_WORD: usize = 6;
 /// Shortest bare word that can be a password after a colon.
 const MIN_WORD: usize = 8;
 /// Shortest lower-case word that can be credentials after a scheme.

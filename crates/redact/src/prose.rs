@@ -79,7 +79,7 @@ fn is_password(role: Role) -> bool {
 fn forward(text: Text<'_>, noun: &Noun, found: &mut Vec<Range<usize>>) {
     let mut walk =
         Walk { at: noun.range.end, joint: Some(Joint::Beside), words: 0, about: false, changes: None };
-    if noun.role == Role::Pass && !front::has_context(text, noun) {
+    if noun.role == Role::Pass && (is_verb(text, noun) || !front::has_context(text, noun)) {
         return;
     }
     for _ in 0..MAX_STEPS {
@@ -256,6 +256,14 @@ fn is_next_noun(noun: &Noun, role: Option<Role>, word: &str) -> bool {
             Some(role) => is_password(role) && is_password(noun.role) || role == noun.role,
             None => is_password(noun.role) && words::last_part(&step::lower(word)).is_some(),
         }
+}
+
+/// Says whether "pass" is what one does: "pass to …", "pass :func:`…`".
+fn is_verb(text: Text<'_>, noun: &Noun) -> bool {
+    let next = step::skip_blanks(text, noun.range.end);
+    next > noun.range.end
+        && (step::word(text, next).eq_ignore_ascii_case("to")
+            || (text.at(next) == b':' && text.at(next + 1).is_ascii_alphabetic()))
 }
 
 /// Says whether a noun is Russian, where no verb is needed: "пароль от сервера X".

@@ -53,7 +53,7 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
         return Some(pair);
     }
     match text.at(spaced) {
-        b'>' if key_quote.is_none() && !had_blank && matches!(text.before(key.start), b'<' | b':') => {
+        b'>' if key_quote.is_none() && !had_blank && begins_tag(text, key.start) => {
             found(text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()), Kind::Element)
         }
         b'|' if text.at(spaced + 1) != b'|' && in_cell(text, key.start) => {
@@ -191,6 +191,15 @@ fn is_set(text: Text<'_>, key: usize) -> bool {
     let word = text.skip_back(word_end, MAX_WORD, is_token);
     word_end < key
         && SETTERS.iter().any(|setter| text.slice(word..word_end).eq_ignore_ascii_case(setter.as_bytes()))
+}
+
+/// Says whether the key is the name of an element, with or without a prefix: `<key`, `<ns:key`.
+fn begins_tag(text: Text<'_>, key: usize) -> bool {
+    let prefix = match text.before(key) {
+        b':' => text.skip_back(key - 1, MAX_WORD, is_token),
+        _ => key,
+    };
+    (prefix == key || prefix + 1 < key) && text.before(prefix) == b'<'
 }
 
 /// Says whether the key begins a table cell.

@@ -38,6 +38,9 @@ pub(crate) fn value(text: Text<'_>, start: usize, limit: usize) -> Value {
 /// It does if JSON structure follows and the nearest quote in front with the same mark and depth opens a string:
 /// `["--password=",1]`. The search stops at the quote that the previous one began at, which keeps the work linear.
 pub(crate) fn closes_outer_string(text: Text<'_>, quote: usize) -> bool {
+    if closes_prompt(text, quote) {
+        return true;
+    }
     let next = skip_space(text, quote + 1);
     if !matches!(text.at(next), b',' | b'}' | b']' | b':') {
         return false;
@@ -55,6 +58,26 @@ pub(crate) fn closes_outer_string(text: Text<'_>, quote: usize) -> bool {
         }
         position = previous;
     }
+}
+
+/// Says whether the quote closes a string that ends in a key and a sign, which asks for a value: `'Password: ' + x`.
+///
+/// No value begins with what follows, and an odd number of such quotes stands in front of it on its line.
+fn closes_prompt(text: Text<'_>, quote: usize) -> bool {
+    let next = text.at(quote + 1);
+    if !(next.is_ascii_whitespace() || matches!(next, 0 | b')' | b',' | b';' | b'+' | b'.')) {
+        return false;
+    }
+    let mark = text.at(quote);
+    let start = text.skip_back(quote, MAX_LOOK_AHEAD, |byte| byte != b'\n');
+    let own_slashes = quote - text.skip_back(quote, quote - start, |byte| byte == b'\\');
+    let is_alike = |at: &usize| {
+        let slashes = *at - text.skip_back(*at, *at - start, |byte| byte == b'\\');
+        let is_apostrophe =
+            text.before(*at).is_ascii_alphanumeric() && text.at(at + 1).is_ascii_alphanumeric();
+        text.at(*at) == mark && slashes == own_slashes && !is_apostrophe
+    };
+    (start..quote).filter(is_alike).count() % 2 == 1
 }
 
 /// Says whether a quote behind `end` opens a string: nothing or JSON structure stands in front of it.
@@ -129,11 +152,23 @@ pub(crate) fn bare_value(text: Text<'_>, start: usize, limit: usize) -> Value {
     Value { range: start..trim_end(text, start, end), quoted: false }
 }
 
-/// Reads the text of an XML element up to its closing tag.
-pub(super) fn element_value(text: Text<'_>, start: usize, limit: usize) -> Value {
-    let end = text.skip(start, limit, |byte| !matches!(byte, b'<' | b'"' | b'\\'));
+/// Reads the text of an XML element up to its closing tag; empty if there is none.
+///
+/// `<password>` may also stand for a word of its own, as in the usage of a command: a text with white space in it has to
+/// end at the tag that closes the one in front. The next tag ends the walk, so however many there are it reads each byte
+/// once.
+pub(super) fn element_value(text: Text<'_>, start: usize) -> Value {
+    let end = text.skip(start, text.len(), |byte| !matches!(byte, b'<' | b'"' | b'\\'));
     let trimmed = text.skip_back(end, end - start, |byte| byte.is_ascii_whitespace());
-    Value { range: start..trimmed, quoted: true }
+    let open_end = text.skip_back(start, MAX_INDENT, |byte| byte.is_ascii_whitespace()).saturating_sub(1);
+    let name = text.skip_back(open_end, MAX_LOOK_AHEAD, is_token)..open_end;
+    let slash = text.skip(end + 1, 1, |byte| byte == b'\\');
+    let is_closed = text.at(end) == b'<' && text.at(slash) == b'/';
+    let has_space = text.slice(start..trimmed).iter().any(u8::is_ascii_whitespace);
+    let closing = text.skip(slash + 1, MAX_LOOK_AHEAD, |byte| is_token(byte) || byte == b':');
+    let is_same = text.slice(slash + 1..closing).ends_with(text.slice(name));
+    let end = if is_closed && (is_same || !has_space) { trimmed } else { start };
+    Value { range: start..end, quoted: true }
 }
 
 /// Reads a table cell.
@@ -163,7 +198,8 @@ fn closing_triple(text: Text<'_>, content: usize, limit: usize) -> usize {
 /// Where the string ends whose opening quote at `quote` has `slashes` backslashes in front.
 ///
 /// A quote with *r* backslashes closes the string at depth *d*, where *d* is the number of trailing one bits of *r*: at
-/// depth *d* it takes 2ᵈ−1 backslashes, and each backslash of the contents takes 2ᵈ⁺¹ of them.
+/// depth *d* it takes 2ᵈ−1 backslashes, and each backslash of the contents takes 2ᵈ⁺¹ of them. A doubled quote stands for
+/// one of the contents, as SQL, YAML, CSV and PowerShell write it.
 fn closing_quote(text: Text<'_>, quote: usize, slashes: usize, limit: usize) -> usize {
     let mark = text.at(quote);
     let stop = quote.saturating_add(1).saturating_add(limit).min(text.len());
@@ -177,6 +213,12 @@ fn closing_quote(text: Text<'_>, quote: usize, slashes: usize, limit: usize) -> 
         } else {
             let depth = run.trailing_ones();
             let closes = byte == mark && depth == own_depth;
+            let is_doubled = closes && own_depth == 0 && position > quote + 1;
+            if is_doubled && text.at(position + 1) == mark {
+                run = 0;
+                position += 2;
+                continue;
+            }
             let closes_outer = byte == b'"' && depth < own_depth;
             let closes_json = byte == b'"' && mark != b'"' && ends_json_string(text, position + 1);
             if closes || closes_outer || closes_json {
