@@ -128,7 +128,7 @@ fn operator(text: Text<'_>, at: usize, had_blank: bool, quoted_key: bool) -> Opt
         OPERATORS.iter().find(|operator| text.has(at, operator) && !(quoted_key && **operator == ":-"))?;
     let end = at + operator.len();
     match *operator {
-        ":" if matches!(text.at(end), b':' | b'/') => None,
+        ":" if matches!(text.at(end), b':' | b'/') || is_markup_role(text, at) => None,
         ":" | "=>" => Some((end, Kind::Colon)),
         "=" if !had_blank => Some((end, Kind::Tight)),
         ":-" => Some((end, Kind::Tight)),
@@ -142,6 +142,9 @@ fn worded(text: Text<'_>, key: Range<usize>, at: usize) -> Option<(usize, Kind)>
     let word = text.slice(at..word_end);
     let after = text.skip(word_end, MAX_BLANKS, is_blank);
     if VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb)) {
+        if is_markup_role(text, after) {
+            return None;
+        }
         let colon = text.skip(after.max(word_end), 1, |byte| byte == b':' || byte == b'=');
         let value = text.skip(colon, MAX_BLANKS, is_blank);
         return (value > word_end).then_some((value, Kind::Prose));
@@ -200,6 +203,12 @@ fn begins_tag(text: Text<'_>, key: usize) -> bool {
         _ => key,
     };
     (prefix == key || prefix + 1 < key) && text.before(prefix) == b'<'
+}
+
+/// Says whether a role of reStructuredText stands at `at`, which says what a name is: ``:func:`send_file` ``.
+fn is_markup_role(text: Text<'_>, at: usize) -> bool {
+    let end = text.skip(at + 1, MAX_WORD, |byte| is_token(byte) || byte == b':');
+    text.at(at) == b':' && end > at + 2 && text.before(end) == b':' && text.at(end) == b'`'
 }
 
 /// Says whether the key begins a table cell.
