@@ -48,6 +48,9 @@ fn secret_of(text: Text<'_>, key: &Range<usize>, rules: &[KeyRule], settled: &mu
     if is_collection(text, &separator) {
         separator.value = first_string(text, separator.value)?;
     }
+    if let Some(default) = value::default_of(text, separator.value) {
+        separator.value = default;
+    }
     let ends_early = ends_early(text, key, &separator);
     let named = key::name(text, key.clone(), rules)?;
     let read = |limit: usize| match separator.kind {

@@ -123,3 +123,22 @@ fn class_names_when_found_once_then_not_everywhere() {
     let text = "token = \"InvalidNextTokenException\"\nclass InvalidNextTokenException(Exception):";
     assert!(clean(text).ends_with("class InvalidNextTokenException(Exception):"), "{}", clean(text));
 }
+
+#[test]
+fn values_when_written_as_defaults_or_beside_a_type_then_go() {
+    for text in [
+        "password <- \"{}\"",
+        "password: !!str {}",
+        "requirepass {}",
+        "<password encrypted=\"false\">{}</password>",
+        "<password><![CDATA[{}]]></password>",
+        "password = process.env.PW || \"{}\"",
+        "password = os.getenv(\"PW\", \"{}\")",
+    ] {
+        assert_eq!(
+            clean(&text.replace("{}", "hT7kQ9zLm")),
+            text.replace("{}", "PASSWORD_REDACTED"),
+            "{text}"
+        );
+    }
+}

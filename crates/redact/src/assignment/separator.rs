@@ -52,6 +52,9 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
     if let Some(pair) = super::pair::value_of(text, &key, closed) {
         return Some(pair);
     }
+    if let Some(value) = past_attributes(text, &key, key_quote.is_some()) {
+        return found(value, Kind::Element);
+    }
     match text.at(spaced) {
         b'>' if key_quote.is_none() && !had_blank && begins_tag(text, key.start) => {
             found(text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()), Kind::Element)
@@ -85,6 +88,7 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
             });
             let value = text.skip(value, 2, |byte| byte == b'*' && kind == Kind::Colon);
             let value = text.skip(value, MAX_BLANKS, is_blank);
+            let value = past_tag(text, value);
             if kind == Kind::Colon
                 && let Some(value) = block_scalar(text, value)
             {
@@ -149,7 +153,7 @@ fn worded(text: Text<'_>, key: Range<usize>, at: usize) -> Option<(usize, Kind)>
         let value = text.skip(colon, MAX_BLANKS, is_blank);
         return (value > word_end).then_some((value, Kind::Prose));
     }
-    if is_flag(text, key.start) || is_set(text, key.start) {
+    if is_flag(text, key.start) || is_set(text, key.start) || is_directive(text, &key) {
         return Some((at, Kind::Flag));
     }
     let type_end = text
@@ -172,6 +176,12 @@ fn past_type(text: Text<'_>, at: usize) -> Option<usize> {
     is_assignment.then(|| text.skip(end + 1, MAX_BLANKS, is_blank))
 }
 
+/// Steps over a type of YAML: `!!str …` (YAML 1.2.2 §6.9.1).
+fn past_tag(text: Text<'_>, at: usize) -> usize {
+    let end = text.skip(at + 2, MAX_WORD, |byte| byte.is_ascii_alphabetic());
+    if text.has(at, "!!") && is_blank(text.at(end)) { text.skip(end, MAX_BLANKS, is_blank) } else { at }
+}
+
 /// First line of a YAML block scalar (`key: |`, `key: >-`), if one begins at `at` (YAML 1.2.2 §8.1).
 fn block_scalar(text: Text<'_>, at: usize) -> Option<usize> {
     if !matches!(text.at(at), b'|' | b'>') {
@@ -181,6 +191,13 @@ fn block_scalar(text: Text<'_>, at: usize) -> Option<usize> {
     let line_end = text.skip(text.skip(header_end, MAX_BLANKS, is_blank), 1, |byte| byte == b'\r');
     let line = text.skip(line_end + 1, MAX_BLANKS, is_blank);
     (text.at(line_end) == b'\n' && line > line_end + 1).then_some(line)
+}
+
+/// Says whether the key is a setting of Redis, which a blank joins to its value.
+fn is_directive(text: Text<'_>, key: &Range<usize>) -> bool {
+    ["requirepass", "masterauth"]
+        .iter()
+        .any(|name| text.slice(key.clone()).eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// Says whether the key is a command-line flag.
@@ -205,6 +222,15 @@ fn begins_tag(text: Text<'_>, key: usize) -> bool {
     (prefix == key || prefix + 1 < key) && text.before(prefix) == b'<'
 }
 
+/// The text of an element whose name is the key, behind its attributes: `<password encrypted="false">…`.
+fn past_attributes(text: Text<'_>, key: &Range<usize>, is_quoted: bool) -> Option<usize> {
+    if is_quoted || !is_blank(text.at(key.end)) || !begins_tag(text, key.start) {
+        return None;
+    }
+    let end = text.skip(key.end, MAX_REMARK, |byte| !matches!(byte, b'<' | b'>' | b'\n' | b'/'));
+    (text.at(end) == b'>').then(|| text.skip(end + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()))
+}
+
 /// Says whether a role of reStructuredText stands at `at`, which says what a name is: ``:func:`send_file` ``.
 fn is_markup_role(text: Text<'_>, at: usize) -> bool {
     let end = text.skip(at + 1, MAX_WORD, |byte| is_token(byte) || byte == b':');
@@ -219,7 +245,8 @@ fn in_cell(text: Text<'_>, key: usize) -> bool {
 
 /// Assignment operators, a longer one in front of its prefixes.
 const OPERATORS: &[&str] = &[
-    ":::=", "::=", ":=", "===", "!==", "==", "!=", "=>", "?=", ".=", "+=", "||=", "??=", "~=", ":-", "=", ":",
+    ":::=", "::=", ":=", "===", "!==", "==", "!=", "=>", "?=", ".=", "+=", "||=", "??=", "~=", "<-", ":-",
+    "=", ":",
 ];
 /// Commands that set a key.
 const SETTERS: &[&str] = &["set", "env", "setx", "setenv", "-gx", "-x"];

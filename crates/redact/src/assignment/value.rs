@@ -158,6 +158,12 @@ pub(crate) fn bare_value(text: Text<'_>, start: usize, limit: usize) -> Value {
 /// end at the tag that closes the one in front. The next tag ends the walk, so however many there are it reads each byte
 /// once.
 pub(super) fn element_value(text: Text<'_>, start: usize) -> Value {
+    if text.has(start, CDATA) {
+        let content = start + CDATA.len();
+        let end = text.skip(content, MAX_CDATA, |byte| !matches!(byte, b']' | b'"' | b'\\' | b'\n'));
+        let end = if text.has(end, "]]></") { end } else { content };
+        return Value { range: content..end, quoted: true };
+    }
     let end = text.skip(start, text.len(), |byte| !matches!(byte, b'<' | b'"' | b'\\'));
     let trimmed = text.skip_back(end, end - start, |byte| byte.is_ascii_whitespace());
     let open_end = text.skip_back(start, MAX_INDENT, |byte| byte.is_ascii_whitespace()).saturating_sub(1);
@@ -169,6 +175,25 @@ pub(super) fn element_value(text: Text<'_>, start: usize) -> Value {
     let is_same = text.slice(slash + 1..closing).ends_with(text.slice(name));
     let end = if is_closed && (is_same || !has_space) { trimmed } else { start };
     Value { range: start..end, quoted: true }
+}
+
+/// The string that stands in for a variable of the environment that is not set: `os.getenv("PW", "…")`, `env.PW || "…"`.
+pub(super) fn default_of(text: Text<'_>, start: usize) -> Option<usize> {
+    let space = |from: usize| text.skip(from, MAX_INDENT, |byte| byte == b' ');
+    let name_end = text.skip(start, MAX_LOOK_AHEAD, |byte| is_token(byte) || byte == b'.');
+    let speaks = |word: &[u8]| word.windows(3).any(|window| window.eq_ignore_ascii_case(b"env"));
+    if name_end == start || !speaks(text.slice(start..name_end)) {
+        return None;
+    }
+    let string = if text.at(name_end) == b'(' {
+        let end = text.skip(name_end + 2, MAX_LOOK_AHEAD, is_token);
+        let is_name = matches!(text.at(name_end + 1), b'"' | b'\'') && text.at(end) == text.at(name_end + 1);
+        (is_name && text.at(end + 1) == b',').then(|| space(end + 2))?
+    } else {
+        let operator = space(name_end);
+        matches!(text.slice(operator..operator + 2), b"||" | b"??").then(|| space(operator + 2))?
+    };
+    matches!(text.at(string), b'"' | b'\'').then_some(string)
 }
 
 /// Reads a table cell.
@@ -267,6 +292,10 @@ fn trim_end(text: Text<'_>, start: usize, end: usize) -> usize {
 
 /// Most backslashes in front of an opening quote: six levels of strings in strings.
 const MAX_SLASHES: usize = 63;
+/// What text of an element that needs no escapes begins with (XML 1.0 §2.7).
+const CDATA: &str = "<![CDATA[";
+/// Longest such text.
+const MAX_CDATA: usize = 512;
 /// Most white space that is skipped at once.
 const MAX_INDENT: usize = 256;
 /// Most bytes that are read behind a `,`, `;` or `&`.

@@ -37,6 +37,7 @@ pub(super) static RULES: &[Rule] = &[
             "userpass",
             "rootpass",
             "adminpass",
+            "requirepass",
         ]),
     )
     .layer(Layer::Generic)
