@@ -56,9 +56,6 @@ pub(crate) fn separator(text: Text<'_>, key: Range<usize>) -> Option<Separator> 
         return found(value, Kind::Element);
     }
     match text.at(spaced) {
-        b'>' if key_quote.is_none() && !had_blank && begins_tag(text, key.start) => {
-            found(text.skip(spaced + 1, MAX_BLANKS, |byte| byte.is_ascii_whitespace()), Kind::Element)
-        }
         b'|' if text.at(spaced + 1) != b'|' && in_cell(text, key.start) => {
             found(text.skip(spaced + 1, MAX_BLANKS, is_blank), Kind::Cell)
         }
@@ -224,7 +221,8 @@ fn begins_tag(text: Text<'_>, key: usize) -> bool {
 
 /// The text of an element whose name is the key, behind its attributes: `<password encrypted="false">…`.
 fn past_attributes(text: Text<'_>, key: &Range<usize>, is_quoted: bool) -> Option<usize> {
-    if is_quoted || !is_blank(text.at(key.end)) || !begins_tag(text, key.start) {
+    if is_quoted || !(is_blank(text.at(key.end)) || text.at(key.end) == b'>') || !begins_tag(text, key.start)
+    {
         return None;
     }
     let end = text.skip(key.end, MAX_REMARK, |byte| !matches!(byte, b'<' | b'>' | b'\n' | b'/'));
