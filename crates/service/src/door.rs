@@ -205,11 +205,12 @@ async fn run<O: Op>(
     let asked = member.as_ref().map_or(0, |member| member.agent_pk);
     let asked = (asked != 0 || action == Action::Create).then_some((asked, action));
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
+    let of_secret = refusal(bridge, principal.actor(), action, Code::SecretRefused);
     let (answer, permit) = match authorise(bridge, principal, member.as_ref(), action).await {
         Err(failure) => (Err(failure), None),
         Ok(permit) => {
             let call = Call { bridge, permit: permit.clone(), waiter, refused_before, connection, member };
-            (O::run(call, arguments).await, Some(permit))
+            (operate::<O>(call, arguments, of_secret).await, Some(permit))
         }
     };
     if let (Err(Failure::Denied(denied)), Some(asked), Some(_)) = (&answer, asked, connection) {
@@ -230,6 +231,28 @@ async fn run<O: Op>(
         fields.insert(RECORDED.to_owned(), Value::String(head.to_string()));
     }
     Ok(answer)
+}
+
+/// Does what is permitted. The refusal of a secret reached no transaction that could have recorded it, so it is recorded
+/// here, as `of_secret`.
+async fn operate<O: Op>(
+    call: Call<'_>,
+    arguments: O::Arguments,
+    of_secret: Refusal,
+) -> Result<O::Answer, Failure> {
+    let bridge = call.bridge;
+    let member = call.member.as_ref().map(|member| (member.conversation_pk, member.agent_pk));
+    let (conversation_pk, agent_pk) = member.unzip();
+    let failure = match O::run(call, arguments).await {
+        Ok(answer) => return Ok(answer),
+        Err(failure) => failure,
+    };
+    if let Failure::Denied(denied) = &failure
+        && denied.code == of_secret.code
+    {
+        bridge.note(Refusal { conversation_pk, agent_pk, ..of_secret }).await?;
+    }
+    Err(failure)
 }
 
 /// Picks the claim that is meant: the only one, or the only one that still opens something.

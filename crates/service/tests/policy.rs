@@ -67,3 +67,33 @@ async fn message_when_it_has_a_secret_of_the_operator_then_it_is_taken_out() {
     assert!(message.contains("so DENIED_SECRET_REDACTED it is"), "{message}");
     assert!(!is_on_disk(&house, "blue-horse"));
 }
+
+#[tokio::test]
+async fn text_when_a_rule_blocks_then_each_refusal_is_in_the_audit_trail_once() {
+    let house = house(Action::Block);
+    let (a, b) = house.pair().await;
+    for (operation, arguments) in [
+        ("send_to_partner", json!({ "message": aws() })),
+        ("send_to_partner", json!({ "message": aws(), "idempotency_key": "once" })),
+        ("send_to_partner", json!({"message": "look", "files_involved": [format!("src/{}.rs", aws())]})),
+        ("update_my_status", json!({ "status": "working", "note": aws() })),
+        ("reserve_files", json!({"action": "acquire", "paths": [format!("src/{}.rs", aws())]})),
+    ] {
+        let before = refusals(&house).await.len();
+        let denied = a.call(&house.bridge, operation, arguments).await.unwrap_err();
+        assert_eq!(denied.code, Code::SecretRefused, "{operation}: {denied}");
+        assert!(denied.hint.is_some_and(|hint| !hint.contains("message")), "{operation}");
+        let after = refusals(&house).await;
+        assert_eq!(after.len(), before + 1, "{operation}");
+        assert_eq!(after[0]["actor"], json!("a"), "{operation}");
+    }
+    assert!(!is_on_disk(&house, &aws()));
+    b.send(&house.bridge, "undisturbed").await;
+}
+
+/// The recorded refusals of secrets, the newest first.
+#[cfg(test)]
+async fn refusals(house: &House) -> Vec<serde_json::Value> {
+    let arguments = json!({"outcome": "secret_refused", "limit": 100});
+    house.operator("audit", arguments).await.unwrap()["entries"].as_array().unwrap().clone()
+}
