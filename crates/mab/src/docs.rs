@@ -306,8 +306,9 @@ fn settings() -> String {
          `[limits.observer]` with `read_per_minute = 60`, or `MAB_LIMITS_OBSERVER_READ_PER_MINUTE`. The permission is one of \
          {}; the limit is one of {}. One conversation gets its own with `mab limits`. [limits.md](limits.md) says how limits \
          are counted.\n\n\
-         Settings of redaction bind the agents, who may have an environment of their own: there the stricter value wins, of a \
-         variable and of the file, and what has no variable is set in the file only. No tool of an agent changes any of it, \
+         Settings of redaction bind an agent only if the operator starts its server: whoever starts it chooses this file \
+         (`--config`, `MAB_CONFIG`, `HOME`). Of a variable and of the file the stricter value wins, and what has no variable is \
+         set in the file only. A running server keeps what it started with. No tool of an agent changes any of it, \
          and no comment in a text does. A file that is named here and cannot be read is a refusal. \
          [redaction.md](redaction.md) says how rules are written.\n",
         names(Permission::ALL.iter().map(|permission| permission.as_str())),

@@ -137,7 +137,14 @@ impl Key {
                 *at(&mut config.settings) =
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;
             }
-            Field::Switch(at) => *at(&mut config.settings) = switch(value, &source).ok_or_else(wrong)?,
+            Field::Switch(at) => {
+                let is_on = switch(value, &source).ok_or_else(wrong)?;
+                // The environment can only switch off what tells more of secrets.
+                if is_on && source.is_text() {
+                    return Ok(());
+                }
+                *at(&mut config.settings) = is_on;
+            }
             Field::BusyTimeout(range) => {
                 config.busy_timeout_ms =
                     number(value).filter(|count| range.contains(count)).ok_or_else(wrong)?;

@@ -229,7 +229,11 @@ pub(super) fn resolve(config: &mut Config, environment: &Environment, today: &st
     let denied = files::load_denied(config, environment, &mut report)?;
     let policy = &mut config.settings.redaction;
     (policy.custom, policy.allow, policy.denied) = (custom, allow, denied);
-    policy.check().map_err(|fault| refused(config, "redaction.rules", fault))?;
+    let mut of_rules = policy.clone();
+    of_rules.allow.clear();
+    let checked = of_rules.check().map_err(|fault| ("redaction.rules", fault));
+    let checked = checked.and_then(|()| policy.check().map_err(|fault| ("redaction.allow", fault)));
+    checked.map_err(|(key, fault)| refused(config, key, fault))?;
     config.redaction_report = report;
     Ok(())
 }

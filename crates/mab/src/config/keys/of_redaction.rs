@@ -20,7 +20,7 @@ pub(super) static OF_REDACTION: &[Key] = &[
     Key {
         name: "redaction.fingerprints",
         unit: "a switch",
-        help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed.",
+        help: "Whether placeholders tell which of them stand for the same secret in a conversation; never for passwords or what could be guessed. The environment can only switch it off.",
         default: "false",
         field: Field::Switch(|settings| &mut settings.fingerprints),
     },
