@@ -115,7 +115,8 @@ mod warning;
 pub use finding::{Finding, Redacted, Redaction, Refusal, RuleInfo};
 pub use memory::{Digest, LEARNED_MAX, MEMORY_KEY_BYTES, MEMORY_MAX, Memory};
 pub use policy::{
-    Action, Allowed, CustomRule, DeniedSecrets, LoadedRules, Policy, PolicyFault, Profile, Taken, WrittenRule,
+    Action, Allowed, CustomRule, DeniedSecrets, LeftOut, LoadedRules, Policy, PolicyFault, Profile, Taken,
+    WrittenRule,
 };
 pub use redactor::Redactor;
 pub use rule::{Class, Name};

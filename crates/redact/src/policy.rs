@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use allow::Allowed;
 pub(crate) use allow::retain as retain_allowed;
 pub use custom::{CustomRule, WrittenRule};
-pub use deny::{DeniedSecrets, Taken};
+pub use deny::{DeniedSecrets, LeftOut, Taken};
 pub use fault::PolicyFault;
 pub use gitleaks::LoadedRules;
 

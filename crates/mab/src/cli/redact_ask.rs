@@ -130,13 +130,19 @@ fn make_deny_file(path: &PathBuf) -> Result<(), Trouble> {
     let text = read_secrets(file, &name)?;
     let mut salt = [0; 32];
     OsRandom.fill(&mut salt)?;
-    let secrets = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let (hashes, taken) = DeniedSecrets::write_hashes(secrets, &salt);
-    if taken.left_out > 0 {
+    let (hashes, taken) = DeniedSecrets::write_hashes(text.lines().map(str::trim), &salt);
+    if !taken.left_out.is_empty() {
+        let lines: Vec<String> = taken.left_out.iter().map(|left| left.line.to_string()).collect();
         Output::talk(&format!(
-            "{} of {} secrets are left out: they are shorter than 8 bytes, or plain words, numbers or paths",
-            taken.left_out,
-            taken.left_out + taken.secrets
+            "{} secrets are left out: they are shorter than 8 bytes or longer than 4096, or plain words, numbers or paths; lines {}",
+            lines.len(),
+            lines.join(", ")
+        ));
+    }
+    if taken.secrets == 0 {
+        return Err(Trouble::input(
+            format!("{name} has no secret that could be looked for"),
+            "write one a line",
         ));
     }
     Output::data(&hashes)

@@ -5,12 +5,13 @@
 //! ```text
 //! # comments and empty lines are skipped
 //! mab-deny 1 <salt, 64 hexadecimal digits>
-//! <length in bytes> <tag, 4 digits> <first 16 bytes of HMAC-SHA256(salt, secret), 32 digits>
+//! <length in bytes> <tags, 8 digits> <first 16 bytes of HMAC-SHA256(salt, secret), 32 digits>
 //! …
 //! ```
 //!
-//! The tag is 16 bits of a keyed hash of the first eight bytes, which says where in a text a secret may begin; only there
-//! the HMAC is computed, and that is charged to the budget of the text. The tag tells whoever reads the file two bytes'
+//! A tag is 16 bits of a keyed hash of eight bytes: of the last ones, which says where in a text a secret may end, then of
+//! the first ones. Only where both fit the HMAC is computed, and that is charged to the budget of the text; many secrets
+//! that begin alike (`https://`) cost nothing in a text full of others. The tags tell whoever reads the file four bytes'
 //! worth of each secret, and the salt lets him try guesses: a password that can be guessed is not safe in it.
 
 use std::collections::BTreeSet;
@@ -41,18 +42,31 @@ struct Set {
 /// What is known of one secret; the order of the fields is the order of the search.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
+    /// Of the last bytes.
     tag: u16,
     length: usize,
+    /// Of the first bytes.
+    first: u16,
     hash: [u8; HASH],
 }
 
-/// How many values of a text became denied ones.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What became of the values of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Values that are looked for now.
     pub secrets: usize,
     /// Values that are too short or long, or plain words, numbers, paths or addresses: they are in many innocent texts.
-    pub left_out: usize,
+    /// Lines that assign nothing as well; empty values are not told.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A value that is not looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its line in the text, from 1.
+    pub line: usize,
+    /// Its key; none where there is none, or none that looks like a name: it could be a piece of a secret.
+    pub key: Option<String>,
 }
 
 impl DeniedSecrets {
@@ -63,7 +77,7 @@ impl DeniedSecrets {
     pub fn from_env_files<'a>(files: impl IntoIterator<Item = &'a str>) -> (Self, Taken) {
         let mut builder = Builder::new(&[0; SALT]);
         for file in files {
-            dotenv::read(file, |key, value| builder.add_value(key, value));
+            dotenv::read(file, |line| builder.add_line(line));
         }
         builder.finish()
     }
@@ -88,20 +102,22 @@ impl DeniedSecrets {
         Ok(builder.finish().0)
     }
 
-    /// Writes a file of hashes of these secrets; the salt has to be drawn at random for each file.
+    /// Writes a file of hashes of these secrets, one on each line and empty lines skipped; the salt has to be drawn at random for each file.
     pub fn write_hashes<'a>(
         secrets: impl IntoIterator<Item = &'a str>,
         salt: &[u8; SALT],
     ) -> (String, Taken) {
         let mut builder = Builder::new(salt);
-        for secret in secrets {
-            builder.add_value(None, secret);
+        for (index, secret) in secrets.into_iter().enumerate().filter(|(_, secret)| !secret.is_empty()) {
+            if !builder.add_value(None, secret) {
+                builder.left_out.push(LeftOut { line: index + 1, key: None });
+            }
         }
         let (set, taken) = builder.finish();
         let mut text = format!("{HEADER}{}\n", hex::encode(salt));
-        for Entry { tag, length, hash } in &set.0.entries {
+        for Entry { tag, length, first, hash } in &set.0.entries {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{length} {tag:04x} {}", hex::encode(hash));
+            let _ = writeln!(text, "{length} {tag:04x}{first:04x} {}", hex::encode(hash));
         }
         (text, taken)
     }
@@ -124,21 +140,24 @@ impl DeniedSecrets {
             if text.spent() > budget {
                 return;
             }
-            found.extend(set.at(text, start, tag).map(|end| start..end));
+            let end = start + WINDOW;
+            found.extend(set.at(text, end, tag).map(|start| start..end));
         }
     }
 }
 
 impl Set {
-    /// End of the longest secret that begins at `start`, where the tag is this one.
-    fn at(&self, text: Text<'_>, start: usize, tag: u16) -> Option<usize> {
+    /// Start of the longest secret that ends at `end`, where the tag is this one.
+    fn at(&self, text: Text<'_>, end: usize, tag: u16) -> Option<usize> {
         let mut hashed: Option<(usize, [u8; HASH])> = None;
         let mut longest = None;
-        for entry in self.entries.range(Entry::first(tag)..).take_while(|entry| entry.tag == tag) {
-            let value = text.slice(start..start + entry.length);
-            if value.len() < entry.length {
-                break;
+        for entry in self.entries.range(Entry::least(tag)..).take_while(|entry| entry.tag == tag) {
+            let Some(start) = end.checked_sub(entry.length) else { break };
+            text.spend(1);
+            if self.lock.tag(text.slice(start..start + WINDOW)) != entry.first {
+                continue;
             }
+            let value = text.slice(start..end);
             let hash = match hashed {
                 Some((length, hash)) if length == entry.length => hash,
                 Some(_) | None => {
@@ -148,7 +167,7 @@ impl Set {
             };
             hashed = Some((entry.length, hash));
             if hash == entry.hash && !plausible::is_json_outside_strings(value) {
-                longest = Some(start + entry.length);
+                longest = Some(start);
             }
         }
         longest
@@ -157,16 +176,17 @@ impl Set {
 
 impl Entry {
     /// Comes in front of every secret with this tag.
-    fn first(tag: u16) -> Self {
-        Self { tag, length: 0, hash: [0; HASH] }
+    fn least(tag: u16) -> Self {
+        Self { tag, length: 0, first: 0, hash: [0; HASH] }
     }
 
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let length = words.next()?.parse().ok().filter(|length| (WINDOW..=MAX_SECRET).contains(length))?;
-        let tag = words.next().filter(|tag| tag.len() == 4)?;
+        let (tag, first) = words.next().filter(|tags| tags.len() == 8)?.split_at_checked(4)?;
+        let tag_of = |digits| u16::from_str_radix(digits, 16).ok();
         let hash = hex::decode(words.next()?).ok()?.try_into().ok()?;
-        let entry = Self { tag: u16::from_str_radix(tag, 16).ok()?, length, hash };
+        let entry = Self { tag: tag_of(tag)?, length, first: tag_of(first)?, hash };
         words.next().is_none().then_some(entry)
     }
 }
@@ -175,34 +195,45 @@ impl Entry {
 struct Builder {
     lock: Lock,
     entries: BTreeSet<Entry>,
-    left_out: usize,
+    left_out: Vec<LeftOut>,
 }
 
 impl Builder {
     fn new(salt: &[u8; SALT]) -> Self {
-        Self { lock: Lock::new(salt), entries: BTreeSet::new(), left_out: 0 }
+        Self { lock: Lock::new(salt), entries: BTreeSet::new(), left_out: Vec::new() }
     }
 
-    /// Adds a value, and the password in it if it is an address.
-    fn add_value(&mut self, key: Option<&str>, value: &str) {
+    /// Adds the value of a line, or tells that it is left out.
+    fn add_line(&mut self, line: &dotenv::Line<'_>) {
+        let is_taken = line.key.is_some() && (line.value.is_empty() || self.add_value(line.key, line.value));
+        if !is_taken {
+            // `JBSWY3DPEHPK3PXP====` is padding behind a secret, not an empty value behind a name.
+            let is_padding = line.value.bytes().all(|byte| byte == b'=');
+            let key = line.key.filter(|key| !is_padding && dotenv::is_harmless_name(key)).map(str::to_owned);
+            self.left_out.push(LeftOut { line: line.number, key });
+        }
+    }
+
+    /// Adds a value, and the password in it if it is an address; false if neither is looked for.
+    fn add_value(&mut self, key: Option<&str>, value: &str) -> bool {
+        let is_added = dotenv::is_worth_denying(key, value) && self.add(value);
         let password = dotenv::password_in_url(value);
-        if dotenv::is_worth_denying(key, value) {
-            self.add(value);
-        } else if password.is_none() {
-            self.left_out += 1;
-        }
-        if let Some(password) = password.filter(|password| dotenv::is_worth_denying(None, password)) {
-            self.add(password);
-        }
+        let password = password.filter(|password| dotenv::is_worth_denying(None, password));
+        password.is_some_and(|password| self.add(password)) || is_added
     }
 
-    fn add(&mut self, value: &str) {
-        let Some(window) = value.as_bytes().get(..WINDOW).filter(|_| value.len() <= MAX_SECRET) else {
-            self.left_out += 1;
-            return;
+    /// Adds a secret; false if it is too short or too long.
+    fn add(&mut self, value: &str) -> bool {
+        let bytes = value.as_bytes();
+        let (Some(first), Some(last)) = (bytes.get(..WINDOW), bytes.last_chunk::<WINDOW>()) else {
+            return false;
         };
-        let (tag, hash) = (self.lock.tag(window), self.lock.hash(value.as_bytes()));
-        self.entries.insert(Entry { tag, length: value.len(), hash });
+        if bytes.len() > MAX_SECRET {
+            return false;
+        }
+        let (tag, first, hash) = (self.lock.tag(last), self.lock.tag(first), self.lock.hash(bytes));
+        self.entries.insert(Entry { tag, length: bytes.len(), first, hash });
+        true
     }
 
     fn finish(self) -> (DeniedSecrets, Taken) {
@@ -238,7 +269,7 @@ impl Lock {
         Self { mac, mask: word(words.get(..8)), factor: word(words.get(8..16)) | 1 }
     }
 
-    /// The tag of the first bytes of a secret (multiplicative hashing, upper 16 bits).
+    /// The tag of the first or last bytes of a secret (multiplicative hashing, upper 16 bits).
     fn tag(&self, window: &[u8]) -> u16 {
         let window = u64::from_le_bytes(window.try_into().unwrap_or_default());
         let [.., low, high] = ((window ^ self.mask).wrapping_mul(self.factor)).to_le_bytes();
@@ -273,7 +304,7 @@ const REMAKE: &str = "make it anew with `mab redact --make-deny-file`";
 const SALT: usize = 32;
 /// Bytes of a hash.
 const HASH: usize = 16;
-/// Bytes that the tag is made of: the shortest secret.
+/// Bytes that a tag is made of: the shortest secret.
 const WINDOW: usize = 8;
 /// Longest secret.
 const MAX_SECRET: usize = 4096;

@@ -4,11 +4,11 @@ use std::{
     fs::{File, Metadata},
     io::Read as _,
     os::unix::fs::MetadataExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use mab_core::Denied;
-use mab_redact::{CustomRule, DeniedSecrets, LoadedRules};
+use mab_redact::{CustomRule, DeniedSecrets, LeftOut, LoadedRules};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -54,7 +54,7 @@ pub(super) fn load_rules(
 ) -> Result<(), Denied> {
     let source = config.sources.get(RULES_FILES).cloned().unwrap_or(Source::Default);
     for path in &config.redaction.rules_files {
-        let (text, _) = read(&absolute(path, environment), &source, RULES_FILES)?;
+        let (text, _) = read(&expanded(path, environment, &source, RULES_FILES)?, &source, RULES_FILES)?;
         let loaded = LoadedRules::read(&text).map_err(|fault| {
             refuse(format_args!("{RULES_FILES}: {}: {fault}", path.display()), &source).hint(fault.hint())
         })?;
@@ -83,28 +83,67 @@ pub(super) fn load_denied(
     let source = |key| config.sources.get(key).cloned().unwrap_or(Source::Default);
     let mut texts = Vec::new();
     for path in &config.redaction.deny_files {
-        let path = absolute(path, environment);
-        let (text, metadata) = read(&path, &source(DENY_FILES), DENY_FILES)?;
+        let source = source(DENY_FILES);
+        let path = expanded(path, environment, &source, DENY_FILES)?;
+        let (text, metadata) = read(&path, &source, DENY_FILES)?;
         report.warnings.extend(open_to_others(&path, &metadata));
+        let (_, taken) = DeniedSecrets::from_env_files([text.as_str()]);
+        if taken.secrets == 0 {
+            let what = format!("{DENY_FILES}: {} has no secret that could be looked for", path.display());
+            return Err(refuse(what, &source).hint(
+                "write KEY=value lines, as in an environment file, or take it out of the configuration",
+            ));
+        }
+        report.warnings.extend(left_out(&path, &taken.left_out));
         texts.push(text);
     }
     if !texts.is_empty() {
         let (set, taken) = DeniedSecrets::from_env_files(texts.iter().map(|text| text.as_str()));
-        report.left_out = taken.left_out;
+        report.left_out = taken.left_out.len();
         denied.push(set);
     }
     if let Some(path) = &config.redaction.deny_hashes_file {
-        let path = absolute(path, environment);
         let source = source(DENY_HASHES_FILE);
+        let path = expanded(path, environment, &source, DENY_HASHES_FILE)?;
         let (text, metadata) = read(&path, &source, DENY_HASHES_FILE)?;
         report.warnings.extend(open_to_others(&path, &metadata));
-        denied.push(DeniedSecrets::from_hashes(&text).map_err(|fault| {
+        let set = DeniedSecrets::from_hashes(&text).map_err(|fault| {
             refuse(format_args!("{DENY_HASHES_FILE}: {}: {fault}", path.display()), &source)
                 .hint(fault.hint())
-        })?);
+        })?;
+        if set.count() == 0 {
+            return Err(refuse(format_args!("{DENY_HASHES_FILE}: {} has no hash", path.display()), &source)
+                .hint("make it anew with `mab redact --make-deny-file`"));
+        }
+        denied.push(set);
     }
     report.denied = denied.iter().map(DeniedSecrets::count).sum();
     Ok(denied)
+}
+
+/// The path with the home in place of `~`.
+fn expanded(path: &Path, environment: &Environment, source: &Source, key: &str) -> Result<PathBuf, Denied> {
+    let whole = absolute(path, environment);
+    if path.starts_with("~") && whole == absolute(path, &Environment::default()) {
+        let what = format!("{key}: {} has no meaning: HOME is not set", path.display());
+        return Err(refuse(what, source).hint("use an absolute path, or set HOME"));
+    }
+    Ok(whole)
+}
+
+/// What of a file is not looked for: lines and keys, never values.
+fn left_out(path: &Path, left_out: &[LeftOut]) -> Option<Warning> {
+    let told = |left: &LeftOut| match &left.key {
+        Some(key) => format!("line {} {key}", left.line),
+        None => format!("line {}", left.line),
+    };
+    let mut lines: Vec<String> = left_out.iter().take(TOLD_MAX).map(told).collect();
+    let more = left_out.len().saturating_sub(TOLD_MAX);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    (!left_out.is_empty()).then(|| Warning {
+        message: format!("{}: not looked for: {}", path.display(), lines.join(", ")),
+        hint: "fine for what is no secret: too short or too long, plain words, numbers, paths or addresses, and lines without KEY=value; give a secret among them a better value".to_owned(),
+    })
 }
 
 /// A file that is a secret, and that other users can read.
@@ -123,6 +162,12 @@ fn read(path: &Path, source: &Source, key: &str) -> Result<(Zeroizing<String>, M
     };
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+    let (own, owner) = (rustix::process::geteuid().as_raw(), metadata.uid());
+    if owner != own && owner != 0 {
+        let what = format!("{key}: {} belongs to user {owner}, and mab runs as user {own}", path.display());
+        return Err(refuse(what, source).hint("copy it to a file of your own and name that"));
+    }
+    trust_folder(path, source, key)?;
     if metadata.mode() & OTHERS_WRITE != 0 {
         return Err(refuse(format_args!("{key}: other users may write {}", path.display()), source)
             .hint(format!("chmod go-w {}", quoted(path))));
@@ -137,10 +182,26 @@ fn read(path: &Path, source: &Source, key: &str) -> Result<(Zeroizing<String>, M
     Ok((text, metadata))
 }
 
+/// Refuses a file in a folder where others can put another in its place; where everybody may remove only what is their
+/// own (/tmp), they cannot.
+fn trust_folder(path: &Path, source: &Source, key: &str) -> Result<(), Denied> {
+    let folder = path.parent().unwrap_or(path);
+    let is_open = |metadata: Metadata| metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0;
+    if std::fs::metadata(folder).is_ok_and(is_open) {
+        let what = format!("{key}: other users may write {}", folder.display());
+        return Err(refuse(what, source).hint(format!("chmod go-w {}", quoted(folder))));
+    }
+    Ok(())
+}
+
 const RULES_FILES: &str = "redaction.rules_files";
 const DENY_FILES: &str = "redaction.deny_files";
 const DENY_HASHES_FILE: &str = "redaction.deny_hashes_file";
 /// Largest file: many times the largest pack of rules there is (1 MB, 2026).
 const FILE_MAX_BYTES: u64 = 16 << 20;
-/// Permission of others to read.
-const OTHERS_READ: u32 = 0o004;
+/// Permission of others to read, the group's too.
+const OTHERS_READ: u32 = 0o044;
+/// In such a folder everybody may remove or rename only what is their own.
+const STICKY: u32 = 0o1000;
+/// Most values left out of a file that are told one by one.
+const TOLD_MAX: usize = 50;

@@ -152,10 +152,11 @@ fn env_file_when_named_then_its_values_are_taken_out_and_kept_nowhere() {
     let text = "DB_PASSWORD=blue-horse-77-x\nMODE=test\n";
     let config = load(&naming(folder.path(), "deny_files", text, 0o600), &[]).unwrap();
     assert_eq!((config.redaction_report.denied, config.redaction_report.left_out), (1, 1));
-    assert_eq!(config.redaction_report.warnings, []);
+    let told: Vec<_> = config.redaction_report.warnings.iter().map(|warning| &warning.message).collect();
+    assert!(matches!(told[..], [told] if told.ends_with("file: not looked for: line 2 MODE")), "{told:?}");
     assert_eq!(clean(&config, "a blue-horse-77-x b"), "a DENIED_SECRET_REDACTED b");
     assert!(!format!("{config:?}").contains("horse"));
-    let open = load(&naming(folder.path(), "deny_files", text, 0o644), &[]).unwrap();
+    let open = load(&naming(folder.path(), "deny_files", text, 0o640), &[]).unwrap();
     assert!(open.redaction_report.warnings[0].hint.starts_with("chmod go= "));
 }
 
@@ -164,6 +165,9 @@ fn file_when_it_cannot_be_used_then_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (key, text, mode, message) in [
         ("deny_files", "A=1", 0o622, "redaction.deny_files: other users may write "),
+        ("deny_files", "", 0o600, "redaction.deny_files: "),
+        ("deny_files", "password: blue-horse-77-x\n", 0o600, "redaction.deny_files: "),
+        ("deny_files", "{\"password\": \"blue-horse-77-x\"}", 0o600, "redaction.deny_files: "),
         ("deny_hashes_file", "blue-horse", 0o600, "redaction.deny_hashes_file: "),
         ("rules_files", "x = 1", 0o600, "redaction.rules_files: "),
     ] {
@@ -185,4 +189,42 @@ fn rules_of_a_file_when_loaded_then_they_run_and_what_is_left_out_is_told() {
     let left_out = ("b".to_owned(), "left out: it looks at paths only".to_owned());
     assert_eq!(config.redaction_report.notes, [left_out]);
     assert_eq!(clean(&config, "zebra_1234"), "CUSTOM_SECRET_REDACTED");
+}
+
+#[test]
+fn file_when_others_could_put_another_in_its_place_then_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = naming(folder.path(), "deny_files", "DB_PASSWORD=blue-horse-77-x", 0o600);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(
+        load(&file, &[]).unwrap_err().message.starts_with("redaction.deny_files: other users may write ")
+    );
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    assert!(load(&file, &[]).is_ok());
+    if std::os::unix::fs::chown(folder.path().join("file"), Some(4_242), None).is_ok() {
+        assert!(load(&file, &[]).unwrap_err().message.contains(" belongs to user 4242, "));
+    }
+}
+
+#[test]
+fn path_when_there_is_no_home_then_refused() {
+    let variables = [("HOME", ""), ("MAB_DATA_DIR", "/data")];
+    let denied = load("[redaction]\ndeny_files = ['~/.env']\n", &variables).unwrap_err();
+    assert!(denied.message.contains("~/.env has no meaning: HOME is not set"), "{denied}");
+}
+
+#[test]
+fn fingerprints_when_the_environment_says_so_then_only_off() {
+    let is_on = |file: &str, value| {
+        load(file, &[("MAB_REDACTION_FINGERPRINTS", value)]).unwrap().settings.fingerprints
+    };
+    let (on, off) = ("[redaction]\nfingerprints = true\n", "[redaction]\nfingerprints = false\n");
+    assert_eq!([is_on(on, "true"), is_on(on, "false"), is_on(off, "true")], [true, false, false]);
+}
+
+#[test]
+fn allowed_value_when_its_rule_is_none_then_its_own_key_is_named() {
+    let file = format!("[redaction]\nallow = [{{ sha256 = '{}', rule = 'nix' }}]\n", Allowed::hash_of("x"));
+    let denied = load(&file, &[]).unwrap_err();
+    assert!(denied.message.starts_with("redaction.allow cannot be used: there is no rule nix"), "{denied}");
 }
