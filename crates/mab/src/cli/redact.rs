@@ -41,12 +41,15 @@ const TEXT_MAX_BYTES: u64 = 256 << 20;
     the exit code is that of secret_refused. --jsonl tells of findings in its answers,\n\
     and exits with 0 all the same unless it is a --dry-run.\n\n\
     The policy is that of the configuration, as for messages; --profile is for this\n\
-    run. Several files are printed one after the other.\n\n\
+    run. Several files are printed one after the other; one that cannot be read or is\n\
+    refused is named on stderr, and the others are printed all the same.\n\n\
     --jsonl reads lines {\"text\": …, \"id\"?: …} and answers each with a line\n\
     {\"id\"?, \"text\", \"findings\": [{\"rule\", \"class\", \"placeholder\", \"action\",\n\
     \"start\", \"end\"}]}. start and end are bytes of the input text (UTF-8). id is\n\
     copied as it is; any other key is left out, and its name told once on stderr.\n\
-    Empty lines are skipped. A line that cannot be read ends the run with exit code 2.\n\n\
+    Empty lines are skipped. A text that the policy refuses is answered with {\"id\"?,\n\
+    \"error\": {\"code\", \"message\"}}; a line that cannot be read ends the run with exit\n\
+    code 2.\n\n\
     --report and --dry-run print one line per finding; without a terminal its\n\
     tab-separated cells are rule, placeholder, line, start, end, class, action, file.\n\n\
     The input must be UTF-8. On a terminal, control characters of the text are\n\
@@ -132,8 +135,21 @@ impl Redact {
         let is_quiet = total < SHOWN_FROM_BYTES || (io::stdout().is_terminal() && !self.telling.dry_run);
         let bar = Bar::showing(is_quiet, move || progress(shown.load(Ordering::Relaxed), total));
         let (mut has_found, mut answers, mut told) = (false, Vec::new(), Vec::new());
+        let mut failed = None;
         for file in self.sources() {
-            let looked = self.look(redactor, file)?;
+            let looked = match self.look(redactor, file) {
+                Ok(looked) => looked,
+                Err(trouble) => {
+                    // The first one is told at the end, and decides how the run ends.
+                    if failed.is_some()
+                        && let Some(message) = trouble.to_json().and_then(|told| told.get("message").cloned())
+                    {
+                        Output::talk(message.as_str().unwrap_or_default());
+                    }
+                    failed = failed.or(Some(trouble));
+                    continue;
+                }
+            };
             done.fetch_add(looked.text.len() as u64, Ordering::Relaxed);
             has_found |= !looked.findings.is_empty();
             if output.is_json() {
@@ -146,6 +162,15 @@ impl Redact {
             }
         }
         drop(bar);
+        if let Some(trouble) = failed.take_if(|_| self.files.len() < 2) {
+            return Err(trouble);
+        }
+        self.tell(answers, told, output)?;
+        failed.map_or(Ok(has_found), Err)
+    }
+
+    /// Prints what is told of all texts together.
+    fn tell(&self, answers: Vec<Value>, told: Vec<Vec<Visible>>, output: Output) -> Result<(), Trouble> {
         if output.is_json() {
             match <[Value; 1]>::try_from(answers) {
                 Ok([answer]) => output.json(&answer)?,
@@ -160,7 +185,7 @@ impl Redact {
             table(&mut page, told);
             Output::talk(page.as_str().trim_end_matches('\n'));
         }
-        Ok(has_found)
+        Ok(())
     }
 
     fn look(&self, redactor: &Redactor, file: Option<&PathBuf>) -> Result<Looked, Trouble> {

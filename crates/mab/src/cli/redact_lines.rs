@@ -5,8 +5,9 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
 };
 
+use mab_core::Code;
 use mab_redact::{Redactor, Refusal};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     cli::{Output, Trouble, Visible, redact::findings},
@@ -87,7 +88,11 @@ fn answer(redactor: &Redactor, object: Value, with_text: bool) -> Result<(Value,
         }
         // Without the text there is nothing to refuse.
         Err(Refusal::Blocked(found)) if !with_text => found,
-        Err(refusal) => return Err(format!("cannot be redacted: {refusal}")),
+        Err(refusal) => {
+            let error = json!({"code": Code::SecretRefused.name(), "message": refusal.to_string()});
+            answer.insert("error".to_owned(), error);
+            return Ok((Value::Object(answer), fields.into_iter().map(|(key, _)| key).collect()));
+        }
     };
     answer.insert("findings".to_owned(), findings(&found));
     Ok((Value::Object(answer), fields.into_iter().map(|(key, _)| key).collect()))
@@ -104,8 +109,6 @@ fn reason(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn redact(input: &str) -> Result<String, Option<Value>> {
@@ -138,5 +141,21 @@ mod tests {
             let expected = json!({"code": "invalid_arguments", "message": message, "hint": hint});
             assert_eq!(redact(input), Err(Some(expected)), "{input}");
         }
+    }
+
+    #[test]
+    fn line_when_refused_is_answered_with_why_and_the_next_ones_too() {
+        let mut policy = mab_redact::Policy::default();
+        policy.classes.extend(mab_redact::Class::ALL.map(|class| (class, mab_redact::Action::Block)));
+        let secret = concat!("AK", "IA", "Q3EGRTL7XN5KV2WD");
+        let input = format!("{{\"text\":\"{secret}\",\"id\":7}}\n{{\"text\":\"plain\"}}\n");
+        let mut written = Vec::new();
+        let redactor = Redactor::with_policy(policy);
+        run(&redactor, &mut BufReader::new(input.as_bytes()), &mut written, true).ok().unwrap();
+        let written = String::from_utf8(written).unwrap();
+        let message = "the policy refuses what the rule aws-access-key-id finds";
+        let error = json!({"id": 7, "error": {"code": "secret_refused", "message": message}});
+        let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines, [error, json!({"text": "plain", "findings": []})]);
     }
 }

@@ -188,10 +188,27 @@ fn secrets_by_their_hashes_are_taken_out() -> Anything {
     fs::write(&secrets, "blue-horse-77-x\n\nword\n")?;
     let run = home.mab(&["redact", "--make-deny-file", &secrets.to_string_lossy()])?;
     assert!(run.exit == Some(0) && !run.stdout.contains("horse"), "{}", run.stdout);
-    assert!(run.stderr.starts_with("1 of 2 secrets are left out: "), "{}", run.stderr);
+    assert!(
+        run.stderr.starts_with("1 secrets are left out: ") && run.stderr.ends_with("; lines 3\n"),
+        "{}",
+        run.stderr
+    );
     fs::write(&hashes, run.stdout)?;
     let home = configured(&format!("[redaction]\ndeny_hashes_file = '{}'\n", hashes.display()))?;
     let run = home.mab_reading(&["redact"], b"a blue-horse-77-x.")?;
     assert_eq!((run.exit, run.stdout.as_str()), (Some(1), "a DENIED_SECRET_REDACTED."));
+    Ok(())
+}
+
+#[test]
+fn file_when_it_is_not_utf_8_then_named_and_the_others_are_reported() -> Anything {
+    let home = Home::new()?;
+    let [bad, good] = ["bad", "good"].map(|name| home.path().join(name));
+    fs::write(&bad, b"caf\xe9")?;
+    fs::write(&good, KEY)?;
+    let run = home.mab(&["redact", "--dry-run", &bad.to_string_lossy(), &good.to_string_lossy()])?;
+    assert_eq!(run.exit, Some(2));
+    assert!(run.stdout.starts_with("aws-access-key-id\t"), "{}", run.stdout);
+    assert!(run.stderr.contains("bad is not UTF-8 at byte 3"), "{}", run.stderr);
     Ok(())
 }
