@@ -205,12 +205,11 @@ async fn run<O: Op>(
     let asked = member.as_ref().map_or(0, |member| member.agent_pk);
     let asked = (asked != 0 || action == Action::Create).then_some((asked, action));
     let place = member.as_ref().map(|member| (member.conversation, member.session.clone()));
-    let of_secret = refusal(bridge, principal.actor(), action, Code::SecretRefused);
     let (answer, permit) = match authorise(bridge, principal, member.as_ref(), action).await {
         Err(failure) => (Err(failure), None),
         Ok(permit) => {
             let call = Call { bridge, permit: permit.clone(), waiter, refused_before, connection, member };
-            (operate::<O>(call, arguments, of_secret).await, Some(permit))
+            (operate::<O>(call, arguments).await, Some(permit))
         }
     };
     if let (Err(Failure::Denied(denied)), Some(asked), Some(_)) = (&answer, asked, connection) {
@@ -234,13 +233,15 @@ async fn run<O: Op>(
 }
 
 /// Does what is permitted. The refusal of a secret reached no transaction that could have recorded it, so it is recorded
-/// here, as `of_secret`.
-async fn operate<O: Op>(
-    call: Call<'_>,
-    arguments: O::Arguments,
-    of_secret: Refusal,
-) -> Result<O::Answer, Failure> {
+/// here.
+async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::Answer, Failure> {
     let bridge = call.bridge;
+    let actor = match (&call.member, call.connection) {
+        (Some(member), _) => Actor::Agent(member.session.clone()),
+        (None, Some(_)) => Actor::Newcomer,
+        (None, None) => Actor::Operator,
+    };
+    let of_secret = refusal(bridge, actor, O::action(&arguments), Code::SecretRefused);
     let member = call.member.as_ref().map(|member| (member.conversation_pk, member.agent_pk));
     let (conversation_pk, agent_pk) = member.unzip();
     let failure = match O::run(call, arguments).await {
