@@ -30,7 +30,7 @@ fn log(seed: u64, lines: u64, has_secret: bool) -> String {
     };
     let mut log: String = (0..lines).map(line).collect();
     if has_secret {
-        log.push_str(&format!("password={}\n", word(seed)));
+        log.extend(["password=", &word(seed), "\n"]);
     }
     log
 }
