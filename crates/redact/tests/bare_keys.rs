@@ -57,7 +57,10 @@ fn private_key_when_it_has_no_begin_line_then_replaced() {
         }
         let json = format!("{{\"x\":\"{}\\n\"}}", wrapped(&key, "\\n"));
         assert_eq!(clean(&json), "{\"x\":\"PRIVATE_KEY_REDACTED\\n\"}");
-        assert_eq!(clean(&format!("a\\n{key}\\nb")), "a\\nPRIVATE_KEY_REDACTED\\nb");
+        assert_eq!(
+            clean(&format!("before\\n{key}\\nand after")),
+            "before\\nPRIVATE_KEY_REDACTED\\nand after"
+        );
     }
 }
 

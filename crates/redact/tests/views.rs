@@ -355,7 +355,7 @@ fn lines_when_each_is_an_assignment_then_none_is_joined_to_another() {
     let lines: Vec<String> =
         (0..6).map(|index| format!("SERVICE_TOKEN=q7Rt2Lx9Wz4Kp8Vm1Nc6{index}aB{index}")).collect();
     let clean = clean(&lines.join("\n"));
-    assert_eq!(clean, vec!["SERVICE_TOKEN=SECRET_REDACTED"; 6].join("\n"));
+    assert_eq!(clean, ["SERVICE_TOKEN=SECRET_REDACTED"; 6].join("\n"));
     let mixed = format!("{}\nretries: 12345678\nHost: a1B2c3D4e5F6g7H8", lines[0]);
     assert!(self::clean(&mixed).contains("\nretries: 12345678\nHost: "), "{}", self::clean(&mixed));
 }
@@ -398,6 +398,6 @@ fn token_when_whole_at_the_end_of_a_line_then_the_next_line_stays() {
     assert_eq!(clean(defines), defines);
     let yaml = format!("k: \"{github}\"\n\"some_other_key_name\": 1");
     assert_eq!(clean(&yaml), "k: \"GITHUB_TOKEN_REDACTED\"\n\"some_other_key_name\": 1");
-    let lines = vec![format!("k1={github}"); 50].join("\n");
-    assert_eq!(clean(&lines), vec!["k1=GITHUB_TOKEN_REDACTED"; 50].join("\n"));
+    let lines = std::iter::repeat_n(format!("k1={github}"), 50).collect::<Vec<_>>().join("\n");
+    assert_eq!(clean(&lines), ["k1=GITHUB_TOKEN_REDACTED"; 50].join("\n"));
 }

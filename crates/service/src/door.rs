@@ -242,6 +242,7 @@ async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::An
         (None, None) => Actor::Operator,
     };
     let of_secret = refusal(bridge, actor, O::action(&arguments), Code::SecretRefused);
+    let permit = call.permit.clone();
     let member = call.member.as_ref().map(|member| (member.conversation_pk, member.agent_pk));
     let (conversation_pk, agent_pk) = member.unzip();
     let failure = match O::run(call, arguments).await {
@@ -250,6 +251,7 @@ async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::An
     };
     if let Failure::Denied(denied) = &failure
         && denied.code == of_secret.code
+        && permit.recorded().is_none()
     {
         bridge.note(Refusal { conversation_pk, agent_pk, ..of_secret }).await?;
     }

@@ -201,8 +201,8 @@ async fn release_of_what_is_not_held_says_why_and_releases_nothing() {
     house.clock.advance_s(10);
     for (path, message) in [
         ("short", format!("your lease of short expired at {ended}; nothing was released")),
-        ("theirs", "you hold no lease of theirs; nothing was released".to_owned()),
-        ("kept/x", "you hold no lease of kept/x; nothing was released".to_owned()),
+        ("theirs", "you hold no lease of one of these paths; nothing was released".to_owned()),
+        ("kept/x", "you hold no lease of one of these paths; nothing was released".to_owned()),
     ] {
         let denied = release(&a, &house, &["kept", path]).await.unwrap_err();
         assert_eq!((denied.code, denied.message), (Code::UnknownLease, message));

@@ -240,9 +240,9 @@ fn switch(value: &Value, source: &Source) -> Option<bool> {
 }
 
 fn shown(value: &Value) -> String {
-    let scalar = value.as_str().map(|text| format!("{text:?}"));
-    let scalar = scalar.or_else(|| value.as_integer().map(|number| number.to_string()));
-    scalar.unwrap_or_else(|| format!("a {}", value.type_str()))
+    let text = value.as_str().map(|text| format!("{text:?}"));
+    text.or_else(|| value.as_integer().map(|number| number.to_string()))
+        .unwrap_or_else(|| format!("a {}", value.type_str()))
 }
 
 fn durability(name: &str) -> Option<Durability> {
@@ -258,9 +258,8 @@ fn durability_name(durability: Durability) -> &'static str {
 
 /// Calls in one window, messages of one talk; zero turns the limit off.
 const RATE: RangeInclusive<u32> = 0..=u32::MAX;
-/// Ten years.
+/// Ten years, and as many seconds.
 const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
-/// Ten years.
 const SECONDS: RangeInclusive<u32> = 1..=315_360_000;
 /// What the store can count.
 const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;

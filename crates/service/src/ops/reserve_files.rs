@@ -357,7 +357,8 @@ impl<'a> Seen<'a> {
         let ended = |lease: &&Lease| lease.holder == self.member.session && lease.pattern == *pattern;
         let message = match self.leases.iter().rev().find(ended) {
             Some(lease) => format!("your lease of {pattern} expired at {}", lease.expires_at),
-            None => format!("you hold no lease of {pattern}"),
+            // Not repeated: it was never judged, and may hold what its conversation remembers as a secret.
+            None => "you hold no lease of one of these paths".to_owned(),
         };
         Denied::new(Code::UnknownLease, format!("{message}; nothing was released"))
             .hint("action list shows what is held; release exactly what you acquired, or leave paths out")
