@@ -34,6 +34,8 @@ pub(crate) trait Op: 'static {
     const ACTION: Action;
     /// Whether the caller says who it is; only those that need no identity say no.
     const IDENTIFIED: bool = true;
+    /// Whether it judges texts inside its transaction, which records what it refuses.
+    const RECORDS_REFUSED_SECRETS: bool = false;
     /// Its arguments, credentials apart.
     type Arguments: DeserializeOwned + JsonSchema + Send;
     /// Its answer.
@@ -242,7 +244,6 @@ async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::An
         (None, None) => Actor::Operator,
     };
     let of_secret = refusal(bridge, actor, O::action(&arguments), Code::SecretRefused);
-    let permit = call.permit.clone();
     let member = call.member.as_ref().map(|member| (member.conversation_pk, member.agent_pk));
     let (conversation_pk, agent_pk) = member.unzip();
     let failure = match O::run(call, arguments).await {
@@ -251,7 +252,7 @@ async fn operate<O: Op>(call: Call<'_>, arguments: O::Arguments) -> Result<O::An
     };
     if let Failure::Denied(denied) = &failure
         && denied.code == of_secret.code
-        && permit.recorded().is_none()
+        && !O::RECORDS_REFUSED_SECRETS
     {
         bridge.note(Refusal { conversation_pk, agent_pk, ..of_secret }).await?;
     }

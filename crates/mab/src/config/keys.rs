@@ -261,7 +261,6 @@ const RATE: RangeInclusive<u32> = 0..=u32::MAX;
 /// Ten years, and as many seconds.
 const MINUTES: RangeInclusive<u32> = 1..=5_256_000;
 const SECONDS: RangeInclusive<u32> = 1..=315_360_000;
-/// What the store can count.
 const AMOUNT: RangeInclusive<u64> = 1..=i64::MAX as u64;
 
 static KEYS: &[Key] = &[

@@ -87,6 +87,7 @@ struct Held {
 
 impl Op for ReserveFiles {
     const ACTION: Action = Action::Reserve;
+    const RECORDS_REFUSED_SECRETS: bool = true;
     type Arguments = Arguments;
     type Answer = Answer;
 

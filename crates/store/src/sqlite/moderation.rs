@@ -163,7 +163,7 @@ impl Tx<'_> {
     ) -> Result<Member, Failure> {
         let member = self.row(rows::MEMBER_BY_NAME, params![id.bytes(), session.as_str()], rows::member)?;
         let member = member.ok_or_else(|| match stamp.seat() {
-            Some(_) => Denied::new(Code::UnknownRecipient, format!("{session} is not a member"))
+            Some(_) => Denied::new(Code::UnknownRecipient, "the agent named is not a member")
                 .hint("check_partner_status lists the members"),
             None => no_agent(id),
         })?;
