@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::armour::{MAX_DASHES, MAX_LABEL, MIN_DASHES, MIN_LAST_RUN, is_body, is_label, is_word, skip_gap};
 use crate::generated;
+use crate::plausible;
 use crate::text::{Text, is_quote};
 
 /// Finds the lines in front of the END line whose words `PRIVATE KEY` stand at `hit`.
@@ -40,7 +41,8 @@ pub(crate) fn find_before_end(text: Text<'_>, hit: &Range<usize>, found: &mut Ve
         return;
     }
     if text.slice(start..dashes).iter().any(|&byte| is_code(byte)) {
-        // The quotes have to stay.
+        // The quotes have to stay, and so do the values of JSON that have none.
+        lines.retain(|line| !plausible::is_json_outside_strings(text.slice(line.clone())));
         found.extend(lines);
     } else {
         found.push(start..end);

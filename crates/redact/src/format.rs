@@ -188,10 +188,16 @@ fn stands_behind(text: Text<'_>, start: usize, words: &Words) -> bool {
     speaks(text, start.saturating_sub(ALSO_DISTANCE)..start, words.iter())
 }
 
+/// Says whether one of the words stands in `place`; those of placeholders are ours and say nothing.
 fn speaks<'a>(text: Text<'_>, place: Range<usize>, mut words: impl Iterator<Item = &'a str>) -> bool {
     text.spend(place.len());
-    let lower = text.slice(place).to_ascii_lowercase();
-    words.any(|word| lower.windows(word.len()).any(|window| window == word.as_bytes()))
+    let lower = text.slice(place.clone()).to_ascii_lowercase();
+    words.any(|word| {
+        lower.windows(word.len()).enumerate().any(|(at, window)| {
+            let start = place.start + at;
+            window == word.as_bytes() && !is_in_placeholder(text, &(start..start + word.len()))
+        })
+    })
 }
 
 /// The URL around a match.

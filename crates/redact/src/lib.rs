@@ -90,6 +90,7 @@ mod format;
 mod generated;
 mod header;
 mod joint;
+mod json;
 mod literals;
 mod memory;
 mod merge;

@@ -12,7 +12,7 @@ use crate::propagate::propagate;
 use crate::rule::Match;
 use crate::scope::{self, Scope, Scoped};
 use crate::text::Text;
-use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, shape, view, warning};
+use crate::{Redacted, Redaction, Refusal, RuleInfo, escape, json, shape, view, warning};
 
 /// Finds and replaces secrets; cheap to share in an `Arc`.
 ///
@@ -70,7 +70,9 @@ impl Redactor {
             let mut found = view::find(engine, clean, &spent, budget + VIEW_BUDGET, self.policy.decodings)
                 .map_err(|_| Refusal::TooCostly)?;
             let name = |found: &Match| engine.rule(found.rule).map(|rule| &rule.id);
-            retain_allowed(&self.policy.allow, Text::new(clean, &spent), &mut found, name);
+            let seen = Text::new(clean, &spent);
+            retain_allowed(&self.policy.allow, seen, &mut found, name);
+            found.retain(|found| found.quotes.is_some() || !json::is_bare_value(seen, &found.range));
             found.append(&mut known.matches);
             if found.is_empty() {
                 break;
@@ -84,7 +86,7 @@ impl Redactor {
             }
             matches = merge(matches);
             let rendered = render(&names, text, &matches);
-            if matches.len() == before && before > 0 && redaction == rendered {
+            if matches.len() == before && redaction == rendered {
                 break;
             }
             if pass == MAX_PASSES {

@@ -184,3 +184,46 @@ fn value_that_is_cut_at_its_limit_when_it_ends_in_an_escape_then_still_json() {
         assert!(serde_json::from_str::<Value>(inner).is_ok(), "{length}: {inner}");
     }
 }
+
+#[test]
+fn values_without_quotes_when_rules_reach_them_then_stay() {
+    let end = concat!("-----END PRIV", "ATE KEY-----");
+    let key_lines = json!([BODY, null, end]).to_string();
+    assert_eq!(clean(&key_lines), json!(["PRIVATE_KEY_REDACTED", null, end]).to_string());
+    let number = json!([{ "pwd \"Bearer": 1000 }]).to_string();
+    assert_eq!(clean(&number), json!([{ "pwd \"PASSWORD_REDACTED": 1000 }]).to_string());
+}
+
+#[test]
+fn password_when_only_backslashes_then_text_is_taken_as_it_is() {
+    let text = json!(json!({ "password": "\\" }).to_string()).to_string();
+    assert_eq!(clean(&text), text);
+}
+
+/// Lines of an audit trail: who was called, and two sums that look generated.
+#[cfg(test)]
+fn audit_lines(count: u64) -> String {
+    let services = ["github", "okta", "datadog", "stripe"];
+    let mut state = 1_u64;
+    let mut hex = |digits: usize| -> String {
+        let digit = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from_digit((state >> 60) as u32, 16).unwrap()
+        };
+        (0..digits).map(digit).collect()
+    };
+    let line = |number: u64| {
+        let service = services[(number * number % 7 % 4) as usize];
+        json!({ "service": service, "id": hex(32), "sha": hex(40) }).to_string() + "\n"
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn lines_when_each_placeholder_uncovers_no_other_then_not_refused() {
+    let redactor = Redactor::new();
+    for count in [5, 50, 400] {
+        let clean = redactor.redact(&audit_lines(count)).unwrap().text.into_string();
+        assert_eq!(redactor.redact(&clean).unwrap().findings, [], "{count}");
+    }
+}
