@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::text::Text;
 
-/// Moves the start of `range` in front of an escape that it would cut, and its end behind one, or in front of backslashes.
+/// Moves the start of `range` in front of an escape that it would cut, and its end behind one, or in front of backslashes that it would cut off from what they escape.
 pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
     let is_letter =
         matches!(text.at(range.start), b'b' | b'f' | b'n' | b'r' | b't') && text.before(range.start) == b'\\';
@@ -19,8 +19,11 @@ pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
         .map_or(range.start, |letter| text.skip_back(letter, letter, |byte| byte == b'\\'));
     let end = match cut_at(text, range.end) {
         Some(letter) => letter + UNICODE,
-        None if text.at(range.end) == b'\\' => text.skip_back(range.end, range.len(), |byte| byte == b'\\'),
-        None => range.end,
+        None => {
+            let run = text.skip_back(range.end, range.len(), |byte| byte == b'\\');
+            let is_cut = (range.end - run) % 2 == 1 && b"\"'/bfnrtu".contains(&text.at(range.end));
+            if is_cut || text.at(range.end) == b'\\' { run } else { range.end }
+        }
     };
     text.floor(start)..text.ceil(end)
 }
@@ -56,7 +59,13 @@ mod tests {
         assert_eq!(whole(text, 0..6), 0..9);
         assert_eq!(whole(text, 0..2), 0..2, "in front of it");
         assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..4), 0..2, "backslashes");
-        assert_eq!(whole(Text::new(r#"ab\\\"c"#, &spent), 0..5), 0..5, "all of them");
+        assert_eq!(
+            whole(Text::new(r#"ab\\\"c"#, &spent), 0..5),
+            0..2,
+            "all of them, and not what they escape"
+        );
+        assert_eq!(whole(Text::new(r#"ab\\"c"#, &spent), 0..4), 0..4, "an escaped backslash");
+        assert_eq!(whole(Text::new("ab\\\nc", &spent), 0..3), 0..3, "no escape behind it");
         assert_eq!(whole(Text::new("u00e1", &spent), 2..5), 2..5, "no backslash");
         assert_eq!(whole(Text::new(r"a\\npm", &spent), 3..6), 1..6, "a letter behind one");
         assert_eq!(whole(Text::new(r"\u00x1", &spent), 3..6), 3..6, "no escape");

@@ -227,3 +227,12 @@ fn lines_when_each_placeholder_uncovers_no_other_then_not_refused() {
         assert_eq!(redactor.redact(&clean).unwrap().findings, [], "{count}");
     }
 }
+
+#[test]
+fn match_when_it_ends_between_a_backslash_and_its_quote_then_leaves_both() {
+    let part = "a1B2".repeat(5);
+    let token = format!("ghp_{}", "a1B2".repeat(9));
+    let key = format!("is 密码a'{token}Authorization,eyJ{part}.eyJ{part}.{part}aa*\" is the password");
+    let redacted = clean(&json!({ key: 1 }).to_string());
+    assert!(serde_json::from_str::<Value>(&redacted).is_ok() && !redacted.contains(&token), "{redacted}");
+}
