@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod denied;
 pub mod entity;
 pub mod evidence;
+pub mod glance;
 pub mod id;
 pub mod inbound;
 pub mod known;

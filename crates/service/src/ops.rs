@@ -8,6 +8,7 @@ pub(crate) mod check_messages;
 pub(crate) mod check_partner_status;
 pub(crate) mod cleanup;
 pub(crate) mod create_conversation;
+pub(crate) mod glance;
 pub(crate) mod held;
 pub(crate) mod inbound;
 pub(crate) mod invite_agent;

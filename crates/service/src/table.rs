@@ -191,6 +191,12 @@ static OPERATIONS: &[Operation] = &[
         READS,
         "Waits until a newer message is in an inbox; hands nothing out.",
     ),
+    behind::<ops::glance::GlanceAtInboxes>(
+        "glance",
+        "Glance at the inboxes",
+        READS,
+        "Says how much is unread in the inboxes that the caller's credentials open; hands nothing out.",
+    ),
     tool::<ops::reserve_files::ReserveFiles>(
         "reserve_files",
         "Reserve files",

@@ -129,6 +129,7 @@ async fn agents_look_and_fail(script: &mut Script, b: &Agent, c: &Agent) {
         script.shows(&agent.0, status).await;
     }
     script.did(&b.0, "watch_inbox", json!({})).await;
+    script.did(&b.0, "glance", json!({})).await;
     script
         .refuses(
             &b.0,

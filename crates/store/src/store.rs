@@ -11,6 +11,7 @@ use mab_core::{
         Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
     evidence::{Examination, Examined},
+    glance::Glance,
     inbound::{Inbound, InboundChange},
     known::Digest,
     lease::{LeaseChange, Leases},
@@ -84,6 +85,10 @@ pub trait Store: Send + Sync {
     /// write; `None` when there is no such agent.
     async fn outlook(&self, agent_pk: i64, holder: u64, takes_over: bool)
     -> Result<Option<Outlook>, Failure>;
+
+    /// What is unread in an agent's inbox, and whose it is as far as the newest few hundred messages tell. Costs no write;
+    /// `None` when there is no such agent.
+    async fn glance(&self, agent_pk: i64) -> Result<Option<Glance>, Failure>;
 
     /// Who has not taken what the agent with this ordinal sent: for every other member, removed ones too, the oldest
     /// message of its that is not acknowledged, if one is among the member's oldest few hundred.

@@ -14,6 +14,7 @@ mod error;
 mod examine;
 mod export;
 mod frame;
+mod glance;
 mod guard;
 mod held;
 mod known;

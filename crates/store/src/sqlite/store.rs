@@ -13,6 +13,7 @@ use mab_core::{
         Paused, Purged, Receipt, Refusal, StoreInfo, UsageRequest, Waits,
     },
     evidence::{Examination, Examined},
+    glance::Glance,
     inbound::{Inbound, InboundChange},
     known::Digest,
     lease::{LeaseChange, Leases},
@@ -32,7 +33,7 @@ use super::{
     checkpoint, connection,
     error::read_only,
     examine::{self, Judge},
-    export, held, known, leases, limits,
+    export, glance, held, known, leases, limits,
     offer::has_mail,
     options::Options,
     purge,
@@ -203,6 +204,10 @@ impl Store for SqliteStore {
         let now = self.clock.now();
         let look = move |c: &Connection| wait::outlook(c, agent_pk, (holder, takes_over), now);
         self.read("looking at an inbox", look).await
+    }
+
+    async fn glance(&self, agent_pk: i64) -> Result<Option<Glance>, Failure> {
+        self.read("glancing at an inbox", move |c| glance::glance(c, agent_pk)).await
     }
 
     async fn waits(&self, conversation_pk: i64, agent_pk: i64) -> Result<Waits, Failure> {

@@ -168,6 +168,7 @@ macro_rules! contract {
                 listener_when_nobody_rings_looks_by_itself
                 outlook_is_what_a_check_would_find
                 looking_writes_nothing
+                glance_counts_what_is_unread_and_new_by_sender_and_writes_nothing
                 listener_is_seen_by_everyone_for_as_long_as_it_listens
                 oldest_unacknowledged_message_of_each_recipient_is_overdue_to_its_sender_only
                 message_behind_many_of_somebody_else_is_overdue_all_the_same

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use mab_core::{
     entity::{OfferRequest, Overdue},
+    glance::{Glance, GlanceFrom},
+    moderation::PausedBy,
     policy::Action,
     watchdog::Reason,
 };
@@ -81,6 +83,29 @@ pub(crate) async fn looking_writes_nothing(kit: &Kit) {
     }
     drop(bell);
     assert_eq!(kit.state(&room).await, before);
+}
+
+pub(crate) async fn glance_counts_what_is_unread_and_new_by_sender_and_writes_nothing(kit: &Kit) {
+    let room = kit.room(3).await;
+    let agent = pk(kit, &room, "b").await;
+    let glance = async || kit.store.glance(agent).await.unwrap().unwrap();
+    let from = |session: &str, unread, new| (session.parse().unwrap(), GlanceFrom { unread, new });
+    let nothing = Glance { unread: 0, arrivals: 0, from: [].into(), paused_by: None };
+    assert_eq!(glance().await, nothing);
+    kit.send(&room, "a", "one").await;
+    kit.send(&room, "c", "two").await;
+    let batch = kit.check(&room, "b", request()).await.batch;
+    kit.send(&room, "a", "three").await;
+    let before = kit.state(&room).await;
+    let both = [from("a", 2, 1), from("c", 1, 0)].into();
+    assert_eq!(glance().await, Glance { unread: 3, arrivals: 3, from: both, paused_by: None });
+    assert_eq!(kit.state(&room).await, before);
+    kit.check(&room, "b", OfferRequest { ack: batch, ..request() }).await;
+    kit.store.pause(operator(Action::Pause), room.id).await.unwrap();
+    let one = [from("a", 1, 0)].into();
+    let paused_by = Some(PausedBy::Operator);
+    assert_eq!(glance().await, Glance { unread: 1, arrivals: 3, from: one, paused_by });
+    assert_eq!(kit.store.glance(i64::MAX).await.unwrap(), None);
 }
 
 pub(crate) async fn listener_is_seen_by_everyone_for_as_long_as_it_listens(kit: &Kit) {
