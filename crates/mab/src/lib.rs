@@ -13,6 +13,7 @@ pub mod environment;
 mod evidence_file;
 pub mod folder;
 mod harmless;
+mod hook;
 pub mod keystore;
 pub mod mcp;
 mod permissions;

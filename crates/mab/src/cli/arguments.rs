@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
-    audit, completions, held, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
+    audit, completions, held, hook, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
     resume, show, tokens, transfer,
 };
 
@@ -131,6 +131,8 @@ pub(crate) enum Command {
         Without a terminal the tab-separated cells of a check are: state, name,\n\
         message, hint; those of a setting: setting, key, value, where it was set.")]
     Doctor,
+    /// Tell an agent of its mail at an event of its client (a client runs this).
+    Hook(hook::Hook),
     /// Let two real MCP clients talk through the bridge, printed live.
     #[command(
         after_help = "Everything happens in a temporary folder, removed afterwards; your data stay untouched.\n\

@@ -24,6 +24,7 @@ mod doctor_redaction;
 mod doctor_store;
 mod exit;
 mod held;
+mod hook;
 mod inbound;
 mod keys;
 mod lease;

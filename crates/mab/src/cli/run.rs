@@ -48,6 +48,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),
         Command::Doctor => doctor::run(operator),
+        Command::Hook(hook) => hook.run(operator),
         Command::Demo => demo::run(operator.output),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
