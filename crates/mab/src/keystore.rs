@@ -20,6 +20,8 @@ use mab_service::{Credentials, Wallet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::Config,
+    environment::Environment,
     folder::{self, DataFolder},
     system::OsRandom,
 };
@@ -85,6 +87,27 @@ impl Wallet for Keystore {
 /// The profile of everything that one Claude Code session starts: its servers and its hooks.
 pub fn claude_profile(session_id: &str) -> String {
     format!("claude-{session_id}")
+}
+
+/// The profile of one Codex session; `None` when the id is not one that Codex draws.
+pub(crate) fn codex_profile(session_id: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let fits = (1..=CODEX_SESSION_MAX_BYTES).contains(&session_id.len()) && session_id.bytes().all(plain);
+    fits.then(|| format!("codex-{session_id}"))
+}
+
+/// The profile of the agent that a hook is run for: of `MAB_AGENT`, else of the client's session. A hook of Codex whose user
+/// started Codex inside of Claude Code sees the session of both: its own is the one that the event names.
+pub(crate) fn profile_of_hook(
+    config: &Config,
+    environment: &Environment,
+    session_id: Option<&str>,
+) -> Option<String> {
+    let is_other = |session: &&str| config.agent.as_deref() != Some(&claude_profile(session));
+    match session_id.filter(|_| environment.get("MAB_AGENT").is_none()).filter(is_other) {
+        Some(session_id) => codex_profile(session_id),
+        None => config.agent.clone(),
+    }
 }
 
 /// Refuses a profile's name that fits no file name.
@@ -226,6 +249,8 @@ fn corrupted(path: &Path) -> Failure {
 const FORMAT: u32 = 1;
 /// Leaves room for `.json` and the draft's tag in a file name of 255 bytes, even with every byte written as three.
 const PROFILE_MAX_BYTES: usize = 64;
+/// A session of Codex 0.169.0 is a UUID of 36 bytes (measured 2026-11-22); leaves room for what comes before it.
+const CODEX_SESSION_MAX_BYTES: usize = 58;
 /// Conversations one profile remembers.
 const MAX_CREDENTIALS: usize = 256;
 /// More than a full file takes.

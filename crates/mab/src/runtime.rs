@@ -61,6 +61,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The bridge, for who calls it as an agent.
+    pub(crate) fn bridge(&self) -> &Bridge {
+        &self.bridge
+    }
+
     /// Calls one operation as the operator, and signs what it changed.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ impl Exit {
     pub const FOUND: Self = Self(1);
     /// The command line or an input is not what it should be.
     pub const USAGE: Self = Self(2);
+    /// `mab hook wait` saw mail come: what Claude Code takes as the sign to wake its agent.
+    pub const WAKE: Self = Self(2);
     /// `mab audit verify` found that something is not as it was recorded.
     pub const AUDIT_BROKEN: Self = Self(9);
     /// `mab doctor` found something that does not work.
@@ -28,11 +30,12 @@ impl Exit {
     pub const AUDIT_UNCHECKED: Self = Self(12);
 
     /// The exits that no refusal [`Code`] stands for, with their meaning, for the documentation.
-    pub const OWN: [(Self, &'static str); 8] = [
+    pub const OWN: [(Self, &'static str); 9] = [
         (Self::OK, "Done."),
         (Self::INTERNAL, "The bridge failed; the message says where."),
         (Self::FOUND, "`mab redact` found secrets."),
         (Self::USAGE, "The command line or an input is not what it should be."),
+        (Self::WAKE, "`mab hook wait` saw mail come."),
         (Self::AUDIT_BROKEN, "`mab audit verify` found that something is not as it was recorded."),
         (Self::CHECK_FAILED, "`mab doctor` found something that does not work."),
         (Self::DEMO_FAILED, "`mab demo` saw something else than it should."),

@@ -1,11 +1,16 @@
 //! `mab hook`: what a client runs at its own events, so that its agent hears of mail.
 
-use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+use clap::{Args, builder::PossibleValuesParser};
 
 use crate::{
     cli::{Exit, Trouble, operator::Operator},
-    hook,
+    hook::{self, EVENTS},
 };
+
+/// The word for waiting, in the place of an event.
+const WAIT: &str = "wait";
 
 /// Longest wait, in seconds.
 const FOR_MAX_S: u32 = 86_400;
@@ -25,42 +30,30 @@ const FOR_MAX_S: u32 = 86_400;
 )]
 pub(crate) struct Hook {
     /// What happened, or wait
-    #[arg(value_name = "EVENT", value_enum, hide_possible_values = true)]
-    event: Asked,
-    /// wait: end after so many seconds
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = hook::WAIT_S,
+    #[arg(value_name = "EVENT", value_parser = asked(), hide_possible_values = true)]
+    event: String,
+    /// wait: end after so many seconds [default: 3590]
+    #[arg(long = "for", value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..=i64::from(FOR_MAX_S)))]
-    for_s: u32,
+    for_s: Option<u32>,
 }
 
-/// What a hook is run for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Asked {
-    #[value(name = "SessionStart")]
-    SessionStart,
-    #[value(name = "UserPromptSubmit")]
-    UserPromptSubmit,
-    #[value(name = "PreToolUse")]
-    PreToolUse,
-    #[value(name = "PostToolUse")]
-    PostToolUse,
-    #[value(name = "Stop")]
-    Stop,
-    #[value(name = "BeforeAgent")]
-    BeforeAgent,
-    #[value(name = "BeforeTool")]
-    BeforeTool,
-    #[value(name = "AfterTool")]
-    AfterTool,
-    #[value(name = "AfterAgent")]
-    AfterAgent,
-    #[value(name = "wait")]
-    Wait,
+/// The events, and what waits for mail.
+fn asked() -> PossibleValuesParser {
+    EVENTS.iter().map(|event| event.name).chain([WAIT]).collect::<Vec<_>>().into()
 }
 
 impl Hook {
-    pub(crate) fn run(&self, _operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let _ = (self.event, self.for_s);
+    pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let flags = operator.flags();
+        let Some(event) = EVENTS.iter().find(|event| event.name == self.event) else {
+            let length = Duration::from_secs(self.for_s.unwrap_or(hook::WAIT_S).into());
+            return Ok(hook::wait(length, &flags, operator.environment));
+        };
+        if self.for_s.is_some() {
+            return Err(Trouble::input("--for is for wait alone", "leave it out"));
+        }
+        hook::run(event, &flags, operator.environment);
         Ok(Exit::OK)
     }
 }

@@ -22,10 +22,15 @@ pub(crate) struct Operator<'a> {
 }
 
 impl Operator<'_> {
+    /// What the command line sets.
+    pub(crate) fn flags(&self) -> Flags {
+        let Global { data_dir, db, config, .. } = self.global.clone();
+        Flags { data_dir, db, config }
+    }
+
     /// The settings in effect.
     pub(crate) fn config(&self) -> Result<Config, Denied> {
-        let Global { data_dir, db, config, .. } = self.global.clone();
-        Config::load(&Flags { data_dir, db, config }, self.environment)
+        Config::load(&self.flags(), self.environment)
     }
 
     /// Opens the bridge, which must exist, and calls one operation.

@@ -1,4 +1,23 @@
-//! What a client's hooks say: that there is mail, and that a file is reserved. Never a word of an agent.
+//! What a client's hooks say: that there is mail, and that a file is reserved.
+//!
+//! A hook is run by the client at its own events, gets the event as JSON on stdin, and may add to what the model reads. It
+//! says how much is unread, in which conversation and from which handle; never a word that an agent chose freely. It never
+//! breaks the client's turn: whatever is wrong is one sentence on stderr, and the exit code is 0. It starts no log, creates
+//! no data folder and no database, and opens neither when its agent has no credentials.
+//!
+//! To add an event, add a row to the table in `event.rs`.
+
+mod desk;
+mod event;
+mod input;
+mod notice;
+mod run;
+mod told;
+mod wait;
+
+pub(crate) use event::EVENTS;
+pub(crate) use run::run;
+pub(crate) use wait::wait;
 
 /// How long `mab hook wait` waits unless it is told otherwise, in seconds: just below the hour that Claude Code is told to
 /// bear it.

@@ -7,6 +7,7 @@ mod doors;
 mod evidence;
 mod held;
 mod home;
+mod hook;
 mod lease;
 mod limits;
 mod members;

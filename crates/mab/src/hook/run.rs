@@ -1,0 +1,86 @@
+//! One hook, from the event on stdin to what is said on stdout.
+
+use mab_core::Failure;
+use serde_json::Value;
+
+use super::{
+    desk::Desk,
+    event::{Event, Moment},
+    input::Input,
+    notice::{Counted, Inbox, sentence},
+};
+use crate::{
+    cli::{Output, Trouble, Visible},
+    config::{Config, Flags},
+    environment::Environment,
+    harmless, keystore, runtime,
+    system::SystemClock,
+};
+
+/// Runs the hook of an event. Nothing that goes wrong is more than a sentence on stderr.
+pub(crate) fn run(event: &Event, flags: &Flags, environment: &Environment) {
+    let said = Input::read(std::io::stdin(), &SystemClock).and_then(|input| {
+        let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
+        say(event, &input, &config, environment).map_err(|failure| in_words(&failure.into()))
+    });
+    match said {
+        Ok(None) => {}
+        Ok(Some(answer)) => {
+            // A client that does not listen any more misses nothing that it could still use.
+            let _ = Output::raw(&format!("{}\n", harmless::one_line(&answer)));
+        }
+        Err(words) => Output::talk(&format!("mab hook {}: {}", event.name, Visible::line(&words))),
+    }
+}
+
+/// What is wrong, in one sentence.
+pub(super) fn in_words(trouble: &Trouble) -> String {
+    let Some((message, hint)) = trouble.to_lines() else { return String::new() };
+    hint.map_or_else(|| message.to_string(), |hint| format!("{message}: {hint}"))
+}
+
+fn say(
+    event: &Event,
+    input: &Input,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<Value>, Failure> {
+    let silent = match event.moment {
+        Moment::Begins | Moment::Asked => false,
+        Moment::Uses => true,
+        // The bridge's own answers tell enough, and a helper is not whom the mail is for.
+        Moment::Used => input.is_of_own_tool() || input.is_of_helper(),
+        Moment::Ends => input.stop_hook_active || input.is_of_helper(),
+    };
+    let profile = keystore::profile_of_hook(config, environment, input.session_id.as_deref());
+    let Some(profile) = profile.filter(|_| !silent) else { return Ok(None) };
+    let Some(desk) = Desk::open(config, &profile)? else { return Ok(None) };
+    let open = runtime::block_on(desk.glance())??;
+    Ok(mail(event, &desk, &open))
+}
+
+/// What there is to say of mail.
+fn mail(event: &Event, desk: &Desk, open: &[Inbox]) -> Option<Value> {
+    let mut told = desk.told();
+    // A session that begins is handed everything again that was not acknowledged; later only what is new is news.
+    let counted = if event.moment == Moment::Begins { Counted::Unread } else { Counted::New };
+    let matters = |inbox: &&Inbox| match event.moment {
+        Moment::Begins => inbox.unread > 0,
+        Moment::Asked => inbox.new > 0,
+        Moment::Used => inbox.new > 0 && told.is_news(inbox),
+        Moment::Ends => inbox.new > 0 && !inbox.paused && told.may_hold_up(inbox),
+        Moment::Uses => false,
+    };
+    let mail: Vec<&Inbox> = open.iter().filter(matters).collect();
+    if mail.is_empty() {
+        return None;
+    }
+    let sentence = sentence(&mail, open.len(), counted);
+    let ends = event.moment == Moment::Ends;
+    told.tell(open, &mail, ends);
+    Some(if ends {
+        event.stops(&format!("{sentence} before you end your turn"))
+    } else {
+        event.tells(&sentence)
+    })
+}

@@ -1,0 +1,205 @@
+//! `mab hook wait`: sleeps until mail comes for the agent whose client runs it.
+//!
+//! Claude Code runs it in the background when a turn ends (an asyncRewake hook) and wakes the idle agent when it exits with
+//! [`Exit::WAKE`], with what stands on stderr then. Every turn that ends starts one more, so a newer one takes over:
+//!
+//! ```text
+//! agents/<profile>.waiter   0600   16 hexadecimal digits, drawn by the newest
+//! ```
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    path::PathBuf,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
+
+use mab_core::{Failure, Fault, source::draw};
+use mab_service::Waiter;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::getppid,
+};
+use serde_json::{Map, Value};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{desk::Desk, input::Input, notice::Inbox, run::in_words};
+use crate::{
+    cli::{Exit, Output, Visible},
+    config::{Config, Flags},
+    environment::Environment,
+    folder, keystore, runtime,
+    system::{OsRandom, SystemClock},
+};
+
+/// What wakes the agent. Fixed: no text of anybody is in it.
+const NOTICE: &str = "mab: new messages have come for you: call check_messages";
+
+/// How long the hook that runs beside this one, at the end of the same turn, may take to speak of what has come already.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How often it is looked whether anybody still wants to be woken.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often inboxes are looked at although nothing rang: what was resumed, or opened elsewhere.
+const GLANCE_EVERY: Duration = Duration::from_mins(5);
+/// How long an inbox that cannot be watched is left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+
+/// Waits. Nothing that goes wrong is more than a sentence on stderr.
+pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -> Exit {
+    let waited = Input::read(io::stdin(), &SystemClock).and_then(|input| {
+        let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
+        let profile = keystore::profile_of_hook(&config, environment, input.session_id.as_deref());
+        let Some(profile) = profile.filter(|_| !input.is_of_helper()) else { return Ok(false) };
+        wait_as(&profile, &config, length).map_err(|failure| in_words(&failure.into()))
+    });
+    match waited {
+        Ok(false) => Exit::OK,
+        Ok(true) => {
+            Output::talk(NOTICE);
+            Exit::WAKE
+        }
+        Err(words) => {
+            Output::talk(&format!("mab hook wait: {}", Visible::line(&words)));
+            Exit::OK
+        }
+    }
+}
+
+/// Whether mail came.
+fn wait_as(profile: &str, config: &Config, length: Duration) -> Result<bool, Failure> {
+    let Some(desk) = Desk::open(config, profile)? else { return Ok(false) };
+    runtime::block_on(async {
+        let stopped = stopped()?;
+        let place = Place::take(&desk)?;
+        let came = tokio::select! {
+            biased;
+            () = stopped => Ok(false),
+            () = place.nobody_wants_it() => Ok(false),
+            () = tokio::time::sleep(length) => Ok(false),
+            came = mail(&desk) => came,
+        };
+        place.leave();
+        came
+    })?
+}
+
+/// Completes when there is mail that the agent was not told of, or no inbox left it could come to.
+async fn mail(desk: &Desk) -> Result<bool, Failure> {
+    tokio::time::sleep(SETTLING).await;
+    loop {
+        let open = desk.glance().await?;
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let mut told = desk.told();
+        let is_news = |inbox: &&Inbox| inbox.new > 0 && !inbox.paused && told.is_news(inbox);
+        let news: Vec<&Inbox> = open.iter().filter(is_news).collect();
+        if !news.is_empty() {
+            told.tell(&open, &news, false);
+            return Ok(true);
+        }
+        let mut watches: Vec<_> = open.iter().map(|inbox| Box::pin(watch(desk, inbox))).collect();
+        let any = poll_fn(|context| {
+            let is_over = watches.iter_mut().any(|watch| watch.as_mut().poll(context).is_ready());
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        });
+        // Nothing rang: look all the same.
+        let _ = tokio::time::timeout(GLANCE_EVERY, any).await;
+    }
+}
+
+/// Completes when more has come into an inbox.
+async fn watch(desk: &Desk, inbox: &Inbox) {
+    let arguments: Map<String, Value> = [
+        ("conversation_id".to_owned(), inbox.conversation.to_string().into()),
+        ("session_id".to_owned(), inbox.session.to_string().into()),
+        ("after".to_owned(), inbox.arrivals.into()),
+    ]
+    .into_iter()
+    .collect();
+    let watching = desk.bridge.bridge().call_waiting(&desk.agent, &Patient, "watch_inbox", arguments);
+    let newer = watching.await.ok().and_then(|answer| answer.get("newer")?.as_bool());
+    if newer != Some(true) {
+        tokio::time::sleep(LEFT_ALONE).await;
+    }
+}
+
+/// A caller that waits for as long as it is let.
+struct Patient;
+
+impl Waiter for Patient {
+    fn ticket(&self) -> Option<u64> {
+        None
+    }
+
+    fn longest(&self) -> Duration {
+        GLANCE_EVERY
+    }
+
+    fn progress(&self, _: Duration, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// The place of the one process that waits for a profile.
+struct Place {
+    path: PathBuf,
+    own: String,
+    parent: Option<rustix::process::Pid>,
+}
+
+impl Place {
+    /// Takes it over from whoever has it.
+    fn take(desk: &Desk) -> Result<Self, Failure> {
+        let place =
+            Self { path: desk.beside("waiter"), own: hex::encode(draw::<8>(&OsRandom)?), parent: getppid() };
+        folder::replace(&place.path, place.own.as_bytes(), &OsRandom)?;
+        Ok(place)
+    }
+
+    /// Completes when a newer one has taken over, or the client is gone.
+    async fn nobody_wants_it(&self) {
+        while self.is_own() && getppid() == self.parent && somebody_reads() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        let content = folder::read_private(&self.path, self.own.len() as u64 + 1).ok().flatten();
+        content.as_deref() == Some(self.own.as_bytes())
+    }
+
+    fn leave(self) {
+        if self.is_own() {
+            // What is left behind is replaced by the next one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether whoever reads stderr is still there; a pipe tells, and so does a socket.
+fn somebody_reads() -> bool {
+    let stderr = io::stderr();
+    let mut streams = [PollFd::new(&stderr, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let looked = poll(&mut streams, Some(&at_once));
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    looked.is_err() || streams.iter().all(|stream| !stream.revents().intersects(gone))
+}
+
+/// Completes when the process is told to end.
+fn stopped() -> Result<impl Future<Output = ()>, Fault> {
+    let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let mut signals: Vec<Signal> = kinds.into_iter().map(listen).collect::<Result<_, _>>()?;
+    Ok(poll_fn(move |context| {
+        let any = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
