@@ -89,25 +89,17 @@ pub fn claude_profile(session_id: &str) -> String {
     format!("claude-{session_id}")
 }
 
-/// The profile of one Codex session; `None` when the id is not one that Codex draws.
-pub(crate) fn codex_profile(session_id: &str) -> Option<String> {
+/// The profile of one thread of Codex, which has the id of its session unless it is a helper's; `None` when the id is not one that Codex draws.
+pub(crate) fn codex_profile(thread_id: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let fits = (1..=CODEX_SESSION_MAX_BYTES).contains(&session_id.len()) && session_id.bytes().all(plain);
-    fits.then(|| format!("codex-{session_id}"))
+    let fits = (1..=CODEX_SESSION_MAX_BYTES).contains(&thread_id.len()) && thread_id.bytes().all(plain);
+    fits.then(|| format!("codex-{thread_id}"))
 }
 
-/// The profile of the agent that a hook is run for: of `MAB_AGENT`, else of the client's session. A hook of Codex whose user
-/// started Codex inside of Claude Code sees the session of both: its own is the one that the event names.
-pub(crate) fn profile_of_hook(
-    config: &Config,
-    environment: &Environment,
-    session_id: Option<&str>,
-) -> Option<String> {
-    let is_other = |session: &&str| config.agent.as_deref() != Some(&claude_profile(session));
-    match session_id.filter(|_| environment.get("MAB_AGENT").is_none()).filter(is_other) {
-        Some(session_id) => codex_profile(session_id),
-        None => config.agent.clone(),
-    }
+/// The profile of the agent in whose shell a command runs: of `MAB_AGENT` or Claude Code's session, else of Codex's. Not for
+/// `mab mcp`: any client that was started from such a shell has the variable too, and would get the agent's credentials.
+pub(crate) fn profile_of_shell(config: &Config, environment: &Environment) -> Option<String> {
+    config.agent.clone().or_else(|| codex_profile(environment.get(CODEX_THREAD)?))
 }
 
 /// Refuses a profile's name that fits no file name.
@@ -251,6 +243,8 @@ const FORMAT: u32 = 1;
 const PROFILE_MAX_BYTES: usize = 64;
 /// A session of Codex 0.169.0 is a UUID of 36 bytes (measured 2026-11-22); leaves room for what comes before it.
 const CODEX_SESSION_MAX_BYTES: usize = 58;
+/// Codex 0.169.0 sets it for the commands that its agents run (measured 2026-11-22).
+const CODEX_THREAD: &str = "CODEX_THREAD_ID";
 /// Conversations one profile remembers.
 const MAX_CREDENTIALS: usize = 256;
 /// More than a full file takes.

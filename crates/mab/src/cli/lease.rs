@@ -22,7 +22,7 @@ use crate::{
     },
     config::Config,
     folder::DataFolder,
-    keystore::Keystore,
+    keystore::{self, Keystore},
     permissions, runtime,
 };
 
@@ -54,7 +54,7 @@ enum LeaseCommand {
     Patterns of leases are relative to the project's root: the nearest folder with\n\
     a .git, or --root. A folder stands for everything in it.\n\n\
     Who asks, and so whose leases do not count: --as in --conversation, else the\n\
-    agent whose profile this process has (MAB_AGENT, or Claude Code's session), in\n\
+    agent whose profile this process has (MAB_AGENT, or the session of the client whose\n    shell it is: Claude Code, Codex), in\n\
     the conversations it joined. Without a profile, or when none of these is open to\n\
     it any more, every active conversation is looked at. Exits with 0 when nothing is\n\
     in the way, also before the first agent has made a database.\n\n\
@@ -141,11 +141,11 @@ impl Check {
                 let id = id.to_string();
                 let named = json!({"conversation_id": id, "session_id": self.session.as_ref().map(ToString::to_string)});
                 // Who does not say who asks is who the profile says, if it is in that conversation.
-                let own = seats_of_profile(&config)?.into_iter();
+                let own = seats_of_profile(operator, &config)?.into_iter();
                 let own = own.filter(|seat| self.session.is_none() && seat["conversation_id"] == id.as_str());
                 std::iter::once(named).chain(own).collect()
             }
-            None => seats_of_profile(&config)?,
+            None => seats_of_profile(operator, &config)?,
         };
         let arguments = object(json!({"paths": paths, "seats": seats, "only_exclusive": self.shared}))?;
         let answer = runtime::block_on(bridge.call("lease_check", arguments))?;
@@ -154,17 +154,20 @@ impl Check {
 }
 
 /// The seats that this process's profile holds credentials for; none when there is nobody it could be.
-fn seats_of_profile(config: &Config) -> Result<Vec<Value>, Trouble> {
-    let Some(folder) = DataFolder::open(&config.data_dir)?.filter(|_| config.agent.is_some()) else {
+fn seats_of_profile(operator: &Operator<'_>, config: &Config) -> Result<Vec<Value>, Trouble> {
+    let Some(profile) = keystore::profile_of_shell(config, operator.environment) else {
         return Ok(Vec::new());
     };
-    let seat = |held: Credentials| {
-        let Credentials { conversation, session, token } = held;
-        json!({
-            "conversation_id": conversation.to_string(), "session_id": session.to_string(), "token": token.reveal(),
-        })
-    };
-    Ok(Keystore::open(&folder, config.agent.as_deref())?.all().into_iter().map(seat).collect())
+    let Some(folder) = DataFolder::open(&config.data_dir)? else { return Ok(Vec::new()) };
+    Ok(Keystore::open(&folder, Some(&profile))?.all().into_iter().map(seat).collect())
+}
+
+/// A seat as `lease_check` takes it.
+pub(crate) fn seat(held: Credentials) -> Value {
+    let Credentials { conversation, session, token } = held;
+    json!({
+        "conversation_id": conversation.to_string(), "session_id": session.to_string(), "token": token.reveal(),
+    })
 }
 
 fn read_names() -> Result<Vec<PathBuf>, Trouble> {

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::cli::Trouble;
 
 /// Where paths are named from, and what they become relative to; both absolute and without `..`.
-pub(super) struct Project {
+pub(crate) struct Project {
     current: PathBuf,
     root: PathBuf,
 }
@@ -17,15 +17,20 @@ impl Project {
     pub(super) fn find(root: Option<&Path>) -> Result<Self, Trouble> {
         let here =
             std::path::absolute(".").map_err(|error| Trouble::reading("the current folder", &error))?;
-        let current = lexical(&here);
+        Ok(Self::around(&here, root))
+    }
+
+    /// The same for paths named from `here`, which is absolute.
+    pub(crate) fn around(here: &Path, root: Option<&Path>) -> Self {
+        let current = lexical(here);
         let with_git = || current.ancestors().find(|folder| has_git(folder));
         let root = root.map(|root| lexical(&current.join(root)));
         let root = root.unwrap_or_else(|| with_git().unwrap_or(&current).to_owned());
-        Ok(Self { current, root })
+        Self { current, root }
     }
 
     /// The path from the root; a folder ends with `/`. Bytes that are not UTF-8 become U+FFFD, which wildcards match.
-    pub(super) fn relative(&self, path: &Path) -> Result<String, Trouble> {
+    pub(crate) fn relative(&self, path: &Path) -> Result<String, Trouble> {
         let absolute = lexical(&self.current.join(path));
         let inside = absolute.strip_prefix(&self.root).map_err(|_| {
             Trouble::input(

@@ -54,6 +54,8 @@ pub use exit::Exit;
 pub use run::run;
 
 pub(crate) use arguments::Global;
+pub(crate) use lease::seat;
+pub(crate) use lease_paths::Project;
 pub(crate) use output::Output;
 pub(crate) use trouble::Trouble;
 pub(crate) use visible::Visible;

@@ -8,19 +8,24 @@ use mab_store::sqlite::Durability;
 use toml::Value;
 
 use super::{
-    audit,
+    audit, clients,
     load::{Config, Source, refuse},
     redaction::{self, Part},
 };
 use crate::environment::Environment;
 
+mod of_clients;
 mod of_permissions;
 mod of_redaction;
 mod refusals;
+mod values;
 
+use of_clients::OF_CLIENTS;
 use of_permissions::OF_PERMISSIONS;
 use of_redaction::OF_REDACTION;
 use refusals::{not_in_files, only_in_files, unknown};
+pub(super) use values::number;
+use values::switch;
 
 /// One setting.
 pub struct Key {
@@ -46,6 +51,8 @@ enum Field {
     Durability,
     AnchorFile,
     AnchorCommand,
+    /// Something on the side of the agents' clients.
+    Client(clients::Part),
     /// A part of the policy of redaction.
     Redaction(Part),
     /// A limit where it differs for a permission.
@@ -54,7 +61,7 @@ enum Field {
 
 /// Every setting, in the order of the documentation.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(OF_REDACTION)
+    KEYS.iter().chain(OF_CLIENTS).chain(OF_REDACTION)
 }
 
 /// Every setting, with those of single permissions.
@@ -88,6 +95,7 @@ impl Key {
             }
             Field::Durability => "full, normal".to_owned(),
             Field::Switch(_) => "true, false".to_owned(),
+            Field::Client(part) => clients::range(*part),
             Field::Redaction(part) => part.range(),
             Field::OfPermission(_, limit) => format!("{} to {}", limit.range().start(), limit.range().end()),
         }
@@ -104,6 +112,7 @@ impl Key {
             Field::Durability => durability_name(config.durability).to_owned(),
             Field::AnchorFile => audit::show_file(&config.audit),
             Field::AnchorCommand => audit::show_command(&config.audit),
+            Field::Client(part) => clients::show(*part, config),
             Field::Redaction(part) => redaction::show(*part, config),
             Field::OfPermission(permission, limit) => settings.limits.of(*permission, *limit).to_string(),
         }
@@ -118,6 +127,9 @@ impl Key {
         let number = |value| number(value, &source);
         match &self.field {
             Field::Place(_) => return Err(not_in_files(self, &source)),
+            Field::Client(part) => {
+                clients::set(*part, &mut config.clients, value, switch(value, &source)).ok_or_else(wrong)?;
+            }
             Field::Redaction(part) if source.is_text() && part.is_in_file_only() => {
                 return Err(only_in_files(self, &source));
             }
@@ -169,6 +181,7 @@ impl Key {
         match self.field {
             Field::Durability => "use full or normal".to_owned(),
             Field::Switch(_) => "use true or false".to_owned(),
+            Field::Client(_) => format!("use one of: {}", self.range()),
             Field::AnchorFile => "use an absolute path".to_owned(),
             Field::Redaction(_) => String::new(),
             Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
@@ -211,6 +224,8 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         "MAB_WAIT_",
         "MAB_STORE_",
         "MAB_AUDIT_",
+        "MAB_HOOKS_",
+        "MAB_WAKE_",
         "MAB_REDACTION_",
     ] {
         for name in environment.names_with_prefix(section) {
@@ -221,22 +236,6 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// A number; as text only where there is nothing but text.
-pub(super) fn number(value: &Value, source: &Source) -> Option<u64> {
-    match value.as_str() {
-        Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
-        None => value.as_integer().and_then(|number| u64::try_from(number).ok()),
-    }
-}
-
-/// Yes or no; as text only where there is nothing but text.
-fn switch(value: &Value, source: &Source) -> Option<bool> {
-    match value.as_str() {
-        Some(text) => source.is_text().then(|| text.trim().parse().ok()).flatten(),
-        None => value.as_bool(),
-    }
 }
 
 fn shown(value: &Value) -> String {

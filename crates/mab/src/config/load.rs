@@ -12,6 +12,7 @@ use mab_store::sqlite::Durability;
 use tracing::level_filters::LevelFilter;
 
 use super::{
+    clients::Clients,
     file,
     keys::{self, Key, all_keys, keys},
     places::Places,
@@ -51,6 +52,8 @@ pub struct Config {
     pub log: LevelFilter,
     /// What is done with checkpoints besides keeping them in the data folder.
     pub audit: AuditPlaces,
+    /// What is done on the side of the agents' clients.
+    pub clients: Clients,
     /// What came of the policy of redaction, which is among the settings.
     pub redaction_report: RedactionReport,
     pub(super) redaction: redaction::Written,
@@ -98,6 +101,7 @@ impl Config {
             settings: Settings::default(),
             log: places.log,
             audit: AuditPlaces::default(),
+            clients: Clients::default(),
             redaction_report: RedactionReport::default(),
             redaction: redaction::Written::default(),
             sources: places.sources,

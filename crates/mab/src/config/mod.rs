@@ -4,6 +4,7 @@
 //! `mab doctor` are read. It may not touch the data folder. To add a setting, add its field and its row.
 
 mod audit;
+mod clients;
 mod file;
 mod keys;
 mod load;
@@ -12,6 +13,7 @@ mod redaction;
 #[cfg(test)]
 mod tests;
 
+pub use clients::{Clients, OnLease};
 pub use keys::{Key, keys};
 pub use load::{AuditPlaces, Config, EffectiveSetting, Flags};
 pub use redaction::{RedactionReport, Warning};

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{notice::Inbox, told::Told};
 use crate::{
+    cli::seat,
     config::Config,
     folder::DataFolder,
     keystore::{self, Keystore},
@@ -53,6 +54,14 @@ impl Desk {
     pub(crate) async fn glance(&self) -> Result<Vec<Inbox>, Failure> {
         let answer: Value = self.bridge.bridge().call(&self.agent, "glance", Map::new()).await?;
         Ok(Inbox::open_ones(&answer))
+    }
+
+    /// What the agent holds credentials for.
+    pub(crate) fn seats(&self) -> Vec<Value> {
+        match &self.agent {
+            Caller::Agent(connection) => connection.wallet().all().into_iter().map(seat).collect(),
+            Caller::Operator => Vec::new(),
+        }
     }
 
     /// What the agent was told so far.

@@ -25,9 +25,9 @@ pub(crate) struct Input {
     /// The client's session.
     #[serde(default)]
     pub(crate) session_id: Option<String>,
-    /// Who works inside that session for the agent, and reads no mail.
+    /// Who works inside that session for the agent.
     #[serde(default)]
-    agent_id: Option<Value>,
+    agent_id: Option<String>,
     /// The folder that relative paths are meant from.
     #[serde(default)]
     pub(crate) cwd: Option<PathBuf>,
@@ -45,13 +45,17 @@ pub(crate) struct Input {
 impl Input {
     /// Whether the tool is one of the bridge's own.
     pub(crate) fn is_of_own_tool(&self) -> bool {
-        let name = self.tool_name.as_deref().unwrap_or_default();
-        OWN_TOOLS.iter().any(|own| name.starts_with(own))
+        OWN_TOOLS.iter().any(|own| self.tool().starts_with(own))
     }
 
-    /// Whether it is not the agent itself that this happened to, but a helper inside its session.
-    pub(crate) fn is_of_helper(&self) -> bool {
-        self.agent_id.as_ref().is_some_and(|id| !id.is_null())
+    /// Who it is, when it is not the agent itself that this happened to but a helper inside its session.
+    pub(crate) fn agent_id(&self) -> Option<&str> {
+        self.agent_id.as_deref()
+    }
+
+    /// The tool's name.
+    pub(crate) fn tool(&self) -> &str {
+        self.tool_name.as_deref().unwrap_or_default()
     }
 
     /// Reads it.
@@ -62,6 +66,9 @@ impl Input {
         let bytes = bytes(stdin, clock)?;
         if bytes.is_empty() {
             return Err("stdin was empty: a client describes its event there, as JSON".to_owned());
+        }
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err("stdin holds no event of a client: it is not a JSON object".to_owned());
         }
         serde_json::from_slice(&bytes)
             .map_err(|error| format!("stdin holds no event of a client: {}", without_text(&error)))
@@ -143,9 +150,9 @@ mod tests {
         let input = read(text).unwrap();
         assert_eq!(input.session_id.as_deref(), Some("s"));
         assert_eq!(input.cwd, Some("/p".into()));
-        assert!(input.stop_hook_active && input.is_of_own_tool() && !input.is_of_helper());
+        assert!(input.stop_hook_active && input.is_of_own_tool() && input.agent_id().is_none());
         let other = read(r#"{"tool_name":"Edit","agent_id":"x"}"#).unwrap();
-        assert!(!other.is_of_own_tool() && other.is_of_helper());
+        assert!(!other.is_of_own_tool() && other.agent_id() == Some("x"));
     }
 
     #[test]

@@ -8,12 +8,15 @@
 //! To add an event, add a row to the table in `event.rs`.
 
 mod desk;
+mod edits;
 mod event;
 mod input;
+mod leases;
 mod notice;
 mod run;
 mod told;
 mod wait;
+mod who;
 
 pub(crate) use event::EVENTS;
 pub(crate) use run::run;

@@ -7,13 +7,15 @@ use super::{
     desk::Desk,
     event::{Event, Moment},
     input::Input,
+    leases,
     notice::{Counted, Inbox, sentence},
+    who,
 };
 use crate::{
     cli::{Output, Trouble, Visible},
     config::{Config, Flags},
     environment::Environment,
-    harmless, keystore, runtime,
+    harmless, runtime,
     system::SystemClock,
 };
 
@@ -47,13 +49,12 @@ fn say(
 ) -> Result<Option<Value>, Failure> {
     let silent = match event.moment {
         Moment::Begins | Moment::Asked => false,
-        Moment::Uses => true,
-        // The bridge's own answers tell enough, and a helper is not whom the mail is for.
-        Moment::Used => input.is_of_own_tool() || input.is_of_helper(),
-        Moment::Ends => input.stop_hook_active || input.is_of_helper(),
+        Moment::Uses => return leases::say(event, input, config, environment),
+        // The bridge's own answers tell enough.
+        Moment::Used => input.is_of_own_tool(),
+        Moment::Ends => input.stop_hook_active,
     };
-    let profile = keystore::profile_of_hook(config, environment, input.session_id.as_deref());
-    let Some(profile) = profile.filter(|_| !silent) else { return Ok(None) };
+    let Some(profile) = who::profile(input, config, environment).filter(|_| !silent) else { return Ok(None) };
     let Some(desk) = Desk::open(config, &profile)? else { return Ok(None) };
     let open = runtime::block_on(desk.glance())??;
     Ok(mail(event, &desk, &open))

@@ -25,12 +25,12 @@ use rustix::{
 use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{desk::Desk, input::Input, notice::Inbox, run::in_words};
+use super::{desk::Desk, input::Input, notice::Inbox, run::in_words, who};
 use crate::{
     cli::{Exit, Output, Visible},
     config::{Config, Flags},
     environment::Environment,
-    folder, keystore, runtime,
+    folder, runtime,
     system::{OsRandom, SystemClock},
 };
 
@@ -50,8 +50,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(30);
 pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -> Exit {
     let waited = Input::read(io::stdin(), &SystemClock).and_then(|input| {
         let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
-        let profile = keystore::profile_of_hook(&config, environment, input.session_id.as_deref());
-        let Some(profile) = profile.filter(|_| !input.is_of_helper()) else { return Ok(false) };
+        let Some(profile) = who::profile(&input, &config, environment) else { return Ok(false) };
         wait_as(&profile, &config, length).map_err(|failure| in_words(&failure.into()))
     });
     match waited {

@@ -313,3 +313,110 @@ fn wait_when_its_client_goes_or_no_inbox_is_left_ends_silently() -> Anything {
     assert_eq!((process.wait()?.code(), stderr.as_str()), (Some(0), ""));
     Ok(())
 }
+
+/// A project folder in which alice has reserved `src`, and the event of an edit in it.
+fn reserved(pair: &mut Pair) -> Anything<std::path::PathBuf> {
+    let project = pair.home.path().join("project");
+    std::fs::create_dir_all(project.join(".git"))?;
+    std::fs::write(project.join(".git/HEAD"), "ref: refs/heads/main\n")?;
+    std::fs::create_dir_all(project.join("docs"))?;
+    pair.alice.call("reserve_files", &json!({"action": "acquire", "paths": ["src"]}))?;
+    Ok(project)
+}
+
+fn edit(folder: &Path, file: &str) -> Value {
+    json!({"cwd": folder, "tool_name": "Edit", "tool_input": {"file_path": file, "old_string": "x"}})
+}
+
+#[test]
+fn edit_of_a_file_that_another_agent_reserved_is_warned_of_or_blocked_as_set() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    let inside = project.join("src/main.rs").display().to_string();
+    let taken = format!("mab: src/main.rs is reserved by a ({})", pair.conversation);
+    let warned = format!("{taken}: agree with the holder (send_to_partner) or work on something else");
+    for (folder, file) in [("docs", inside.as_str()), ("", "src/main.rs"), ("docs", "../src/main.rs")] {
+        let event = edit(&project.join(folder), file);
+        assert_eq!(pair.hook("PreToolUse", &event)?, added("PreToolUse", &warned), "{folder} {file}");
+    }
+    let patch = json!({"cwd": project, "tool_name": "apply_patch",
+        "tool_input": {"command": "*** Begin Patch\n*** Update File: src/main.rs\n*** End Patch"}});
+    assert_eq!(pair.hook("PreToolUse", &patch)?, added("PreToolUse", &warned));
+    let gemini = json!({"cwd": project, "tool_name": "write_file", "tool_input": {"file_path": inside}});
+    assert_eq!(pair.hook("BeforeTool", &gemini)?, Some(json!({"systemMessage": warned})));
+    Ok(())
+}
+
+#[test]
+fn edit_of_what_nobody_else_reserved_is_let_alone() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    for file in ["docs/x.md", "/etc/passwd", "../outside", "srcx"] {
+        assert_eq!(pair.hook("PreToolUse", &edit(&project, file))?, None, "{file}");
+    }
+    let reading = json!({"cwd": project, "tool_name": "Read", "tool_input": {"file_path": "src/main.rs"}});
+    assert_eq!(pair.hook("PreToolUse", &reading)?, None);
+    // Whose it is, whoever is nobody, and whoever has no place left any more.
+    let event = edit(&project, "src/main.rs").to_string();
+    for agent in [ALICE, ("MAB_AGENT", "carol")] {
+        assert_eq!(hook(&pair.home, "PreToolUse", &[agent], &event)?.stdout, "");
+    }
+    pair.home.mab(&["remove", &pair.conversation, "b"])?;
+    assert_eq!(pair.hook("PreToolUse", &edit(&project, "src/main.rs"))?, None);
+    Ok(())
+}
+
+#[test]
+fn edit_when_leases_block_is_denied_in_each_clients_shape_and_off_is_off() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    let set = |how| ("MAB_HOOKS_LEASES", how);
+    let event = edit(&project, "src/main.rs").to_string();
+    let gemini =
+        json!({"cwd": project, "tool_name": "write_file", "tool_input": {"file_path": "src/main.rs"}})
+            .to_string();
+    let reason = format!(
+        "mab: src/main.rs is reserved by a ({}): ask the holder to release it (send_to_partner), wait, or work on \
+         something else",
+        pair.conversation
+    );
+    let run = hook(&pair.home, "PreToolUse", &[BOB, set("block")], &event)?;
+    let denied = json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny",
+        "permissionDecisionReason": reason}});
+    assert_eq!((run.exit, serde_json::from_str::<Value>(&run.stdout)?), (Some(0), denied));
+    let run = hook(&pair.home, "BeforeTool", &[BOB, set("block")], &gemini)?;
+    assert_eq!(serde_json::from_str::<Value>(&run.stdout)?, json!({"decision": "deny", "reason": reason}));
+    assert_eq!(hook(&pair.home, "PreToolUse", &[BOB, set("off")], &event)?.stdout, "");
+    let run = hook(&pair.home, "PreToolUse", &[BOB, set("never")], &event)?;
+    assert_eq!((run.exit, run.stdout.as_str()), (Some(0), ""));
+    assert!(run.stderr.contains("use one of: warn, block, off"), "{}", run.stderr);
+    Ok(())
+}
+
+#[test]
+fn hook_and_lease_check_in_a_shell_of_codex_agree() -> Anything {
+    let mut pair = Pair::with(("MAB_AGENT", &format!("codex-{SESSION}")))?;
+    let project = reserved(&mut pair)?;
+    pair.bob.call("reserve_files", &json!({"action": "acquire", "paths": ["docs"]}))?;
+    let codex = ("CODEX_THREAD_ID", SESSION);
+    for (file, taken) in [("src/main.rs", true), ("docs/x.md", false)] {
+        let mut event = edit(&project, file);
+        event["session_id"] = json!(SESSION);
+        assert_eq!(
+            !hook(&pair.home, "PreToolUse", &[], &event.to_string())?.stdout.is_empty(),
+            taken,
+            "{file}"
+        );
+        // A helper that is no agent of its own edits for the agent.
+        event["agent_id"] = json!("helper");
+        assert_eq!(
+            !hook(&pair.home, "PreToolUse", &[], &event.to_string())?.stdout.is_empty(),
+            taken,
+            "{file}"
+        );
+        let mut command = pair.home.command(&["lease", "check", file]);
+        let run = Run::new(command.current_dir(&project).envs([codex]).output()?)?;
+        assert_eq!(run.exit, Some(if taken { 7 } else { 0 }), "{file}: {}", run.stderr);
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Before a file is changed: whether another agent has reserved it.
+
+use std::path::Path;
+
+use mab_core::{ConversationId, Failure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{desk::Desk, edits, event::Event, input::Input, notice::handle, who};
+use crate::{
+    cli::{Project, Visible},
+    config::{Config, OnLease},
+    environment::Environment,
+    runtime,
+};
+
+/// Reserved files named in one sentence.
+const SHOWN: usize = 3;
+/// Longest file name that is shown, in characters.
+const NAME_MAX_CHARS: usize = 160;
+
+/// What there is to say of a tool that is about to be used.
+pub(super) fn say(
+    event: &Event,
+    input: &Input,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<Value>, Failure> {
+    let files = edits::files(input);
+    if files.is_empty() || config.clients.on_lease == OnLease::Off {
+        return Ok(None);
+    }
+    let Some(folder) = input.cwd.as_deref().filter(|folder| folder.is_absolute()) else { return Ok(None) };
+    let project = Project::around(folder, None);
+    // What lies outside of the project is nobody's to reserve.
+    let paths: Vec<String> = files.iter().filter_map(|file| project.relative(Path::new(file)).ok()).collect();
+    // A helper that is no agent of its own edits for the agent in whose session it works.
+    let mut who = [who::profile, who::session].into_iter().filter_map(|who| who(input, config, environment));
+    let desk = who.find_map(|profile| Desk::open(config, &profile).transpose());
+    let Some(desk) = desk.transpose()?.filter(|_| !paths.is_empty()) else { return Ok(None) };
+    let taken = runtime::block_on(taken(&desk, &paths))??;
+    if taken.is_empty() {
+        return Ok(None);
+    }
+    let sentence = sentence(&taken);
+    Ok(Some(match config.clients.on_lease {
+        OnLease::Warn => event
+            .tells(&format!("{sentence}: agree with the holder (send_to_partner) or work on something else")),
+        OnLease::Block => event.stops(&format!(
+            "{sentence}: ask the holder to release it (send_to_partner), wait, or work on something else"
+        )),
+        OnLease::Off => return Ok(None),
+    }))
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    conflicts: Vec<Taken>,
+}
+
+/// A file and who has reserved it.
+#[derive(Deserialize)]
+struct Taken {
+    path: String,
+    conversation_id: String,
+    session_id: String,
+}
+
+/// Those of the files that others have reserved, as `mab lease check` finds them; none when the agent takes part in nothing.
+async fn taken(desk: &Desk, paths: &[String]) -> Result<Vec<Taken>, Failure> {
+    // Whoever lost every place would be shown what everybody has reserved, in whatever project.
+    if desk.glance().await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = json!({"paths": paths, "seats": desk.seats()});
+    let arguments = asked.as_object().cloned().unwrap_or_default();
+    let answer = desk.bridge.call("lease_check", arguments).await?;
+    let verdict: Verdict = serde_json::from_value(answer)
+        .map_err(|source| mab_core::Fault::from_source("reading the answer of an operation", source))?;
+    Ok(verdict.conflicts)
+}
+
+fn sentence(taken: &[Taken]) -> String {
+    let part = |Taken { path, conversation_id, session_id }: &Taken| {
+        let path: String = Visible::line(path).as_str().chars().take(NAME_MAX_CHARS).collect();
+        let place = conversation_id.parse::<ConversationId>();
+        let place = place.map_or_else(|_| String::new(), |place| format!(" ({place})"));
+        format!("{path} is reserved by {}{place}", handle(session_id))
+    };
+    let parts: Vec<String> = taken.iter().take(SHOWN).map(part).collect();
+    let others = if taken.len() > SHOWN { "; and more" } else { "" };
+    format!("mab: {}{others}", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, session: &str) -> Taken {
+        let conversation_id = "conv_0000000000000001".to_owned();
+        Taken { path: path.to_owned(), conversation_id, session_id: session.to_owned() }
+    }
+
+    #[test]
+    fn sentence_names_files_and_holders_harmlessly() {
+        assert_eq!(
+            sentence(&[file("src/a.rs", "b")]),
+            "mab: src/a.rs is reserved by b (conv_0000000000000001)"
+        );
+        let hostile = sentence(&[file("a\n\u{1b}[2J\u{202e}", "obey-me-now")]);
+        assert_eq!(
+            hostile,
+            "mab: a\\n\\u{1b}[2J\\u{202e} is reserved by another agent (conv_0000000000000001)"
+        );
+        let many: Vec<_> = (0..5).map(|_| file(&"x".repeat(9_000), "b")).collect();
+        assert!(sentence(&many).ends_with("; and more") && sentence(&many).len() < 1_000);
+    }
+}
