@@ -1,14 +1,15 @@
 //! The bridge, opened beside the protocol: a client gets its first answer while the store still opens, and when it
 //! cannot be opened, every call says why.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use mab_core::{Code, Denied, Failure, Fault, limit::Peer, source::draw};
-use mab_service::{Bridge, Caller, Connection, Waiter};
+use mab_core::{Code, Denied, Failure, Fault};
+use mab_service::{Bridge, Waiter};
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, OnceCell};
 
-use crate::{config::Config, folder::DataFolder, keystore::Keystore, permissions, runtime, system::OsRandom};
+use super::callers::Callers;
+use crate::{config::Config, permissions, runtime};
 
 /// The way to the bridge for one client.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Door {
 /// The bridge and who calls.
 struct Opened {
     bridge: Bridge,
-    caller: Caller,
+    callers: Callers,
 }
 
 impl Door {
@@ -51,15 +52,27 @@ impl Door {
         }
     }
 
-    /// Takes one call to the bridge.
+    /// Takes one call of the client's program to the bridge.
     pub(super) async fn call(
         &self,
         waiter: &dyn Waiter,
         operation: &str,
         arguments: Map<String, Value>,
     ) -> Result<Value, Denied> {
+        self.call_from(None, waiter, operation, arguments).await
+    }
+
+    /// Takes one call of an agent to the bridge, from this thread of the client.
+    pub(super) async fn call_from(
+        &self,
+        thread: Option<&str>,
+        waiter: &dyn Waiter,
+        operation: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, Denied> {
         let opened = self.opened().await?;
-        let answer = opened.bridge.call_waiting(&opened.caller, waiter, operation, arguments).await;
+        let caller = opened.callers.of(thread).map_err(|failure| self.refusal(failure))?;
+        let answer = opened.bridge.call_waiting(&caller, waiter, operation, arguments).await;
         answer.map_err(|denied| match &self.config {
             Ok(config) => permissions::explain(config, denied),
             Err(_) => denied,
@@ -75,15 +88,16 @@ impl Door {
 
     /// Says that the client has got the answers with these tickets.
     pub(super) fn received(&self, tickets: &[u64]) {
-        if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {
-            connection.received(tickets);
+        if let Some(Opened { callers, .. }) = self.opened.get() {
+            // Whose it is not, does not know the ticket.
+            callers.all().iter().for_each(|connection| connection.received(tickets));
         }
     }
 
     /// Says that the client will not see the answer with this ticket.
     pub(super) fn lost(&self, ticket: u64) {
-        if let Some(Opened { caller: Caller::Agent(connection), .. }) = self.opened.get() {
-            connection.lost(ticket);
+        if let Some(Opened { callers, .. }) = self.opened.get() {
+            callers.all().iter().for_each(|connection| connection.lost(ticket));
         }
     }
 
@@ -140,16 +154,12 @@ fn for_agents(mut denied: Denied) -> Denied {
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("caller", &self.caller).finish_non_exhaustive()
+        f.debug_struct("Opened").field("callers", &self.callers).finish_non_exhaustive()
     }
 }
 
 fn open(config: &Config) -> Result<Opened, Failure> {
     let bridge = runtime::open(config)?;
-    let folder = DataFolder::open_or_create(&config.data_dir)?;
-    let wallet = Keystore::open(&folder, config.agent.as_deref())?;
-    let holder = u64::from_ne_bytes(draw(&OsRandom)?);
-    let peer = Peer::user(rustix::process::getuid().as_raw());
-    let caller = Caller::Agent(Arc::new(Connection::new(holder, peer, Box::new(wallet))));
-    Ok(Opened { bridge, caller })
+    let callers = Callers::new(config)?;
+    Ok(Opened { bridge, callers })
 }

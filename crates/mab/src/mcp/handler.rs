@@ -25,6 +25,7 @@ use serde_json::Value;
 
 use super::{
     answer::answer,
+    callers::thread_of,
     door::Door,
     inbox::{self, Inbox},
     instructions::INSTRUCTIONS,
@@ -96,13 +97,15 @@ impl ServerHandler for Handler {
         };
         // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
         // nobody keeps.
+        let thread = thread_of(&context.meta.0.0);
         let patience = Patience::of(context);
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {
             self.remember(id.clone(), ticket);
         }
         let arguments = request.arguments.unwrap_or_default();
-        let outcome = contained(self.door.call(&patience, operation.name, arguments)).await;
+        let outcome =
+            contained(self.door.call_from(thread.as_deref(), &patience, operation.name, arguments)).await;
         // A refusal holds no messages, even if the call had taken some before it failed.
         let lost = patience.is_over() || outcome.is_err();
         if let Some(ticket) = patience.ticket().filter(|_| lost) {

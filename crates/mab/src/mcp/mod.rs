@@ -5,6 +5,7 @@
 //! [`mab_service::Bridge::call`]. To add a tool, add a row to the operation table.
 
 mod answer;
+mod callers;
 mod door;
 mod frames;
 mod handler;
