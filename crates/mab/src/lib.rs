@@ -18,5 +18,6 @@ pub mod keystore;
 pub mod mcp;
 mod permissions;
 pub mod runtime;
+mod setup;
 pub mod system;
 mod vault;

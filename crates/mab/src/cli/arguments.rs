@@ -7,7 +7,7 @@ use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
     audit, completions, held, hook, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
-    resume, show, tokens, transfer,
+    resume, setup, show, tokens, transfer,
 };
 
 /// The exit codes in short.
@@ -33,7 +33,7 @@ pub(crate) const EXIT_CODES: &str = exit_codes!();
     after_help = concat!(
         "Start here:\n  \
         mab demo                        two agents talk through the bridge, live\n  \
-        claude mcp add mab -- mab mcp   give Claude Code the bridge's tools\n  \
+        mab setup claude-code           give Claude Code the bridge's tools\n  \
         mab list                        conversations, as the operator sees them\n  \
         mab doctor                      what is set, and whether it works\n\n\
         Exit codes:\n",
@@ -125,6 +125,8 @@ pub(crate) enum Command {
     Cleanup,
     /// Replace secrets in text: a filter from stdin or FILE to stdout.
     Redact(Box<redact::Redact>),
+    /// Set up a client: its server entry and its hooks.
+    Setup(setup::Setup),
     /// Check settings, data folder, database and clock.
     #[command(after_help = "Prints one line per check: ok, warn or fail. Exits with 10 when one failed.\n\
         It creates nothing. Run it with the MAB_AGENT of an agent to check its profile.\n\n\

@@ -42,6 +42,8 @@ mod release;
 mod remove;
 mod resume;
 mod run;
+mod setup;
+mod setup_list;
 mod show;
 mod table;
 mod tokens;

@@ -47,6 +47,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Keys(keys) => keys.run(operator),
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),
+        Command::Setup(setup) => setup.run(operator),
         Command::Doctor => doctor::run(operator),
         Command::Hook(hook) => hook.run(operator),
         Command::Demo => demo::run(operator.output),

@@ -1,0 +1,437 @@
+//! Files of clients, read with suspicion and replaced whole.
+//!
+//! What is read must be a regular file of this user that nobody else can write, in a folder likewise; a symbolic link is
+//! followed to such a file, in a project only to one inside it. What is written stands in a draft beside the file, durable,
+//! before it takes the file's place; somebody else's change in between is noticed and refused. Killed at any instruction,
+//! each file is the old or the new one.
+//!
+//! A backup is named after what was written (`settings.json.mab-backup-<12 digits of its SHA-256>`), so that it is known
+//! later whether the file is still as set-up left it, and the backup what was there before.
+
+use std::{
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use mab_core::{Code, Denied, Failure, Random, source::draw};
+use rustix::fs::OFlags;
+use sha2::{Digest, Sha256};
+
+use crate::folder::{PRIVATE_FILE, quoted, sync_folder};
+
+/// A file as it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Before {
+    /// Its name.
+    pub(crate) path: PathBuf,
+    /// The file itself, behind symbolic links.
+    pub(crate) target: PathBuf,
+    /// What it holds; `None` when there is none.
+    pub(crate) content: Option<Vec<u8>>,
+    mode: u32,
+}
+
+/// What was in a file before set-up.
+#[derive(Debug, Clone)]
+pub(crate) struct Backup {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// What it holds.
+    pub(crate) content: Vec<u8>,
+}
+
+/// What is to become of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// The file as it was found.
+    pub(crate) before: Before,
+    /// What becomes of it.
+    pub(crate) step: Step,
+    /// The backup that is no longer needed then.
+    obsolete: Option<Backup>,
+    keeps_backup: bool,
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is as it should be.
+    Stay,
+    /// It gets this content.
+    Write(Vec<u8>),
+    /// It goes.
+    Delete,
+}
+
+/// What has become of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// The backup that was left.
+    pub(crate) backup: Option<PathBuf>,
+}
+
+impl Before {
+    /// Reads a file, which need not exist. `within`: a folder that it may not be outside of.
+    ///
+    /// # Errors
+    /// `read_only` when it is no file to write safely; `misconfigured` when it cannot be read or is too large.
+    pub(crate) fn read(path: &Path, within: Option<&Path>) -> Result<Self, Failure> {
+        let target = behind_links(path)?;
+        if let Some(project) = within {
+            let project = project.canonicalize().map_err(|error| refused(&error, project))?;
+            if !target.starts_with(&project) {
+                let message = format!("{} leads out of the project, to {}", path.display(), target.display());
+                return Err(unsafe_file(message, "look who made that link; remove it"));
+            }
+        }
+        if let Some(folder) = target.parent().and_then(existing) {
+            judge_folder(&folder)?;
+        }
+        let mode = if within.is_some() { SHARED_FILE } else { PRIVATE_FILE };
+        let nowhere = Self { path: path.to_owned(), target: target.clone(), content: None, mode };
+        let Some((file, metadata)) = open(&target)? else { return Ok(nowhere) };
+        let mut content = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(|error| refused(&error, &target))?;
+        if content.len() as u64 > MAX_BYTES {
+            let message = format!("{} is larger than {} MiB", path.display(), MAX_BYTES >> 20);
+            return Err(Denied::new(Code::Misconfigured, message)
+                .hint("is it the right file? nothing was changed")
+                .into());
+        }
+        Ok(Self { content: Some(content), mode: metadata.mode() & 0o7777, ..nowhere })
+    }
+
+    /// Whether the name is a symbolic link.
+    pub(crate) fn is_link(&self) -> bool {
+        self.path.symlink_metadata().is_ok_and(|named| named.is_symlink())
+    }
+
+    /// The backup that was made when the file got what it holds now.
+    pub(crate) fn fitting_backup(&self) -> Option<Backup> {
+        let path = self.backup_path(self.content.as_ref()?);
+        let backup = Self::read(&path, path.parent()).ok()?;
+        Some(Backup { path, content: backup.content? })
+    }
+
+    /// Whether set-up ever left a backup of this file.
+    pub(crate) fn has_backups(&self) -> bool {
+        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!("{name}{BACKUP}");
+        let siblings = self.target.parent().and_then(|folder| fs::read_dir(folder).ok());
+        siblings
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|sibling| sibling.file_name().to_string_lossy().starts_with(&prefix))
+    }
+
+    fn backup_path(&self, written: &[u8]) -> PathBuf {
+        let digest = hex::encode(Sha256::digest(written));
+        let mut name = self.target.file_name().unwrap_or_default().to_owned();
+        name.push(BACKUP);
+        name.push(digest.get(..BACKUP_DIGITS).unwrap_or_default());
+        self.target.with_file_name(name)
+    }
+
+    fn is_unchanged(&self) -> Result<bool, Failure> {
+        let now = Self::read(&self.path, None)?;
+        Ok(now.target == self.target && now.content == self.content)
+    }
+}
+
+impl Change {
+    pub(super) fn none(before: Before) -> Self {
+        Self { before, step: Step::Stay, obsolete: None, keeps_backup: false }
+    }
+
+    /// New content. The backup of an earlier set-up stays the one that counts.
+    pub(super) fn replace(before: Before, after: String) -> Self {
+        let obsolete = before.fitting_backup();
+        let keeps_backup = before.content.is_some();
+        Self { before, step: Step::Write(after.into_bytes()), obsolete, keeps_backup }
+    }
+
+    /// What the backup holds, which goes then.
+    pub(super) fn restore(before: Before, backup: Backup) -> Self {
+        let step = Step::Write(backup.content.clone());
+        Self { before, step, obsolete: Some(backup), keeps_backup: false }
+    }
+
+    pub(super) fn delete(before: Before) -> Self {
+        Self { before, step: Step::Delete, obsolete: None, keeps_backup: false }
+    }
+
+    pub(super) fn without_backup(self) -> Self {
+        Self { obsolete: None, keeps_backup: false, ..self }
+    }
+
+    /// The content after it; `None` when there is no file then.
+    pub(crate) fn after(&self) -> Option<&[u8]> {
+        match &self.step {
+            Step::Stay => self.before.content.as_deref(),
+            Step::Write(content) => Some(content),
+            Step::Delete => None,
+        }
+    }
+
+    /// What the backup is to hold: what was there before the first set-up.
+    fn backup(&self) -> Option<(PathBuf, &[u8])> {
+        let (Step::Write(after), true) = (&self.step, self.keeps_backup) else { return None };
+        let content = self.obsolete.as_ref().map(|backup| backup.content.as_slice());
+        Some((self.before.backup_path(after), content.or(self.before.content.as_deref())?))
+    }
+}
+
+/// Makes all changes, or none: drafts of everything first; when one cannot take its place, what did is put back.
+///
+/// # Errors
+/// `conflict` when a file was changed meanwhile; `read_only`, `storage_full` or `misconfigured` as the system says.
+pub(crate) fn apply(changes: &[Change], random: &dyn Random) -> Result<Vec<Done>, Failure> {
+    let mut attempt =
+        Attempt { random, folders: Vec::new(), drafts: Vec::new(), backups: Vec::new(), placed: Vec::new() };
+    match attempt.make(changes) {
+        Ok(done) => {
+            attempt.tidy(changes);
+            Ok(done)
+        }
+        Err(failure) => {
+            attempt.undo();
+            Err(failure)
+        }
+    }
+}
+
+/// What one run has put on the disk so far.
+struct Attempt<'a> {
+    random: &'a dyn Random,
+    folders: Vec<PathBuf>,
+    drafts: Vec<Option<PathBuf>>,
+    backups: Vec<PathBuf>,
+    placed: Vec<&'a Before>,
+}
+
+impl<'a> Attempt<'a> {
+    fn make(&mut self, changes: &'a [Change]) -> Result<Vec<Done>, Failure> {
+        for change in changes {
+            let draft = match &change.step {
+                Step::Write(content) => {
+                    self.make_folder(&change.before.target)?;
+                    Some(self.draft(&change.before.target, content, change.before.mode)?)
+                }
+                Step::Stay | Step::Delete => None,
+            };
+            self.drafts.push(draft);
+        }
+        let mut done = Vec::new();
+        for (change, draft) in changes.iter().zip(self.drafts.clone()) {
+            done.push(self.place(change, draft.as_deref())?);
+        }
+        Ok(done)
+    }
+
+    fn place(&mut self, change: &'a Change, draft: Option<&Path>) -> Result<Done, Failure> {
+        let Before { path, target, mode, content } = &change.before;
+        if change.step == Step::Stay {
+            return Ok(Done { backup: None });
+        }
+        let backup = match change.backup() {
+            Some((name, content)) if name.symlink_metadata().is_err() => {
+                let draft = self.draft(&name, content, *mode)?;
+                fs::rename(&draft, &name).map_err(|error| refused(&error, &name))?;
+                self.backups.push(name.clone());
+                Some(name)
+            }
+            Some((name, _)) => Some(name),
+            None => None,
+        };
+        if !change.before.is_unchanged()? {
+            return Err(Denied::new(Code::Conflict, format!("{} was changed meanwhile", path.display()))
+                .hint("run it again; nothing was changed")
+                .into());
+        }
+        let placed = match draft {
+            None => fs::remove_file(target),
+            Some(draft) if content.is_some() => fs::rename(draft, target),
+            // A link never replaces a file that somebody else made meanwhile.
+            Some(draft) => fs::hard_link(draft, target),
+        };
+        placed.map_err(|error| refused(&error, target))?;
+        self.placed.push(&change.before);
+        sync_folder(target.parent().unwrap_or(Path::new("/"))).map_err(|error| refused(&error, target))?;
+        Ok(Done { backup })
+    }
+
+    /// Makes the folders that are missing; the parent of a new one must exist or be made as well.
+    fn make_folder(&mut self, target: &Path) -> Result<(), Failure> {
+        let missing: Vec<&Path> = target.ancestors().skip(1).take_while(|folder| !folder.exists()).collect();
+        for folder in missing.into_iter().rev() {
+            DirBuilder::new().create(folder).map_err(|error| refused(&error, folder))?;
+            self.folders.push(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Writes a durable file beside its place, with the mode of the one it is to replace.
+    fn draft(&self, target: &Path, content: &[u8], mode: u32) -> Result<PathBuf, Failure> {
+        let tag = hex::encode(draw::<8>(self.random)?);
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let draft = target.with_file_name(format!(".{name}.{tag}"));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+            file.write_all(content)?;
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.sync_all()
+        };
+        write().map_err(|error| {
+            let _ = fs::remove_file(&draft);
+            refused(&error, target)
+        })?;
+        Ok(draft)
+    }
+
+    /// Removes what is no longer needed; a left-over changes nothing.
+    fn tidy(&self, changes: &[Change]) {
+        for draft in self.drafts.iter().flatten() {
+            let _ = fs::remove_file(draft);
+        }
+        for backup in changes.iter().filter_map(|change| change.obsolete.as_ref()) {
+            if !self.backups.contains(&backup.path) {
+                let _ = fs::remove_file(&backup.path);
+            }
+        }
+        for change in changes.iter().filter(|change| change.step == Step::Delete) {
+            // Only a folder such as `.cursor` that is empty now; one of the system's own is not.
+            let folder = change.before.target.parent();
+            let is_hidden = |folder: &&Path| {
+                folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+            };
+            let _ = folder.filter(is_hidden).map(fs::remove_dir);
+        }
+    }
+
+    /// Puts everything back as it was, as far as the system lets us.
+    fn undo(&self) {
+        for before in &self.placed {
+            let _ = match &before.content {
+                Some(content) => self
+                    .draft(&before.target, content, before.mode)
+                    .map_or(Ok(()), |draft| fs::rename(draft, &before.target)),
+                None => fs::remove_file(&before.target),
+            };
+        }
+        for file in self.drafts.iter().flatten().chain(&self.backups) {
+            let _ = fs::remove_file(file);
+        }
+        for folder in self.folders.iter().rev() {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// The file itself. Of one that does not exist, as much of the way to it as does.
+fn behind_links(path: &Path) -> Result<PathBuf, Failure> {
+    match path.symlink_metadata() {
+        Ok(named) => match path.canonicalize() {
+            Ok(target) => Ok(target),
+            Err(error) if named.is_symlink() && error.kind() == ErrorKind::NotFound => {
+                let message = format!("{} is a symbolic link to nothing", path.display());
+                Err(unsafe_file(message, "make the file it is to lead to, or remove the link"))
+            }
+            Err(error) => Err(refused(&error, path)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let Some(folder) = path.ancestors().skip(1).find(|folder| folder.exists()) else {
+                return Ok(path.to_owned());
+            };
+            let rest = path.strip_prefix(folder).unwrap_or(path);
+            Ok(folder.canonicalize().map_err(|error| refused(&error, folder))?.join(rest))
+        }
+        Err(error) => Err(refused(&error, path)),
+    }
+}
+
+/// The nearest folder upwards that exists.
+fn existing(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| folder.exists()).map(Path::to_owned)
+}
+
+fn open(target: &Path) -> Result<Option<(File, Metadata)>, Failure> {
+    // A link put there meanwhile is not followed, a pipe not waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(target);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if target.symlink_metadata().is_ok_and(|found| !found.is_file()) => {
+            tracing::debug!(%error, "a file that is none");
+            return Err(no_file(target));
+        }
+        Err(error) => return Err(refused(&error, target)),
+    };
+    // The file that was opened is the one that is judged.
+    let metadata = file.metadata().map_err(|error| refused(&error, target))?;
+    if !metadata.is_file() {
+        return Err(no_file(target));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own {
+        let message =
+            format!("{} belongs to user {}, and mab runs as user {own}", target.display(), metadata.uid());
+        return Err(unsafe_file(message, "run mab as that user"));
+    }
+    if metadata.mode() & ANYBODY_WRITES != 0 {
+        let message = format!("anybody may write {}", target.display());
+        return Err(unsafe_file(message, &format!("chmod o-w {}", quoted(target))));
+    }
+    Ok(Some((file, metadata)))
+}
+
+fn judge_folder(folder: &Path) -> Result<(), Failure> {
+    let metadata = folder.metadata().map_err(|error| refused(&error, folder))?;
+    if !metadata.is_dir() {
+        let message = format!("{} is not a folder", folder.display());
+        return Err(unsafe_file(message, "move it away"));
+    }
+    if metadata.mode() & ANYBODY_WRITES != 0 && metadata.mode() & STICKY == 0 {
+        let message = format!("anybody may write the folder {}", folder.display());
+        return Err(unsafe_file(message, &format!("chmod o-w {}", quoted(folder))));
+    }
+    Ok(())
+}
+
+fn no_file(path: &Path) -> Failure {
+    unsafe_file(format!("{} is not a regular file", path.display()), "look what it is; move it away")
+}
+
+fn unsafe_file(message: String, hint: &str) -> Failure {
+    Denied::new(Code::ReadOnly, message).hint(format!("{hint}; nothing was changed")).into()
+}
+
+/// What an error of the file system means.
+fn refused(error: &io::Error, path: &Path) -> Failure {
+    let (code, hint) = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            (Code::ReadOnly, "mend the permissions of it and its folder, or use --scope project")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            (Code::StorageFull, "free space, then try again")
+        }
+        ErrorKind::AlreadyExists => (Code::Conflict, "somebody made it meanwhile; run it again"),
+        _ => (Code::Misconfigured, "look what is there"),
+    };
+    Denied::new(code, format!("{}: {error}", path.display()))
+        .hint(format!("{hint}; nothing was changed"))
+        .into()
+}
+
+const BACKUP: &str = ".mab-backup-";
+const BACKUP_DIGITS: usize = 12;
+const ANYBODY_WRITES: u32 = 0o002;
+/// In such a folder everybody may remove or rename only what is their own.
+const STICKY: u32 = 0o1000;
+/// The mode of a new file of a project, which is shared; any other is its user's own.
+const SHARED_FILE: u32 = 0o644;
+/// Larger than any configuration, `~/.claude.json` of a heavy user included.
+const MAX_BYTES: u64 = 32 << 20;
