@@ -34,4 +34,5 @@ pub(crate) mod store_info;
 pub(crate) mod tokens;
 pub(crate) mod transfer;
 pub(crate) mod update_my_status;
+pub(crate) mod watch;
 pub(crate) mod watch_inbox;

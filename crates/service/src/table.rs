@@ -227,6 +227,12 @@ static OPERATIONS: &[Operation] = &[
         READS,
         "Shows one conversation, its members and newest messages.",
     ),
+    command::<ops::watch::Watch>(
+        "watch",
+        "Watch a conversation",
+        READS,
+        "Shows what is new in one conversation since the last look, and how it stands.",
+    ),
     command::<ops::leases::Leases>(
         "leases",
         "List reserved files",

@@ -165,6 +165,7 @@ async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_
             &[
                 ("list", json!({})),
                 ("show", json!({"conversation_id": id, "messages": 9})),
+                ("watch", json!({"conversation_id": id})),
                 ("leases", json!({})),
                 ("lease_check", json!({"paths": [format!("{MARKER}/src/x")]})),
                 ("held", json!({})),

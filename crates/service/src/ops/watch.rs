@@ -1,0 +1,183 @@
+//! `watch`: what is new in one conversation, for an operator who keeps looking.
+//!
+//! A look at which nothing has changed reads the conversation's row and its members', and no message.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash as _, Hasher as _},
+};
+
+use mab_core::{Code, Denied, Failure, Timestamp, entity::ConversationState, policy::Action};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    inbound::Policy,
+    leases::Reserved,
+    limits::{Usage, usage},
+    list::{Summary, opener, phase, summary},
+};
+use crate::{
+    Bridge,
+    arguments::ConversationArgument,
+    door::{Call, Op},
+    leasing::current,
+    reading::{self, Delivery, ReadAgent, ReadMessage},
+};
+
+/// Messages in one answer when the caller does not say.
+const LIMIT_DEFAULT: u32 = 100;
+/// Most messages in one answer.
+const LIMIT_MAX: u32 = 500;
+/// Of how many of the newest messages it is told how far they got, though they are not new.
+const RECEIPTS: u32 = 100;
+
+/// The operation.
+pub(crate) struct Watch;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    conversation_id: ConversationArgument,
+    /// Only messages after this one; default: the newest
+    #[serde(default)]
+    after_seq: Option<u64>,
+    /// Most messages, default 100
+    #[serde(default)]
+    limit: Option<u32>,
+    /// The version of the caller's last look: when nothing has changed since, nothing else is answered
+    #[serde(default)]
+    seen: Option<String>,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    /// Pass it as `seen` with the next look
+    version: String,
+    /// Absent when nothing has changed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<State>,
+}
+
+/// A conversation as it is now, with what is new in it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct State {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Which messages are accepted
+    inbound: Policy,
+    /// Messages that wait to be released
+    held: u64,
+    /// In join order
+    agents: Vec<Watched>,
+    /// How much of the limits is used
+    usage: Usage,
+    /// Files that are reserved
+    leases: Vec<Reserved>,
+    /// Oldest first
+    news: Vec<ReadMessage>,
+    /// Whether there are newer ones: look again, after the last
+    more: bool,
+    /// seq of new messages that were damaged in the store
+    damaged: Vec<u64>,
+    /// How far messages got, new ones and some before them
+    receipts: Vec<Receipt>,
+}
+
+/// A member, with what only the operator sees.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Watched {
+    #[serde(flatten)]
+    agent: ReadAgent,
+    /// Whether it waits for messages right now
+    waits: bool,
+    revoked: bool,
+}
+
+/// How far a message got.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Receipt {
+    seq: u64,
+    to: Delivery,
+}
+
+impl Op for Watch {
+    const ACTION: Action = Action::Inspect;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let (bridge, now) = (call.bridge, call.bridge.clock.now());
+        let found = bridge.store.conversation(arguments.conversation_id.0).await?;
+        let state = found.ok_or_else(|| {
+            Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
+        })?;
+        let version = version(&state, now);
+        if arguments.seen.as_ref() == Some(&version) {
+            return Ok(Answer { version, now: None });
+        }
+        let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
+        let now = Some(look(bridge, &state, (arguments.after_seq, limit)).await?);
+        Ok(Answer { version, now })
+    }
+}
+
+/// Changes with everything that is shown but what only time changes.
+fn version(state: &ConversationState, now: Timestamp) -> String {
+    let mut hasher = DefaultHasher::new();
+    phase(state, now).hash(&mut hasher);
+    // Every field, those that are added later too.
+    format!("{state:?}").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+async fn look(
+    bridge: &Bridge,
+    state: &ConversationState,
+    (after_seq, limit): (Option<u64>, u32),
+) -> Result<State, Failure> {
+    let (opener, now) = (opener(bridge, state), bridge.clock.now());
+    // Numbers are given out without gaps.
+    let after = after_seq.unwrap_or_else(|| state.messages.saturating_sub(limit.into()));
+    let until = state.messages.min(after.saturating_add(limit.into()));
+    let fresh = u32::try_from(until.saturating_sub(after)).unwrap_or_default();
+    let (mut news, mut damaged) = (Vec::new(), Vec::new());
+    if let Some(opener) = opener.as_ref().filter(|_| fresh > 0) {
+        let page = bridge.store.history(state.pk, None, Some(until + 1), fresh).await?;
+        damaged = page.damaged;
+        news = opener.messages(page.messages, &mut damaged);
+        news.reverse();
+    }
+    let receipts = if opener.is_some() {
+        bridge.store.receipts(state.pk, None, Some(until + 1), fresh.max(RECEIPTS)).await?
+    } else {
+        Vec::new()
+    };
+    let receipt =
+        |receipt: &mab_core::entity::Receipt| Receipt { seq: receipt.id.seq, to: reading::delivery(receipt) };
+    let (inbound, held) = bridge.store.inbound(state.pk).await?;
+    let (_, usage) = usage(bridge, state).await?;
+    let leases = current(bridge, state).await?;
+    let watched = |agent: &mab_core::entity::AgentState| Watched {
+        agent: reading::agent(agent, opener.as_ref(), now),
+        waits: agent.listening && !agent.revoked,
+        revoked: agent.revoked,
+    };
+    Ok(State {
+        summary: summary(state, opener.as_ref(), now),
+        inbound: Policy::of(&inbound),
+        held,
+        agents: state.agents.iter().map(watched).collect(),
+        usage,
+        leases: leases.iter().map(|lease| Reserved::new(state.id, lease)).collect(),
+        news,
+        more: until < state.messages,
+        damaged,
+        receipts: receipts.iter().map(receipt).collect(),
+    })
+}
