@@ -21,3 +21,4 @@ pub mod runtime;
 mod setup;
 pub mod system;
 mod vault;
+mod watch;

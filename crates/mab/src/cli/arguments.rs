@@ -7,7 +7,7 @@ use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
     audit, completions, held, hook, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
-    resume, setup, show, tokens, transfer,
+    resume, setup, show, tokens, transfer, watch,
 };
 
 /// The exit codes in short.
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     List(list::List),
     /// Show one conversation: members, state, latest messages.
     Show(show::Show),
+    /// Watch a conversation live, or line by line when piped.
+    Watch(watch::Watch),
     /// Check or list the files that agents have reserved.
     Lease(lease::Lease),
     /// Print, rotate or revoke the tokens of one conversation.

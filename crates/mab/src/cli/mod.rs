@@ -25,7 +25,7 @@ mod doctor_store;
 mod exit;
 mod held;
 mod hook;
-mod inbound;
+pub(crate) mod inbound;
 mod keys;
 mod lease;
 mod lease_paths;
@@ -50,6 +50,7 @@ mod tokens;
 mod transfer;
 mod trouble;
 mod visible;
+mod watch;
 
 pub use arguments::Arguments;
 pub use exit::Exit;

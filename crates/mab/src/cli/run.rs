@@ -33,6 +33,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Mcp => serve(operator),
         Command::List(list) => list.run(operator),
         Command::Show(show) => show.run(operator),
+        Command::Watch(watch) => watch.run(operator),
         Command::Lease(lease) => lease.run(operator),
         Command::Tokens(tokens) => tokens.run(operator),
         Command::Remove(remove) => remove.run(operator),

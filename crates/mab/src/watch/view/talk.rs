@@ -1,0 +1,150 @@
+//! Messages, each framed.
+
+use mab_core::MessageId;
+use ratatui::text::{Line, Span};
+
+use super::style::{CAREFUL, FAINT, STRONG, of_agent};
+use crate::{
+    cli::Visible,
+    watch::{
+        look::{Delivery, Said},
+        model::Open,
+        wrap::{cut, wrap},
+    },
+};
+
+/// Lines of one message that are shown; `mab show` prints all of it.
+const FOLD_LINES: usize = 40;
+
+/// Characters of one message that are looked at to find them: more than fit into as many lines of any terminal.
+const FOLD_CHARACTERS: usize = 20_000;
+
+/// What stands before every line of a message.
+const FRAME: &str = "│ ";
+
+/// The newest lines, oldest first: at least `enough`, if there are as many.
+pub(super) fn lines(open: &Open, width: usize, enough: usize) -> Vec<Line<'static>> {
+    let mut blocks: Vec<Vec<Line<'static>>> = Vec::new();
+    let mut count = 0;
+    let mut shown = open.messages.iter().rev().filter(|message| open.shows(message)).peekable();
+    while let Some(message) = shown.next() {
+        if count >= enough {
+            break;
+        }
+        let mut lines = block(open, message, width);
+        let same_day = |before: &&Said| day(&before.at) == day(&message.at);
+        if !shown.peek().is_some_and(same_day) {
+            lines.insert(0, Line::styled(format!("── {} ──", Visible::line(day(&message.at))), FAINT));
+        }
+        count += lines.len();
+        blocks.push(lines);
+    }
+    if shown.peek().is_none() && count < enough {
+        blocks.push(vec![Line::styled(beginning(open), FAINT)]);
+    }
+    blocks.into_iter().rev().flatten().collect()
+}
+
+/// The lines of the newest message.
+pub(super) fn newest(open: &Open, width: usize) -> Vec<Line<'static>> {
+    open.messages
+        .back()
+        .filter(|message| open.shows(message))
+        .map_or_else(Vec::new, |message| block(open, message, width))
+}
+
+/// What stands above the oldest message.
+fn beginning(open: &Open) -> String {
+    let all = open.state.as_ref().map_or(0, |state| state.messages);
+    let purged = open.state.as_ref().is_some_and(|state| state.state == "purged");
+    match (open.messages.front(), &open.only) {
+        _ if purged => "its messages were destroyed".to_owned(),
+        (_, Some(only)) => format!("only from and to {}; Esc shows all", Visible::line(only)),
+        (None, None) if all == 0 => "no messages yet".to_owned(),
+        (None, None) => format!("{all} messages before; `mab show` prints them"),
+        (Some(oldest), None) if oldest.seq > 1 => {
+            format!("{} messages before; `mab show` prints them", oldest.seq - 1)
+        }
+        (Some(_), None) => "the first message".to_owned(),
+    }
+}
+
+/// One message: who, what, to whom; its text; what else there is to it.
+pub(super) fn block(open: &Open, message: &Said, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![heading(open, message, width)];
+    let head: String = message.message.chars().take(FOLD_CHARACTERS).collect();
+    let mut whole = head.len() == message.message.len();
+    let visible = Visible::lines(&head);
+    let mut room = FOLD_LINES;
+    for line in visible.as_str().lines() {
+        let (wrapped, all) = wrap(line, width.saturating_sub(2), room);
+        room = room.saturating_sub(wrapped.len());
+        whole = whole && all;
+        lines.extend(wrapped.into_iter().map(framed));
+        if !whole {
+            break;
+        }
+    }
+    let mut aside = |text: String| lines.push(Line::styled(cut(&text, width), FAINT));
+    if !whole {
+        aside(format!("  … {} characters; `mab show` prints all", message.message.chars().count()));
+    }
+    if let Some(files) = message.files_involved.as_ref().filter(|files| !files.is_empty()) {
+        aside(format!("  about {}", Visible::line(&files.join(", "))));
+    }
+    if message.redactions > 0 {
+        aside(format!("  secrets replaced: {}", message.redactions));
+    }
+    lines
+}
+
+fn framed(line: &str) -> Line<'static> {
+    Line::from(vec![Span::styled(FRAME, FAINT), Span::raw(line.to_owned())])
+}
+
+fn heading(open: &Open, message: &Said, width: usize) -> Line<'static> {
+    let agents = open.state.as_ref().map(|state| state.agents.as_slice()).unwrap_or_default();
+    let place = agents.iter().position(|agent| agent.session_id == message.from).unwrap_or_default();
+    let time = message.at.get(11..19).unwrap_or("-");
+    let reply = message.reply_to.as_deref().and_then(|id| id.parse::<MessageId>().ok());
+    let reply = reply.map(|id| format!(" to #{}", id.seq)).unwrap_or_default();
+    let delivery = open.deliveries.get(&message.seq);
+    let (to, careful) = delivery.map(recipients).unwrap_or_default();
+    let before = format!("{} ", Visible::line(time));
+    let number = format!("#{} ", message.seq);
+    let from = Visible::line(&message.from).to_string();
+    let what = format!(" {}{reply}", Visible::line(&message.action_type));
+    let used = [&before, &number, &from, &what].iter().map(|part| part.chars().count()).sum::<usize>();
+    let to = cut(&to, width.saturating_sub(used));
+    Line::from(vec![
+        Span::styled(before, FAINT),
+        Span::raw(number),
+        Span::styled(from, of_agent(place)),
+        Span::styled(what, STRONG),
+        Span::styled(to, if careful { CAREFUL } else { FAINT }),
+    ])
+}
+
+/// ` → b ✓ c ○`, and whether it was held back or lost on its way to somebody.
+fn recipients(delivery: &Delivery) -> (String, bool) {
+    let mut careful = false;
+    let each = delivery.iter().map(|(name, state)| {
+        let (mark, word) = match state.as_str() {
+            "acknowledged" => ("✓", ""),
+            "offered" => ("○", ""),
+            "stored" => ("·", ""),
+            "held" => ("‖", " held"),
+            "rejected" => ("✗", " refused"),
+            _ => ("!", " lost"),
+        };
+        careful = careful || !word.is_empty();
+        format!(" {} {mark}{word}", Visible::line(name))
+    });
+    let all: Vec<String> = each.collect();
+    (format!(" →{}", all.concat()), careful)
+}
+
+/// The day of a moment, as it is written.
+fn day(at: &str) -> &str {
+    at.get(..10).unwrap_or("-")
+}
