@@ -14,6 +14,7 @@ use ratatui::{
         execute,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
+    layout::Rect,
     style::Color,
 };
 use rustix::process::{Signal, getpgid, getpid, getppid, getsid, kill_process};
@@ -56,7 +57,10 @@ impl Screen {
     pub(super) fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen)?;
-        self.terminal.clear()?;
+        // What is on it now is not what was drawn last. `clear` would ask for the cursor, and the answer would be read as
+        // keys by the thread that reads those.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         self.terminal.hide_cursor()
     }
 

@@ -19,6 +19,8 @@ use ratatui::{
     widgets::{Block, Borders, Paragraph},
 };
 
+use agents::Room;
+
 use super::model::{Model, Open, Page};
 
 /// The smallest terminal in which anything can be shown: columns and rows.
@@ -55,7 +57,7 @@ pub(super) fn fit(model: &mut Model, size: (u16, u16)) {
             open.scroll = open.scroll.min(lines.saturating_sub(height));
         }
         Page::Agents => {
-            let lines = agents::lines(open, size.0.into()).len();
+            let lines = agents::lines(open, Room::Page, size.0.into()).len();
             open.scroll = open.scroll.min(lines.saturating_sub(height));
         }
         Page::Held => {}
@@ -83,7 +85,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     match open.page {
         Page::Talk => conversation(open, frame, body),
         Page::Agents => {
-            let mut lines = agents::lines(open, body.width.into());
+            let mut lines = agents::lines(open, Room::Page, body.width.into());
             lines.drain(..open.scroll.min(lines.len()));
             frame.render_widget(Paragraph::new(lines), body);
         }
@@ -102,7 +104,7 @@ fn conversation(open: &Open, frame: &mut Frame<'_>, body: Rect) {
         let frame_of_side = Block::new().borders(Borders::LEFT).border_style(style::FAINT);
         let inner = frame_of_side.inner(side);
         frame.render_widget(frame_of_side, side);
-        let mut lines = agents::lines(open, inner.width.into());
+        let mut lines = agents::lines(open, Room::Side, inner.width.into());
         if lines.len() > inner.height.into() {
             lines.truncate(usize::from(inner.height).saturating_sub(1));
             lines.push(Line::styled(" … Tab shows all", style::FAINT));

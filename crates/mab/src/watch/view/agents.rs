@@ -18,8 +18,17 @@ const NOTE_LINES: usize = 3;
 /// From which share of a limit on it deserves a look: four fifths.
 const NEARLY: (u64, u64) = (4, 5);
 
-/// The lines of the panel, or of the page.
-pub(super) fn lines(open: &Open, width: usize) -> Vec<Line<'static>> {
+/// How much there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// A column beside the messages: of limits only those that are nearly used up.
+    Side,
+    /// A page.
+    Page,
+}
+
+/// The lines of the column, or of the page.
+pub(super) fn lines(open: &Open, room: Room, width: usize) -> Vec<Line<'static>> {
     let Some(state) = &open.state else { return Vec::new() };
     let mut lines = vec![title("Agents")];
     for (place, member) in state.agents.iter().enumerate() {
@@ -34,11 +43,6 @@ pub(super) fn lines(open: &Open, width: usize) -> Vec<Line<'static>> {
             Line::raw(cut(&format!(" {who} {what}{shared} until {until}"), width))
         }));
     }
-    let used = used(state, width);
-    if !used.is_empty() {
-        lines.extend([Line::default(), title("Used of limits")]);
-        lines.extend(used);
-    }
     lines.extend([Line::default(), title("Messages let through")]);
     lines.push(Line::raw(cut(&format!(" {}", state.inbound.line()), width)));
     if state.held > 0 {
@@ -46,6 +50,11 @@ pub(super) fn lines(open: &Open, width: usize) -> Vec<Line<'static>> {
     }
     if open.damaged > 0 {
         lines.push(Line::styled(cut(&format!(" {} damaged, not shown", open.damaged), width), CAREFUL));
+    }
+    let used = used(state, room, width);
+    if !used.is_empty() {
+        lines.extend([Line::default(), title("Used of limits")]);
+        lines.extend(used);
     }
     lines
 }
@@ -84,17 +93,19 @@ fn agent(member: &Member, place: usize, width: usize) -> Vec<Line<'static>> {
 }
 
 /// What is used of what, of the conversation and then of each agent.
-fn used(state: &Seen, width: usize) -> Vec<Line<'static>> {
+fn used(state: &Seen, room: Room, width: usize) -> Vec<Line<'static>> {
+    let nearly = |level: &Level| level.used.saturating_mul(NEARLY.1) >= level.limit.saturating_mul(NEARLY.0);
     let line = |who: &str, (name, level): (&String, &Level)| {
-        let nearly = level.used.saturating_mul(NEARLY.1) >= level.limit.saturating_mul(NEARLY.0);
         let text = format!(" {who}{} {}/{}", name.replace('_', " "), level.used, level.limit);
-        Line::styled(cut(&text, width), if nearly { CAREFUL } else { FAINT })
+        Line::styled(cut(&text, width), if nearly(level) { CAREFUL } else { FAINT })
     };
-    let is_used = |(_, level): &(&String, &Level)| level.used > 0 && level.limit > 0;
+    let is_shown = |(_, level): &(&String, &Level)| {
+        level.used > 0 && level.limit > 0 && (room == Room::Page || nearly(level))
+    };
     let of_agents = state.usage.agents.iter().flat_map(|(name, levels)| {
         let who = format!("{} ", Visible::line(name));
-        levels.iter().filter(is_used).map(move |level| line(&who, level))
+        levels.iter().filter(is_shown).map(move |level| line(&who, level))
     });
-    let of_conversation = state.usage.conversation.iter().filter(is_used).map(|level| line("", level));
+    let of_conversation = state.usage.conversation.iter().filter(is_shown).map(|level| line("", level));
     of_conversation.chain(of_agents).collect()
 }

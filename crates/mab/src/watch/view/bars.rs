@@ -59,7 +59,7 @@ fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
+        7_200..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
         _ => format!("{} days", seconds / 86_400),
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn foot(model: &Model, width: usize) -> Line<'static> {
         return Line::styled(cut(said.as_str(), width), CAREFUL);
     }
     let keys = match &model.open {
-        _ if model.help => "any key closes this".to_owned(),
+        _ if model.help => "q quits, any other key closes this".to_owned(),
         None => "↑↓ choose  Enter show  q quit".to_owned(),
         Some(open) => of_open(open, model.overview.is_some()),
     };
