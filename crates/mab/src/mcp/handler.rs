@@ -14,10 +14,10 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, CustomRequest,
-        CustomResult, DiscoverResult, ErrorCode, Implementation, ListResourcesResult, ListToolsResult,
-        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-        RequestId, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
-        UnsubscribeRequestParams,
+        CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
+        ListPromptsResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestId, ServerCapabilities,
+        ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -30,6 +30,7 @@ use super::{
     inbox::{self, Inbox},
     instructions::INSTRUCTIONS,
     patience::Patience,
+    prompts,
     subscriptions::Subscriptions,
     tools,
     transport::Calls,
@@ -60,8 +61,11 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let server =
             Implementation::new("mab", env!("CARGO_PKG_VERSION")).with_title("MCP Multiagent Bridge");
-        let offers =
-            ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe();
+        let offers = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_resources_subscribe();
         ServerConfig::new(offers.build()).with_server_info(server).with_instructions(INSTRUCTIONS)
     }
 
@@ -77,11 +81,30 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let result = ListToolsResult::with_all_items(tools::tools().to_vec());
-        // Earlier revisions know no caching.
-        if context.protocol_version().is_none_or(|version| version.has_initialize()) {
+        if !caches(&context) {
             return Ok(result);
         }
         Ok(result.with_ttl_ms(UNCHANGING_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let result = ListPromptsResult::with_all_items(prompts::prompts());
+        if !caches(&context) {
+            return Ok(result);
+        }
+        Ok(result.with_ttl_ms(UNCHANGING_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(request)?.into())
     }
 
     async fn call_tool(
@@ -191,6 +214,11 @@ impl Drop for Running<'_> {
     }
 }
 
+/// Whether the client speaks a revision that knows caching.
+fn caches(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| !version.has_initialize())
+}
+
 /// Turns a panic into a refusal: without an answer the caller would wait for ever.
 async fn contained(call: impl Future<Output = Result<Value, Denied>>) -> Result<Value, Denied> {
     let mut call = pin!(call);
@@ -206,7 +234,7 @@ async fn contained(call: impl Future<Output = Result<Value, Denied>>) -> Result<
 /// Checks whose cancellation may still come; more than are ever in flight.
 const RECENT_MAX: usize = 512;
 
-/// The tools change with the program only.
+/// Tools and prompts change with the program only.
 const UNCHANGING_MS: u64 = 24 * 60 * 60 * 1_000;
 
 #[cfg(test)]

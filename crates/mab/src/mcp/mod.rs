@@ -1,8 +1,9 @@
-//! The MCP server over stdin and stdout: the operation table as tools, and nothing else.
+//! The MCP server over stdin and stdout: the operation table as tools, ready-made prompts, inboxes as resources.
 //!
 //! Protocol revisions 2024-11-05 to 2026-07-28; the protocol itself is `rmcp`'s, the transport is ours. stdout carries
 //! protocol only. It may not decide anything about conversations: every call goes through
-//! [`mab_service::Bridge::call`]. To add a tool, add a row to the operation table.
+//! [`mab_service::Bridge::call`]. To add a tool, add a row to the operation table;
+//! to add a prompt, see [`PROMPTS`].
 
 mod answer;
 mod callers;
@@ -15,6 +16,7 @@ mod lifecycle;
 mod outbox;
 mod parse;
 mod patience;
+mod prompts;
 mod scan;
 mod server;
 mod stdio;
@@ -22,5 +24,6 @@ mod subscriptions;
 mod tools;
 mod transport;
 
+pub use prompts::{PROMPTS, Recipe, Side};
 pub use server::{serve, serve_refusal};
 pub use tools::tools;

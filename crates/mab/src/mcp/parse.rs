@@ -64,8 +64,10 @@ pub(super) fn too_long(scan: Scan, most_bytes: usize) -> Unfit {
 fn known(request: JsonRpcRequest<ClientRequest>) -> Result<ClientJsonRpcMessage, Unfit> {
     if let ClientRequest::CustomRequest(custom) = &request.request {
         let expected = match custom.method.as_str() {
-            "tools/call" => Some("params must have a name (string) and may have arguments (object)"),
-            "tools/list" => Some("params may have a cursor (string)"),
+            "tools/call" | "prompts/get" => {
+                Some("params must have a name (string) and may have arguments (object)")
+            }
+            "tools/list" | "prompts/list" => Some("params may have a cursor (string)"),
             "initialize" => Some("params must have protocolVersion, capabilities and clientInfo"),
             _ => None,
         };

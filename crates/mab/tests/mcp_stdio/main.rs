@@ -11,6 +11,8 @@ mod frames;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod prompts;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod refusals;

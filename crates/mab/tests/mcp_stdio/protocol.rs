@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, data};
 
-fn modern(params: Value) -> Value {
+#[cfg(test)]
+pub(crate) fn modern(params: Value) -> Value {
     let mut params = params;
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -30,7 +31,7 @@ fn initialize_agrees_on_every_revision_that_has_it() {
         assert_eq!(result["protocolVersion"], agreed, "{asked}");
         let server =
             json!({"name": "mab", "title": "MCP Multiagent Bridge", "version": env!("CARGO_PKG_VERSION")});
-        let offers = json!({"tools": {}, "resources": {"subscribe": true}});
+        let offers = json!({"tools": {}, "prompts": {}, "resources": {"subscribe": true}});
         assert_eq!((&result["serverInfo"], &result["capabilities"]), (&server, &offers));
         assert!(result["instructions"].as_str().is_some_and(|text| text.len() <= 2_048));
         let tools = client.request("tools/list", Value::Null)["result"].clone();
