@@ -78,7 +78,7 @@ pub fn may_remove(who: Option<Permission>, target: Permission) -> Result<(), Den
     }
     let who = who.map_or("operator", Permission::as_str);
     let message = format!("{who} may not remove {}", target.as_str());
-    Err(Denied::new(Code::Forbidden, message).hint("ask an owner to do it"))
+    Err(Denied::new(Code::Forbidden, message).hint("ask an owner to do it, with send_to_partner"))
 }
 
 /// Judges whether an agent may leave those who remain: one of its conversation's owners must be among them, unless nobody
@@ -106,7 +106,7 @@ pub fn is_another(who: Option<&SessionId>, target: &SessionId, is_removed: bool)
     if is_removed {
         let message = format!("{target} is not in the conversation any more");
         let hint = match who {
-            Some(_) => "invite another agent in its place",
+            Some(_) => "invite another agent in its place with invite_agent",
             None => "`mab show` lists who is there",
         };
         return Err(Denied::new(Code::Conflict, message).hint(hint));

@@ -81,11 +81,11 @@ impl Principal {
         let Who::Agent(seat) = &self.0 else { return Ok(()) };
         if member.revoked {
             return Err(Denied::new(Code::Revoked, "the agent was removed from the conversation")
-                .hint("ask the conversation's owner for a new invitation"));
+                .hint("tell your user: an owner can invite another agent with invite_agent"));
         }
         if seat.epoch != member.epoch {
             return Err(Denied::new(Code::TokenRotated, "the token has been replaced")
-                .hint("use the token that join_conversation returned"));
+                .hint("leave conversation_id, session_id and token out if you have joined; else ask your user for the newer token"));
         }
         if now >= member.expires_at || member.wrapped_key.is_none() {
             return Err(expired(member.expires_at));
@@ -106,7 +106,7 @@ impl Principal {
 /// The refusal once a conversation's time is over.
 pub(crate) fn expired(at: Timestamp) -> Denied {
     Denied::new(Code::Expired, format!("the conversation expired at {at}"))
-        .hint("create a new conversation with create_conversation")
+        .hint("tell your user; create_conversation opens a new conversation")
 }
 
 /// Proof that a principal may do one thing. A copy proves the same: every change it stamps is re-checked and charged.
@@ -132,7 +132,7 @@ pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
     }
     if matches!(principal.0, Who::Newcomer) && action.is_of_agents() {
         return Err(Denied::new(Code::CredentialsMissing, "credentials are needed")
-            .hint("pass conversation_id, session_id and token"));
+            .hint("pass conversation_id, session_id and token, or call join_conversation first"));
     }
     let message = format!("{who} may not {}", action.as_str().replace('_', " "));
     Err(Denied::new(Code::Forbidden, message).hint(who_may(action)))
@@ -144,9 +144,9 @@ fn who_may(action: Action) -> String {
         Permission::ALL.iter().filter(|one| action.is_of(**one)).map(|one| one.as_str()).collect();
     match (agents.as_slice(), action.is_of_operator()) {
         ([], true) => "only the operator may: tell your user".to_owned(),
-        ([], false) => "no member may".to_owned(),
-        (agents, true) => format!("those may: {}, and the operator", agents.join(", ")),
-        (agents, false) => format!("those may: {}", agents.join(", ")),
+        ([], false) => "tell your user: no member may".to_owned(),
+        (agents, true) => format!("tell your user, who may, or ask one who is {}", agents.join(" or ")),
+        (agents, false) => format!("tell your user, or ask one who is {}", agents.join(" or ")),
     }
 }
 
@@ -297,10 +297,10 @@ mod tests {
     #[test]
     fn refusal_names_those_who_may() {
         for (action, hint) in [
-            (Action::Pause, "those may: owner, moderator, and the operator"),
-            (Action::Send, "those may: owner, moderator, member"),
+            (Action::Pause, "tell your user, who may, or ask one who is owner or moderator"),
+            (Action::Send, "tell your user, or ask one who is owner or moderator or member"),
             (Action::Export, "only the operator may: tell your user"),
-            (Action::Create, "no member may"),
+            (Action::Create, "tell your user: no member may"),
         ] {
             let denied = decide(agent(Permission::Observer), action).unwrap_err();
             assert_eq!(denied.hint.as_deref(), Some(hint));

@@ -136,7 +136,7 @@ pub type Refused = crate::Failure;
 
 fn invalid() -> Refused {
     Denied::new(Code::InvalidToken, "the token does not open this conversation for this session_id")
-        .hint("check conversation_id, session_id and token together; the operator can run `mab tokens <conversation>`")
+        .hint("leave conversation_id, session_id and token out if you have joined; else ask your user for all three (`mab tokens <conversation>`)")
         .into()
 }
 
@@ -153,13 +153,13 @@ fn superseded(member: &Member, now: Timestamp) -> Refused {
 
 fn rotated() -> Refused {
     Denied::new(Code::TokenRotated, "the token has been replaced")
-        .hint("use the token that join_conversation returned, or ask the operator for `mab tokens <conversation>`")
+        .hint("leave conversation_id, session_id and token out if you have joined; else ask your user for the newer token (`mab tokens <conversation>`)")
         .into()
 }
 
 fn revoked() -> Refused {
     Denied::new(Code::Revoked, "the agent was removed from the conversation")
-        .hint("ask the conversation's owner for a new invitation")
+        .hint("tell your user: an owner can invite another agent with invite_agent")
         .into()
 }
 

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
-use mab_core::{Code, agent::Permission, limit::Limit, policy::Action};
+use mab_core::{Code, Denied, agent::Permission, limit::Limit, policy::Action};
 use mab_service::table::{Audience, Hints, operations};
 use serde_json::Value;
 
@@ -224,21 +224,22 @@ fn meaning(schema: &Value, resolved: &Value) -> String {
 
 fn errors() -> String {
     let mut page = format!(
-        "{GENERATED}# Error codes\n\nA refusal says why as `code`, in words as `message`, what to do as `hint`, and when to \
-         come back as `retry_after_s`. Codes are never renamed, only added. Seen by says who can meet it: agents (over MCP only), the operator (on the command line \
+        "{GENERATED}# Error codes\n\nA refusal says why as `code`, in words as `message`, what an agent does next as `hint`, and when to \
+         come back as `retry_after_s`. A hint is about the case; where there is none, it is that of the table. Codes are never renamed, only added. Seen by says who can meet it: agents (over MCP only), the operator (on the command line \
          only), both or neither.\n\n\
-         | code | HTTP | exit | seen by | meaning |\n|---|---|---|---|---|\n"
+         | code | HTTP | exit | seen by | meaning | an agent's next step |\n|---|---|---|---|---|---|\n"
     );
     for code in Code::ALL {
         let row = code.row();
         let _ = writeln!(
             page,
-            "| `{}` | {} | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} | {} |",
             row.name,
             row.http_status,
             row.exit_code,
             seen_by(code),
-            cell(row.meaning)
+            cell(row.meaning),
+            cell(&Denied::new(code, "").next_step())
         );
     }
     page

@@ -155,7 +155,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Denied {
     let hint = match refusal {
         Refusal::TooCostly => "send it in parts, or as a path",
         Refusal::Blocked(_) => "take the secret out: nothing of this text was stored",
-        Refusal::Broken => "tell the operator: `mab doctor` names the rule",
+        Refusal::Broken => "tell your user: `mab doctor` names the rule",
     };
     Denied::new(Code::SecretRefused, refusal.to_string()).hint(hint)
 }

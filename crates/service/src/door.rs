@@ -135,7 +135,7 @@ pub(crate) async fn call(
         Caller::Operator => audience == Audience::Operator,
     };
     let Some(operation) = table::operation(name).filter(|operation| may(operation.audience)) else {
-        return Err(Denied::new(Code::UnknownOperation, "no operation has this name").hint("list the tools"));
+        return Err(Denied::new(Code::UnknownOperation, "no operation has this name"));
     };
     let began = bridge.clock.now();
     let outcome = (operation.run)(bridge, caller, waiter, arguments).await;
@@ -371,7 +371,7 @@ fn joined_already(
     let rotated = denied.code == Code::TokenRotated;
     if rotated && connection.wallet().all().into_iter().find(own).is_some_and(opens) {
         let hint = format!(
-            "you have joined as {} already: leave conversation_id, session_id and token out",
+            "you have joined as {} already: call check_messages, with conversation_id, session_id and token left out",
             claim.session
         );
         return denied.hint(hint);

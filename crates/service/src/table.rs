@@ -126,15 +126,15 @@ static OPERATIONS: &[Operation] = &[
         "create_conversation",
         "Create conversation",
         WRITES,
-        "Opens a conversation. Returns your token (session_id a) and one for your partner (b): give conversation_id, \
-         session_id b and session_b_token to the other agent through your user, never in a message. Needs no credentials.",
+        "Opens a conversation; you are its session_id a. Give conversation_id, session_id b and session_b_token to the \
+         other agent through your user, never in a message. Needs no credentials.",
     ),
     tool::<ops::join_conversation::JoinConversation>(
         "join_conversation",
         "Join conversation",
         WRITES,
-        "Takes up an invitation: pass the conversation_id, session_id and token you were given. Replaces the token so \
-         that only you know it, remembers it here, and tells role, members, topic and unread count. Call once, first.",
+        "Takes up an invitation: pass the conversation_id, session_id and token you were given. Call once, first: the \
+         token is replaced, and the new one remembered here.",
     ),
     tool::<ops::invite_agent::InviteAgent>(
         "invite_agent",
@@ -147,8 +147,8 @@ static OPERATIONS: &[Operation] = &[
         "send_to_partner",
         "Send message",
         WRITES,
-        "Sends a message to the other agents, or only to those in `to`. It is stored durably before this returns. \
-         Secrets are replaced by placeholders; `findings` says which. Sends are limited: combine short messages.",
+        "Sends a message to all other agents, or to those in `to`. It is stored durably before this returns; secrets in \
+         it are replaced (`findings`). Sends are limited: combine short messages.",
     ),
     tool::<ops::check_messages::CheckMessages>(
         "check_messages",
@@ -162,8 +162,7 @@ static OPERATIONS: &[Operation] = &[
         "search_messages",
         "Search history",
         READS,
-        "Re-reads messages you sent or received, newest first; with `query`, those that contain all its words. Continue \
-         with before_seq = next_before_seq.",
+        "Re-reads messages you sent or received, newest first. Continue with before_seq = next_before_seq.",
     ),
     tool::<ops::update_my_status::UpdateMyStatus>(
         "update_my_status",
@@ -175,15 +174,15 @@ static OPERATIONS: &[Operation] = &[
         "check_partner_status",
         "Check partner status",
         READS,
-        "Shows each other agent: status, note, last call, whether it is alive (a call within 120 s), how many messages \
-         it has not read and the newest it acknowledged. receipts: how far your newest messages got.",
+        "Shows each other agent: status, note, whether it is alive (a call within 120 s), what it has not read; and how \
+         far your newest messages got (`receipts`).",
     ),
     tool::<ops::list_conversations::ListConversations>(
         "list_conversations",
         "List my conversations",
         READS,
-        "Lists the conversations this connection holds credentials for, with your session_id, role, unread count and \
-         expiry. Call when you do not know who you are.",
+        "Lists the conversations this connection holds credentials for: your session_id and role, unread, expiry. Call \
+         when you do not know who you are.",
     ),
     behind::<ops::watch_inbox::WatchInbox>(
         "watch_inbox",
@@ -217,8 +216,8 @@ static OPERATIONS: &[Operation] = &[
         "read_audit",
         "Read the audit trail",
         READS,
-        "Entries of this conversation's audit trail, oldest first (owners and auditors). Each hash covers all entries \
-         before it: compare it with what you were told in `audit`.",
+        "This conversation's audit trail, oldest first (owners and auditors). Each hash covers all before it: compare \
+         it with the `audit` of your own answers.",
     ),
     command::<ops::list::List>("list", "List conversations", READS, "Lists conversations, newest first."),
     command::<ops::show::Show>(

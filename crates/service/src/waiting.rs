@@ -142,7 +142,7 @@ pub(crate) async fn make_sure_it_fits(call: &Call<'_>) -> Result<(), Failure> {
         return Ok(());
     };
     let denied = Denied::new(Code::QuotaExceeded, message)
-        .hint("check without wait_seconds, or end a check that waits elsewhere");
+        .hint("call check_messages without wait_seconds, or end a check that waits elsewhere");
     let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
     Err(bridge.store.deny(stamp, denied).await)
 }

@@ -103,7 +103,7 @@ async fn files_of_another_when_acquired_are_a_conflict_that_names_its_holder() {
     );
     assert_eq!(
         denied.hint.unwrap(),
-        "ask a with send_to_partner to release it (action list shows it), or wait 800 s"
+        "ask a with send_to_partner to release it, or work elsewhere and acquire again with reserve_files in 800 s"
     );
     assert_eq!(listed(&b, &house).await, [("src/**".to_owned(), "a".to_owned(), 1)], "all or nothing");
     let entry = newest_entry(&house).await;

@@ -119,10 +119,11 @@ impl Door {
     /// What callers are told. It is logged once, not with every call.
     fn refusal(&self, failure: Failure) -> Denied {
         let (denied, source) = match failure {
-            Failure::Denied(denied) => (for_agents(denied), None),
+            Failure::Denied(denied) => (denied, None),
             Failure::Fault(fault) => {
-                let denied = Denied::new(Code::Internal, "the bridge could not be opened")
-                    .hint("the server's stderr says why; `mab doctor` examines the data folder");
+                let denied = Denied::new(Code::Internal, "the bridge could not be opened").hint(
+                    "tell your user: the server's stderr says why, and `mab doctor` examines the data folder",
+                );
                 (denied, Some(fault))
             }
         };
@@ -141,15 +142,6 @@ impl Door {
         }
         denied
     }
-}
-
-/// An agent cannot change settings: it has to pass on what is wrong with them.
-fn for_agents(mut denied: Denied) -> Denied {
-    if denied.code == Code::Misconfigured {
-        let hint = denied.hint.map_or_else(String::new, |hint| format!(": {hint}"));
-        denied.hint = Some(format!("tell your user{hint}"));
-    }
-    denied
 }
 
 impl std::fmt::Debug for Opened {

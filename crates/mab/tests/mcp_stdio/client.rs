@@ -188,6 +188,9 @@ impl Client {
         let result = self.call(tool, arguments);
         assert_eq!(result["isError"], true, "{tool}: {result}");
         assert_eq!(result["content"][0]["text"], result["structuredContent"].to_string());
+        let hint = result["structuredContent"]["hint"].as_str().unwrap();
+        let named = mab::mcp::tools().iter().any(|tool| hint.contains(&*tool.name));
+        assert!(named || hint.contains("call again") || hint.contains("your user"), "{tool}: {hint}");
         result["structuredContent"].clone()
     }
 

@@ -82,7 +82,7 @@ fn tools_are_what_the_snapshot_says() {
             (&json!("object"), &json!("object"))
         );
     }
-    assert!(first["tools"].to_string().len() <= 12_000, "{} bytes", first["tools"].to_string().len());
+    assert!(first["tools"].to_string().len() <= 11_000, "{} bytes", first["tools"].to_string().len());
     insta::assert_json_snapshot!("tools", first["tools"]);
 }
 

@@ -25,7 +25,7 @@ fn folder_that_others_may_write_is_refused_until_it_is_mended() {
     let refused = refusal(&mut client);
     assert_eq!(refusal(&mut client), refused);
     assert_eq!(refused["code"], "read_only");
-    assert_eq!(refused["hint"], format!("chmod go-w {}", place.path().display()));
+    assert_eq!(refused["hint"], format!("tell your user: chmod go-w {}", place.path().display()));
     chmod(place.path(), 0o700);
     client.did("list_conversations", json!({}));
     let (_, stderr) = client.end();

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// A batch you have received; needed only on another connection
+    /// A batch; needed only on another connection
     #[serde(default)]
     ack: Option<String>,
     /// Look without receiving

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// What it is about
     #[serde(default)]
     topic: Option<Topic>,
-    /// Life in minutes; default 180 unless configured
+    /// Default 180 unless configured
     #[serde(default)]
     #[schemars(range(min = 1))]
     expires_in_minutes: Option<u32>,

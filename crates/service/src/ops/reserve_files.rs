@@ -310,7 +310,7 @@ impl<'a> Seen<'a> {
         );
         let wait_s = free_at.seconds_since_rounded_up(self.now);
         Some(Denied::new(Code::Conflict, message).retry_after(wait_s).hint(format!(
-            "ask {holder} with send_to_partner to release it (action list shows it), or wait {wait_s} s"
+            "ask {holder} with send_to_partner to release it, or work elsewhere and acquire again with reserve_files in {wait_s} s"
         )))
     }
 
@@ -326,7 +326,7 @@ impl<'a> Seen<'a> {
              this would make {count} with {chars}"
         );
         Err(Denied::new(Code::QuotaExceeded, message)
-            .hint("release what you are done with, or reserve a folder"))
+            .hint("release what you are done with (reserve_files, action release), or reserve a folder"))
     }
 
     fn sealed(&self, pattern: &PathPattern) -> Result<NewLease, Failure> {
@@ -362,6 +362,6 @@ impl<'a> Seen<'a> {
             None => "you hold no lease of one of these paths".to_owned(),
         };
         Denied::new(Code::UnknownLease, format!("{message}; nothing was released"))
-            .hint("action list shows what is held; release exactly what you acquired, or leave paths out")
+            .hint("reserve_files with action list shows what is held; release exactly what you acquired, or leave paths out")
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct SearchMessages;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Arguments {
-    /// Texts that must all occur, in any case, parted by blanks
+    /// Words that must all occur
     #[serde(default)]
     query: Option<Query>,
     /// Only older messages

@@ -19,7 +19,7 @@ pub(crate) struct UpdateMyStatus;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Arguments {
     status: Status,
-    /// Shown to the others; replaces the last one
+    /// Replaces the last one
     #[serde(default)]
     note: Option<Note>,
 }

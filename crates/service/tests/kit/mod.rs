@@ -18,7 +18,10 @@ use std::{
 use mab_core::{
     Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, limit::Peer, secret::MasterKey,
 };
-use mab_service::{Bridge, Caller, Connection, MemoryWallet, Parts, Settings};
+use mab_service::{
+    Bridge, Caller, Connection, MemoryWallet, Parts, Settings,
+    table::{self, Audience},
+};
 use mab_store::sqlite::{Durability, Options, SqliteStore};
 use serde_json::{Map, Value, json};
 
@@ -162,7 +165,7 @@ impl Agent {
 
     /// What is answered, but where it was recorded.
     pub async fn call(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Result<Value, Denied> {
-        call(bridge, &self.0, operation, arguments).await.map(unwitnessed)
+        call(bridge, &self.0, operation, arguments).await.map(unwitnessed).inspect_err(names_the_next_step)
     }
 
     pub async fn ok(&self, bridge: &Bridge, operation: &str, arguments: Value) -> Value {
@@ -185,6 +188,14 @@ impl Agent {
     pub async fn texts(&self, bridge: &Bridge) -> Vec<String> {
         texts(&self.ok(bridge, "check_messages", json!({})).await)
     }
+}
+
+/// Whatever an agent is refused in any test tells it what to do next: a tool to call, or what to tell its user.
+fn names_the_next_step(denied: &Denied) {
+    let next = denied.next_step();
+    let mut tools = table::operations().iter().filter(|one| one.audience == Audience::Agent);
+    let named = tools.any(|tool| next.contains(tool.name));
+    assert!(named || next.contains("call again") || next.contains("your user"), "{denied}: {next}");
 }
 
 /// What an agent's connection remembers, as explicit arguments.

@@ -209,7 +209,7 @@ pub(super) fn refuse_when_full(recipients: &[Recipient], most_unread: u64) -> Re
         None => Ok(()),
         Some(full) => {
             let message = format!("the inbox of {} is full ({} unread messages)", full.session, full.unread);
-            let hint = "wait until it has read some, or send to the others with `to`";
+            let hint = "send_to_partner to the others with `to`, or wait until it has read some: check_partner_status shows it";
             Err(Denied::new(Code::QuotaExceeded, message).hint(hint))
         }
     }
@@ -218,8 +218,9 @@ pub(super) fn refuse_when_full(recipients: &[Recipient], most_unread: u64) -> Re
 /// Takes the next number and the room for the message.
 fn next_seq(ledger: &mut Ledger, new: &NewMessage, quotas: Quotas) -> Result<u64, Denied> {
     let full = |what: String| {
-        Denied::new(Code::QuotaExceeded, format!("the conversation holds its {what}"))
-            .hint("open another conversation, or ask the operator for more (`mab limits`)")
+        Denied::new(Code::QuotaExceeded, format!("the conversation holds its {what}")).hint(
+            "tell your user, who can allow more (`mab limits`); or open another with create_conversation",
+        )
     };
     let files = new.files.as_ref().map_or(0, |files| files.as_bytes().len());
     let bytes = (new.body.as_bytes().len() + files) as u64;

@@ -161,7 +161,9 @@ impl Tx<'_> {
             return Ok(());
         }
         let message = "the conversation's inbound policy does not accept your words unseen, nor in a note";
-        Err(Denied::new(Code::NotAccepted, message).hint("leave the note out, or send a message").into())
+        Err(Denied::new(Code::NotAccepted, message)
+            .hint("call update_my_status without the note, or send_to_partner")
+            .into())
     }
 
     /// How many messages wait for this agent to release them; none for whom they do not wait.
@@ -272,10 +274,15 @@ impl Tx<'_> {
         const FORGET: &str = "DELETE FROM held WHERE conversation = ?1 AND seq = ?2";
         if recipients.is_empty() {
             let message = "everybody the message is for was removed; it stays held";
-            return Err(Denied::new(Code::UnknownRecipient, message).hint("reject it instead").into());
+            return Err(Denied::new(Code::UnknownRecipient, message)
+                .hint("reject it instead (moderate with action reject, or `mab release --reject`)")
+                .into());
         }
-        refuse_when_full(recipients, change.unread_per_inbox)
-            .map_err(|full| full.hint("the message stays held; release it when some were read"))?;
+        refuse_when_full(recipients, change.unread_per_inbox).map_err(|full| {
+            full.hint(
+                "the message stays held; call again when some were read (check_partner_status shows it)",
+            )
+        })?;
         self.execute_one(DELIVER, params![key(pk, change.id.seq)?, audience(recipients).bits()])?;
         self.execute_one(FORGET, params![pk, rows::stored(change.id.seq)])?;
         recipients.iter().try_for_each(|recipient| self.put_in_inbox(recipient.agent_pk, change.id.seq))
@@ -338,7 +345,10 @@ impl Tx<'_> {
             InboundChange::Set(Rule::Permission(permission), _) => *permission,
             InboundChange::Set(Rule::Sender(sender), _) => {
                 let found = self.row(FIND, params![pk, sender.as_str()], |row| rows::named(row, 0))?;
-                found.ok_or_else(|| Denied::new(Code::NotFound, "no such agent").hint("name a member"))?
+                found.ok_or_else(|| {
+                    Denied::new(Code::NotFound, "no such agent")
+                        .hint("check_partner_status, or `mab show`, lists the members")
+                })?
             }
             InboundChange::Set(Rule::Default | Rule::ActionType(_), _) | InboundChange::Clear => {
                 return Ok(());
@@ -370,7 +380,7 @@ fn audience(recipients: &[Recipient]) -> Audience {
 
 fn not_held() -> Denied {
     Denied::new(Code::UnknownMessage, "no such message is held")
-        .hint("list what is held: it may be released or rejected already")
+        .hint("list what is held (moderate with action held, or `mab held`): it may be released or rejected already")
 }
 
 /// What is recorded of a change of the policy.

@@ -36,7 +36,7 @@ impl Tx<'_> {
             let (members, taken) = counted.unwrap_or_default();
             if taken {
                 return Err(Denied::new(Code::Conflict, format!("the handle {} is taken", agent.session))
-                    .hint("choose another session_id, or leave it out")
+                    .hint("call invite_agent again with another new_session_id, or without")
                     .into());
             }
             if members >= MEMBERS_MAX {
@@ -44,7 +44,7 @@ impl Tx<'_> {
                     Code::QuotaExceeded,
                     format!("a conversation has at most {MEMBERS_MAX} members"),
                 )
-                .hint("open another conversation")
+                .hint("open another conversation with create_conversation")
                 .into());
             }
             self.insert_agent(entered.conversation_pk, members, agent)?;

@@ -44,7 +44,7 @@ impl Tx<'_> {
         let Some((request, seq)) = found else { return Ok(None) };
         if request != repeatable.digests.request() {
             return Err(Denied::new(Code::Conflict, "the idempotency_key was used for another message")
-                .hint("draw a new key for each new message; repeat a send with all its arguments unchanged")
+                .hint("call send_to_partner with a new key for another message; repeat a send with all its arguments unchanged")
                 .into());
         }
         self.charge(entered.agent_pk, &entered.charge(&repeatable.charge))?;
