@@ -60,20 +60,20 @@ fn claude_when_killed_before_it_acknowledges_gets_the_message_again() {
     ask(&clients, &place, "partner", &partner, "Create.").succeeds();
     let join = invitation(&partner.result_of("create_conversation"));
 
+    // A session that ended well is one that can be taken up again, whatever becomes of it then.
     let session = "7b0f4f5e-5d5c-4b57-9a6f-3d1f1c7f0a11";
+    let joins = Model::start(Dialect::Messages, [call("join_conversation", join), say("joined")]);
+    let agent = Claude::new(&clients, &place, "agent");
+    agent.ask(&joins, "Join.", &["--session-id", session]).succeeds();
+
     // Its model thinks about what it read until the test is over.
     let (_thinking, over) = channel::<()>();
     let think = move |_: &Shown| json!(over.recv().is_ok());
     let first = Model::start(
         Dialect::Messages,
-        [
-            call("join_conversation", join),
-            call("check_messages", json!({})),
-            call_with("check_messages", think),
-        ],
+        [call("check_messages", json!({})), call_with("check_messages", think)],
     );
-    let agent = Claude::new(&clients, &place, "agent");
-    let reading = agent.ask(&first, "Join, and read.", &["--session-id", session]);
+    let reading = agent.ask(&first, "Read.", &["--resume", session]);
     let message = &first.result_of("check_messages")["messages"][0];
     assert_eq!(
         (&message["message"], &message["redelivered"]),
@@ -85,7 +85,6 @@ fn claude_when_killed_before_it_acknowledges_gets_the_message_again() {
     let second = Model::start(Dialect::Messages, [call("check_messages", json!({})), say("read")]);
     agent.ask(&second, "Go on.", &["--resume", session]).succeeds();
     let last = second.last();
-    assert_eq!(last.results("check_messages").len(), 2, "the first session's, and this one's");
     let again = &last.result("check_messages").unwrap()["messages"][0];
     assert_eq!((&again["message"], &again["redelivered"]), (&json!("Read me."), &json!(true)), "{again}");
 }
