@@ -131,7 +131,9 @@ impl Client {
     /// Source: the makers' release notes and issues, as far as they tell; the versions tried are in `docs/clients.md`.
     pub(crate) fn minimum(self) -> Option<Minimum> {
         match self {
-            Self::ClaudeCode => Some(([2, 1, 0], "older ones know neither alwaysLoad nor hooks that wake")),
+            Self::ClaudeCode => {
+                Some(([2, 1, 121], "older ones do not know alwaysLoad, which shows the model the tools"))
+            }
             Self::Codex => Some(([0, 124, 0], "older ones take no hooks in config.toml, or refuse the file")),
             Self::Gemini => Some(([0, 26, 0], "older ones have no hooks")),
             Self::Opencode => Some(([1, 0, 0], "older ones have another configuration")),
@@ -175,7 +177,7 @@ impl Client {
     /// Its files.
     ///
     /// # Errors
-    /// `invalid_arguments` when it has no such scope; `misconfigured` without a home.
+    /// `invalid_arguments` when it has no such scope, or the project is the home folder; `misconfigured` without a home.
     pub(crate) fn files(
         self,
         scope: Scope,
@@ -184,6 +186,13 @@ impl Client {
     ) -> Result<Files, Denied> {
         match scope {
             Scope::User => self.user_files(environment),
+            // There the files of a project would be the user's own.
+            Scope::Project
+                if environment.absolute_folder("HOME").is_some_and(|home| same(&home, project)) =>
+            {
+                Err(Denied::new(Code::InvalidArguments, "the project is your home folder")
+                    .hint("change into a project, or leave --scope out"))
+            }
             Scope::Project => self.project_files(project),
         }
     }
@@ -267,6 +276,10 @@ fn opencode_file(folder: &Path) -> PathBuf {
     } else {
         plain
     }
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// The project that a folder belongs to: the nearest folder upwards with `.git` in it, else the folder itself.

@@ -411,15 +411,15 @@ fn unsafe_file(message: String, hint: &str) -> Failure {
 
 /// What an error of the file system means.
 fn refused(error: &io::Error, path: &Path) -> Failure {
-    let (code, hint) = match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            (Code::ReadOnly, "mend the permissions of it and its folder, or use --scope project")
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            (Code::StorageFull, "free space, then try again")
-        }
-        ErrorKind::AlreadyExists => (Code::Conflict, "somebody made it meanwhile; run it again"),
-        _ => (Code::Misconfigured, "look what is there"),
+    let kind = error.kind();
+    let (code, hint) = if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+        (Code::ReadOnly, "mend the permissions of it and its folder, or use --scope project")
+    } else if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        (Code::StorageFull, "free space, then try again")
+    } else if kind == ErrorKind::AlreadyExists {
+        (Code::Conflict, "somebody made it meanwhile; run it again")
+    } else {
+        (Code::Misconfigured, "look what is there")
     };
     Denied::new(code, format!("{}: {error}", path.display()))
         .hint(format!("{hint}; nothing was changed"))

@@ -24,6 +24,7 @@ pub(super) fn set(text: &str, path: &[&str], value: &Value) -> Result<String, Ed
     let Some((name, parents)) = path.split_last() else { return Err(Edit::Missing) };
     let style = Style::of(text);
     match find(text, parents)? {
+        Some(node) if !node.is_object => Err(Edit::Missing),
         Some(node) => match node.items.iter().find(|item| item.name.as_deref() == Some(name)) {
             Some(item) => {
                 let indent = line_indent(text, item.start);
@@ -44,23 +45,27 @@ pub(super) fn set(text: &str, path: &[&str], value: &Value) -> Result<String, Ed
 /// Appends an element to the list at a path; what is missing on the way is made.
 pub(super) fn push(text: &str, path: &[&str], value: &Value) -> Result<String, Edit> {
     match find(text, path)? {
+        Some(node) if node.is_object => Err(Edit::Missing),
         Some(node) => Ok(insert(text, &node, &Style::of(text), (None, value))),
         None => set(text, path, &Value::Array(vec![value.clone()])),
     }
 }
 
-/// Takes out the entry with this name, and what is empty then on the way to it.
+/// Takes out the entry at a path, whose words name a field or count elements from 0, and what is empty then on the way to it.
 pub(super) fn remove(text: &str, path: &[&str]) -> Result<String, Edit> {
     let Some((name, parents)) = path.split_last() else { return Err(Edit::Missing) };
     let node = find(text, parents)?.ok_or(Edit::Missing)?;
-    let index = node.items.iter().position(|item| item.name.as_deref() == Some(name));
-    prune(&take(text, &node, index.ok_or(Edit::Missing)?)?, parents)
-}
-
-/// Takes out one element of the list at a path, and what is empty then on the way to it.
-pub(super) fn remove_element(text: &str, path: &[&str], index: usize) -> Result<String, Edit> {
-    let node = find(text, path)?.ok_or(Edit::Missing)?;
-    prune(&take(text, &node, index)?, path)
+    let index = if node.is_object {
+        node.items.iter().position(|item| item.name.as_deref() == Some(name))
+    } else {
+        name.parse().ok()
+    };
+    let left = take(text, &node, index.ok_or(Edit::Missing)?)?;
+    let is_empty = match find(&left, parents)? {
+        Some(node) => part(&left, node.open + 1..node.close).trim().is_empty(),
+        None => false,
+    };
+    if is_empty && !parents.is_empty() { remove(&left, parents) } else { Ok(left) }
 }
 
 /// Why an edit cannot be made.
@@ -89,6 +94,7 @@ impl From<Edit> for Failure {
 
 /// An object or a list in the text.
 struct Node {
+    is_object: bool,
     /// Where its bracket opens.
     open: usize,
     /// Where its bracket closes.
@@ -130,6 +136,11 @@ fn find(text: &str, path: &[&str]) -> Result<Option<Node>, Edit> {
     let Some(root) = parse(text)? else { return Ok(None) };
     let mut value = &root;
     for name in path {
+        if let (Some(list), Ok(index)) = (value.as_array(), name.parse::<usize>()) {
+            let Some(element) = list.elements.get(index) else { return Ok(None) };
+            value = element;
+            continue;
+        }
         let Some(object) = value.as_object() else { return Err(Edit::Missing) };
         let mut named = object.properties.iter().filter(|property| property.name.as_str() == *name);
         match (named.next(), named.next()) {
@@ -162,7 +173,12 @@ fn find(text: &str, path: &[&str]) -> Result<Option<Node>, Edit> {
         | ast::Value::BooleanLit(_)
         | ast::Value::NullKeyword(_) => return Err(Edit::Missing),
     };
-    Ok(Some(Node { open: range.start, close: range.end.saturating_sub(1), items }))
+    Ok(Some(Node {
+        is_object: value.as_object().is_some(),
+        open: range.start,
+        close: range.end.saturating_sub(1),
+        items,
+    }))
 }
 
 /// Puts an entry behind the last one.
@@ -210,42 +226,28 @@ fn take(text: &str, node: &Node, index: usize) -> Result<String, Edit> {
     let lead = part(text, from..item.start);
     let kept = lead.trim_end_matches([' ', '\t']);
     let line = kept.strip_suffix('\n').map(|kept| kept.strip_suffix('\r').unwrap_or(kept));
-    // A comment to the end of its line keeps that end.
-    let is_comment = |kept: &&str| kept.rsplit('\n').next().is_some_and(|line| line.contains("//"));
-    let kept = line.filter(|kept| !is_comment(kept)).unwrap_or(kept);
-    let start = from + kept.len();
     let next = after_trivia(text, item.value.end);
     let is_comma = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(','));
-    let mut cuts = vec![start..item.value.end];
-    if is_comma(next) {
-        cuts.push(next..next + 1);
-    } else if let Some(previous) = previous {
-        let comma = after_trivia(text, previous.value.end);
-        cuts.insert(0, comma..comma + 1);
-        // The comma may be the last of what is cut anyway.
-        if comma >= start {
-            cuts = vec![comma..comma + 1, (comma + 1).max(start)..item.value.end];
-        }
-    }
-    let mut left = text.to_owned();
-    for cut in cuts.iter().rev() {
-        left = spliced(&left, cut.clone(), "");
-    }
+    // A comment to the end of its line keeps that end, unless there is another one.
+    let is_last = line_end(text, if is_comma(next) { next + 1 } else { item.value.end }).is_some();
+    let is_comment = |kept: &&str| kept.rsplit('\n').next().is_some_and(|line| line.contains("//"));
+    let kept = line.filter(|kept| is_last || !is_comment(kept)).unwrap_or(kept);
+    let start = from + kept.len();
+    let own = start..item.value.end;
+    // The one behind it, or, when it is the last, the one that was put before it.
+    let comma =
+        if is_comma(next) { Some(next) } else { previous.map(|item| after_trivia(text, item.value.end)) };
+    let left = match comma.map(|at| at..at + 1) {
+        None => spliced(text, own, ""),
+        Some(comma) if comma.start < own.start => spliced(&spliced(text, own, ""), comma, ""),
+        Some(comma) => spliced(&spliced(text, comma, ""), own, ""),
+    };
     if node.items.len() > 1 {
         return Ok(left);
     }
     let close = node.close - (text.len() - left.len());
     let inside = part(&left, node.open + 1..close);
     Ok(if inside.trim().is_empty() { spliced(&left, node.open + 1..close, "") } else { left })
-}
-
-/// Takes out the object or list at a path when nothing, not even a comment, is in it; and so on upwards.
-fn prune(text: &str, path: &[&str]) -> Result<String, Edit> {
-    let is_empty = match find(text, path)? {
-        Some(node) => part(text, node.open + 1..node.close).trim().is_empty(),
-        None => false,
-    };
-    if is_empty && !path.is_empty() { remove(text, path) } else { Ok(text.to_owned()) }
 }
 
 impl Node {

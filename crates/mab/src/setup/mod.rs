@@ -1,7 +1,7 @@
 //! Setting up clients: which files they read, what is written there, and how it is taken out again.
 //!
 //! A file is planned as text first ([`plan`]), all files of a client before any is written; then they are replaced
-//! ([`file`]), or put back when one cannot be. Entries that are not ours, and every byte around ours, stay as they are.
+//! ([`file::apply`]), or put back when one cannot be. Entries that are not ours, and every byte around ours, stay as they are.
 //! Nothing here reads the environment or talks to the person; programs are started in [`program`] only.
 //!
 //! To add a client, add it to [`client::Client`] with its row, its files and its entry.

@@ -97,7 +97,8 @@ fn change(before: Before, parts: Parts, wanted: Wanted<'_>) -> Result<Change, Fa
     if is_same {
         return Ok(Change::none(before));
     }
-    if wanted.launch.is_some() {
+    let stays_ours = wanted.launch.is_some() && (parts.server || wanted.hooks);
+    if stays_ours {
         return Ok(Change::replace(before, after));
     }
     // What was there before the first set-up, when nothing else has changed since and it holds nothing of ours.
@@ -108,7 +109,7 @@ fn change(before: Before, parts: Parts, wanted: Wanted<'_>) -> Result<Change, Fa
             return Ok(Change::restore(before, backup));
         }
     }
-    let was_made_by_us = is_ours_alone && !before.has_backups();
+    let was_made_by_us = is_ours_alone && !wanted.force && !before.has_backups();
     Ok(if was_made_by_us { Change::delete(before) } else { Change::replace(before, after).without_backup() })
 }
 
@@ -197,30 +198,91 @@ fn edit_event(
         Some(Value::Array(list)) => list.clone(),
         Some(_) => return Err(wrong_type(&format!("hooks.{event}"), "list")),
     };
-    let (ours, others): (Vec<_>, Vec<_>) =
-        list.iter().enumerate().partition(|(_, group)| entry::is_our_group(group));
-    if ours.iter().map(|(_, group)| *group).eq(groups) {
+    let is_as_wanted = list.iter().filter(|group| Share::of(group) != Share::None).eq(groups);
+    if is_as_wanted {
         return Ok((text, meant));
     }
-    for (index, _) in ours.iter().rev() {
-        text = match format {
-            Format::Json => jsonc::remove_element(&text, &["hooks", event], *index)?,
-            Format::Toml => toml_text::remove_group(&text, event, *index).unwrap_or(text),
-        };
+    let mut kept = Vec::new();
+    for (index, group) in list.into_iter().enumerate().rev() {
+        let share = Share::of(&group);
+        text = share.removed(&text, event, index, format)?;
+        kept.extend(share.rest(group));
     }
+    kept.reverse();
     for group in groups {
         text = match (format, group) {
             (Format::Toml, Value::Object(group)) => toml_text::append_group(&text, event, group),
             (Format::Json | Format::Toml, _) => jsonc::push(&text, &["hooks", event], group)?,
         };
     }
-    let list: Vec<Value> =
-        others.into_iter().map(|(_, group)| group.clone()).chain(groups.iter().cloned()).collect();
+    kept.extend(groups.iter().cloned());
     let hooks = meant.as_object_mut().map(|root| root.entry("hooks").or_insert(Map::new().into()));
     if let Some(hooks) = hooks.and_then(Value::as_object_mut) {
-        hooks.insert(event.to_owned(), list.into());
+        hooks.insert(event.to_owned(), kept.into());
     }
     Ok((text, meant))
+}
+
+/// How much of a group of hooks is ours.
+#[derive(Debug, PartialEq, Eq)]
+enum Share {
+    None,
+    /// These hooks of it: somebody put others beside them.
+    Some(Vec<usize>),
+    All,
+}
+
+impl Share {
+    fn of(group: &Value) -> Self {
+        let programs = entry::hook_programs(group);
+        let ours: Vec<usize> = programs
+            .iter()
+            .enumerate()
+            .filter(|(_, program)| program.is_some())
+            .map(|(index, _)| index)
+            .collect();
+        match ours.len() {
+            0 => Self::None,
+            count if count == programs.len() => Self::All,
+            _ => Self::Some(ours),
+        }
+    }
+
+    /// The text without our share of the group at `index`.
+    fn removed(&self, text: &str, event: &str, index: usize, format: Format) -> Result<String, Failure> {
+        let group = index.to_string();
+        // What TOML cannot take out, the comparison at the end finds.
+        Ok(match (self, format) {
+            (Self::None, Format::Json | Format::Toml) => text.to_owned(),
+            (Self::All, Format::Json) => jsonc::remove(text, &["hooks", event, &group])?,
+            (Self::All, Format::Toml) => {
+                toml_text::remove_group(text, event, index).unwrap_or_else(|| text.to_owned())
+            }
+            (Self::Some(hooks), Format::Json) => {
+                hooks.iter().rev().try_fold(text.to_owned(), |text, hook| {
+                    jsonc::remove(&text, &["hooks", event, &group, "hooks", &hook.to_string()])
+                })?
+            }
+            (Self::Some(hooks), Format::Toml) => hooks.iter().rev().fold(text.to_owned(), |text, hook| {
+                toml_text::remove_hook(&text, event, [index, *hook]).unwrap_or(text)
+            }),
+        })
+    }
+
+    /// What remains of the group.
+    fn rest(&self, mut group: Value) -> Option<Value> {
+        match self {
+            Self::None => Some(group),
+            Self::All => None,
+            Self::Some(ours) => {
+                let hooks = group.get_mut("hooks").and_then(Value::as_array_mut)?;
+                for index in ours.iter().rev() {
+                    hooks.remove(*index);
+                }
+                Some(group)
+            }
+        }
+    }
 }
 
 /// Takes the entry at a path out of a value.

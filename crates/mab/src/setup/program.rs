@@ -102,7 +102,7 @@ pub(crate) enum Listed {
     Connected,
     /// It knows the server, and does not try.
     Known,
-    /// It waits for the person to approve the project's servers.
+    /// It waits for the person to approve the server, or to trust the folder.
     Pending,
     /// It tried, and got no answer.
     Failed,
@@ -158,7 +158,7 @@ fn judge(client: Client, output: &str) -> Listed {
     let says = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if client == Client::Codex {
         Listed::Known
-    } else if says(&["pending", "approv"]) {
+    } else if says(&["pending", "approv", "disabled"]) {
         Listed::Pending
     } else if says(&["fail", "disconnected", "error", "✗"]) {
         Listed::Failed
@@ -200,13 +200,17 @@ fn parse_version(word: &str) -> Option<Version> {
 async fn run(program: &Path, words: &[&str], folder: &Path, time: Duration) -> Option<String> {
     let mut command = Command::new(program);
     command.args(words).current_dir(folder).process_group(0).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).env("NO_COLOR", "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("NO_COLOR", "1");
     let mut child = command.spawn().ok()?;
     let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-    let stdout = child.stdout.take()?;
+    let (stdout, stderr) = (child.stdout.take()?, child.stderr.take()?);
     let read = async {
-        let mut output = Vec::new();
-        let _ = stdout.take(OUTPUT_MAX_BYTES).read_to_end(&mut output).await;
+        let (mut output, mut talk) = (Vec::new(), Vec::new());
+        let (mut stdout, mut stderr) = (stdout.take(OUTPUT_MAX_BYTES), stderr.take(OUTPUT_MAX_BYTES));
+        // What can no longer be read is as if it had not been said. Gemini CLI lists on stderr.
+        let _ = tokio::join!(stdout.read_to_end(&mut output), stderr.read_to_end(&mut talk));
+        output.push(b'\n');
+        output.extend(talk);
         output
     };
     let output = tokio::time::timeout(time, read).await.ok();
@@ -239,6 +243,7 @@ mod tests {
                 Listed::Connected,
             ),
             (Client::Gemini, "✗ mab: mab mcp (stdio) - Disconnected".to_owned(), Listed::Failed),
+            (Client::Gemini, "○ mab: mab mcp (stdio) - Disabled".to_owned(), Listed::Pending),
             (
                 Client::Opencode,
                 "●  ✓ mab \u{1b}[90mconnected\u{1b}[0m\n│      mab mcp".to_owned(),

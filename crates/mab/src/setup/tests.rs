@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::{
     client::Client,
     entry::{Launch, is_ours},
+    file::{Before, Change, apply},
     jsonc, toml_text,
 };
+use crate::system::OsRandom;
 
 /// Blanks and comments, as they stand between values.
 fn trivia() -> impl Strategy<Value = String> {
@@ -85,7 +87,7 @@ proptest! {
             let entry = json!({"args": ["mcp"], "command": "mab"});
             let with = jsonc::set(&text, path, &entry).unwrap();
             let pointer = format!("/{}", path.join("/"));
-            prop_assert_eq!(jsonc::read(&with).unwrap().pointer(&pointer), Some(&entry));
+            prop_assert_eq!(jsonc::read(&with).unwrap().pointer(&pointer).cloned(), Some(entry.clone()));
             let without = jsonc::remove(&with, path).unwrap();
             let was_empty = before.get(path[0]).is_some_and(|value| value == &json!({}));
             if was_empty && path.len() > 1 {
@@ -104,8 +106,8 @@ proptest! {
         let text = format!("{{\"hooks\": {{\"Stop\": [{extra}]}}, \"rest\": {text}}}");
         let path = ["hooks", "Stop"];
         let with = jsonc::push(&text, &path, &json!({"ours": 1})).unwrap();
-        prop_assert_eq!(jsonc::read(&with).unwrap().pointer("/hooks/Stop/1"), Some(&json!({"ours": 1})));
-        prop_assert_eq!(jsonc::remove_element(&with, &path, 1).unwrap(), text);
+        prop_assert_eq!(jsonc::read(&with).unwrap().pointer("/hooks/Stop/1").cloned(), Some(json!({"ours": 1})));
+        prop_assert_eq!(jsonc::remove(&with, &["hooks", "Stop", "1"]).unwrap(), text);
     }
 
     #[test]
@@ -128,7 +130,9 @@ proptest! {
     ) {
         let text = format!("{}{end}", lines.join("\n"));
         let text = if windows { text.replace('\n', "\r\n") } else { text };
-        prop_assume!(toml_text::read(&text).is_ok() && !text.trim().is_empty());
+        let before = toml_text::read(&text);
+        let is_list = |value: &Value| value.pointer("/hooks/Stop").is_none_or(Value::is_array);
+        prop_assume!(before.is_ok_and(|value| is_list(&value)) && !text.trim().is_empty());
         let table = json!({"command": "m\"ab", "args": ["mcp"], "env": {"A.B": "c"}, "n": 1});
         let group = json!({"matcher": "x", "hooks": [{"type": "command"}, {"type": "b"}]});
         let with = toml_text::append_table(&text, ["mcp_servers", "mab"], table.as_object().unwrap());
@@ -170,7 +174,7 @@ fn json_entry_looks_like_its_neighbours() {
 #[test]
 fn syntax_when_wrong_is_told_with_line_and_column() {
     let json = jsonc::read("{\n  \"a\": 1\n  \"b\": 2\n}").unwrap_err();
-    assert!(json.message.starts_with("line 3, column 3 is not JSON: "), "{json:?}");
+    assert!(json.message.starts_with("line 2, column 9 is not JSON: "), "{json:?}");
     let toml = toml_text::read("a = 1\nb = = 2\n").unwrap_err();
     assert!(toml.message.starts_with("line 2, column 5 is not TOML: "), "{toml:?}");
     for no_json in ["{'a': 1}", "{a: 1}", "{\"a\": 0x1}", "{} {}", "{\"a\": NaN}", "["] {
@@ -185,4 +189,38 @@ fn entry_of_every_client_is_written_as_a_table_or_object_that_is_ours() {
         let entry = super::entry::server(client, &launch, None);
         assert!(is_ours(&entry) && entry.is_object(), "{client:?}");
     }
+}
+
+#[test]
+fn file_when_changed_meanwhile_is_refused_and_the_others_are_put_back() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    std::fs::write(path("one"), "old").unwrap();
+    std::fs::write(path("two"), "old").unwrap();
+    let change = |name: &str| Change::replace(Before::read(&path(name), None).unwrap(), "new".to_owned());
+    let changes = [change("one"), change("deep/er/made"), change("two")];
+    std::fs::write(path("two"), "somebody's").unwrap();
+    let Err(mab_core::Failure::Denied(denied)) = apply(&changes, &OsRandom) else {
+        panic!("it was not refused")
+    };
+    assert_eq!(
+        (denied.code, denied.message.ends_with("two was changed meanwhile")),
+        (mab_core::Code::Conflict, true)
+    );
+    let mut left: Vec<_> =
+        std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["one", "two"], "no draft, backup or folder is left");
+    assert_eq!(std::fs::read_to_string(path("one")).unwrap(), "old");
+    assert_eq!(std::fs::read_to_string(path("two")).unwrap(), "somebody's");
+}
+
+#[test]
+fn file_when_somebody_makes_it_meanwhile_is_not_replaced() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("made");
+    let changes = [Change::replace(Before::read(&path, None).unwrap(), "ours".to_owned())];
+    std::fs::write(&path, "theirs").unwrap();
+    assert!(apply(&changes, &OsRandom).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
 }

@@ -3,7 +3,7 @@
 //! An entry is appended at the end of the file as tables under headers of their own, before the line breaks the file ends
 //! with; taking it out again gives the same text.
 
-use std::ops::Range;
+use std::{fmt::Write as _, ops::Range};
 
 use mab_core::{Code, Denied};
 use serde_json::{Map, Value};
@@ -39,7 +39,8 @@ pub(super) fn append_group(text: &str, event: &str, group: &Map<String, Value>) 
     let mut block = format!("[[hooks.{event}]]{newline}{}", fields(group, newline));
     for hook in group.get("hooks").and_then(Value::as_array).into_iter().flatten() {
         let Some(hook) = hook.as_object() else { continue };
-        block.push_str(&format!("{newline}[[hooks.{event}.hooks]]{newline}{}", fields(hook, newline)));
+        // Writing to a String cannot fail.
+        let _ = write!(block, "{newline}[[hooks.{event}.hooks]]{newline}{}", fields(hook, newline));
     }
     append(text, &block)
 }
@@ -66,6 +67,16 @@ pub(super) fn remove_group(text: &str, event: &str, index: usize) -> Option<Stri
     let groups = document.as_item().get("hooks")?.get(event)?.as_array_of_tables()?;
     let mut sections = Vec::new();
     collect(groups.get(index)?, &mut sections);
+    Some(without(text, sections))
+}
+
+/// Takes out one hook of a group; `None` when it is not under headers.
+pub(super) fn remove_hook(text: &str, event: &str, [group, hook]: [usize; 2]) -> Option<String> {
+    let document = Document::parse(text).ok()?;
+    let groups = document.as_item().get("hooks")?.get(event)?.as_array_of_tables()?;
+    let hooks = groups.get(group)?.get("hooks")?.as_array_of_tables()?;
+    let mut sections = Vec::new();
+    collect(hooks.get(hook)?, &mut sections);
     Some(without(text, sections))
 }
 
@@ -143,7 +154,9 @@ fn newline(text: &str) -> &'static str {
 /// The fields of a table, one line each; lists of tables have headers of their own.
 fn fields(table: &Map<String, Value>, newline: &str) -> String {
     let own = table.iter().filter(|(name, _)| *name != "hooks");
-    own.map(|(name, value)| format!("{} = {}{newline}", key(name), inline(value))).collect()
+    let lines: Vec<String> =
+        own.map(|(name, value)| format!("{} = {}{newline}", key(name), inline(value))).collect();
+    lines.concat()
 }
 
 fn inline(value: &Value) -> String {
