@@ -25,6 +25,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  \
     mab setup                            which clients are here, and which are set up\n  \
     mab setup claude-code --dry-run      what would be written\n  \
@@ -106,8 +107,8 @@ impl Setup {
         let mut report = Report::new(self, client, &changes, &done);
         report.warnings = self.warnings(client, launch.as_ref());
         if !self.dry_run {
-            let folder = within.map_or_else(|| project.clone(), Path::to_owned);
-            report.verified = runtime::block_on(verify(client, found.as_ref(), &folder))?;
+            let in_project = within.is_some() && !self.uninstall;
+            report.verified = runtime::block_on(verify(client, found.as_ref(), &project, in_project))?;
             report.next =
                 self.next(client, &report.verified, changes.iter().all(|one| one.step == Step::Stay));
         }
@@ -205,15 +206,15 @@ impl Setup {
                     );
                 }
             }
-            Client::Gemini if in_project => {
-                next.push("start `gemini` in the project and trust the folder".to_owned());
-            }
+            Client::Gemini => next.push(
+                "start `gemini` in the folder and trust it; in others it starts no server and runs no hook"
+                    .to_owned(),
+            ),
             Client::Cursor => next.push("in Cursor, Settings > Tools & MCP: switch mab on".to_owned()),
             Client::Vscode => {
-                next.push("in VS Code, run `MCP: List Servers`, start mab and trust it".to_owned())
+                next.push("in VS Code, run `MCP: List Servers`, start mab and trust it".to_owned());
             }
             Client::ClaudeCode
-            | Client::Gemini
             | Client::Opencode
             | Client::Windsurf
             | Client::Zed
@@ -231,7 +232,7 @@ struct Verified {
     message: String,
 }
 
-async fn verify(client: Client, found: Option<&Found>, folder: &Path) -> Verified {
+async fn verify(client: Client, found: Option<&Found>, folder: &Path, in_project: bool) -> Verified {
     let title = client.title();
     let Some(program) = client.program().filter(|_| client.minimum().is_some()) else {
         let message = format!("not verified: {title} has no command that lists its servers");
@@ -245,8 +246,11 @@ async fn verify(client: Client, found: Option<&Found>, folder: &Path) -> Verifie
     let said = match listed {
         Some(Listed::Connected) => "lists mab as connected",
         Some(Listed::Known) => "lists mab; whether it connects shows when it is started",
-        Some(Listed::Pending) => "lists mab, which waits for your approval",
+        Some(Listed::Pending) => "lists mab, which waits for your approval or trust",
         Some(Listed::Failed) => "lists mab, and could not connect to it; start it there and look at its log",
+        Some(Listed::Missing) if in_project => {
+            "does not list mab: it reads a project's file where you trust the project"
+        }
         Some(Listed::Missing) => "does not list mab",
         Some(Listed::Silent) | None => "gave no list within 30 s",
     };

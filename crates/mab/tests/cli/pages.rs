@@ -2,7 +2,7 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "mcp",
     "list",
     "show",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 19] = [
     "audit",
     "cleanup",
     "redact",
+    "setup",
     "doctor",
     "demo",
     "completions",
@@ -51,6 +52,7 @@ Commands:
   keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members
   redact       Replace secrets in text: a filter from stdin or FILE to stdout
+  setup        Set up a client: its server entry and its hooks
   doctor       Check settings, data folder, database and clock
   demo         Let two real MCP clients talk through the bridge, printed live
   completions  Print a completion script for a shell
@@ -71,7 +73,7 @@ Global options:
 
 Start here:
   mab demo                        two agents talk through the bridge, live
-  claude mcp add mab -- mab mcp   give Claude Code the bridge's tools
+  mab setup claude-code           give Claude Code the bridge's tools
   mab list                        conversations, as the operator sees them
   mab doctor                      what is set, and whether it works
 

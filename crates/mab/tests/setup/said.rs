@@ -1,0 +1,70 @@
+//! What set-up says: the diff, what the client made of it, and what is left to do.
+
+use serde_json::json;
+
+use crate::home::{Anything, Home};
+
+#[test]
+fn dry_run_prints_a_diff_that_acts_on_no_terminal() -> Anything {
+    let home = Home::new()?;
+    home.write(".cursor/mcp.json", "{\n  \"a\": \"\u{202e}x\"\n}\n")?;
+    let run = home.mab(&["setup", "cursor", "--dry-run"])?.ok()?;
+    let path = home.path().join(".cursor/mcp.json").display().to_string();
+    assert!(run.stdout.starts_with(&format!("--- {path}\n+++ {path}\n@@ ")), "{}", run.stdout);
+    assert!(run.stdout.contains("+    \"mab\": {") && run.stdout.contains("\\u{202e}"), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("would_change\t{path}\n")), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn client_when_it_lists_the_server_is_quoted_and_its_output_is_not() -> Anything {
+    let home = Home::new()?;
+    home.client("claude", "2.1.330 (Claude Code)", "evil \\033[2J\\nmab: mab mcp - ✓ Connected\\n")?;
+    let run = home.mab(&["setup", "claude-code", "--json"])?.ok()?;
+    let json = run.json()?;
+    assert_eq!(
+        json["verified"],
+        json!({"listed": "connected", "message": "`claude mcp list` 2.1.330 lists mab as connected"})
+    );
+    assert!(!run.stdout.contains("evil"), "{}", run.stdout);
+    home.client("claude", "2.1.330 (Claude Code)", "mab: mab mcp - ⏸ Pending approval\\n")?;
+    let run = home.mab(&["setup", "claude-code", "--scope", "project"])?.ok()?;
+    assert!(
+        run.stdout.contains("next\tstart `claude` in the project, trust the folder and approve"),
+        "{}",
+        run.stdout
+    );
+    Ok(())
+}
+
+#[test]
+fn client_when_it_cannot_be_asked_is_said_to_be_unverified() -> Anything {
+    let home = Home::new()?;
+    let run = home.mab(&["setup", "zed"])?.ok()?;
+    assert!(run.stdout.contains("client\tnot verified: Zed has no command"), "{}", run.stdout);
+    let run = home.mab(&["setup", "codex"])?.ok()?;
+    assert!(run.stdout.contains("client\tnot verified: there is no `codex` on the PATH"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("next\tin Codex, review and trust the new hooks with /hooks"),
+        "{}",
+        run.stdout
+    );
+    Ok(())
+}
+
+#[test]
+fn list_tells_what_is_here_and_set_up() -> Anything {
+    let home = Home::new()?;
+    home.client("gemini", "0.61.0", "")?;
+    home.mab(&["setup", "gemini", "--no-hooks"])?.ok()?;
+    home.write("project/.mcp.json", "{\"mcpServers\": {\"mab\": {\"command\": \"x\"}}}")?;
+    home.write(".codex/config.toml", "=")?;
+    let run = home.mab(&["setup"])?.ok()?;
+    let program = home.path().join("bin/gemini").display().to_string();
+    assert!(run.stdout.contains(&format!("gemini\t{program}\tno hooks\tno\n")), "{}", run.stdout);
+    assert!(run.stdout.contains("claude-code\t-\tno\tanother mab\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("codex\t-\tunreadable\tno\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("windsurf\t-\tno\t-\n"), "{}", run.stdout);
+    assert_eq!(home.mab(&["setup", "--json"])?.json()?["clients"][2]["user"], "no hooks");
+    Ok(())
+}
