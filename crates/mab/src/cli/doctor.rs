@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Exit, Output, Trouble, Visible,
+        doctor_clients::clients,
         doctor_files::{folder, profile},
         doctor_redaction::redaction,
         doctor_store::store,
@@ -51,6 +52,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
             checks.extend(redaction(&config));
             checks.extend(data(operator, &config));
             checks.push(clock(SystemClock.now()));
+            checks.extend(clients(operator, &config));
             config.effective()
         }
         Err(denied) => {

@@ -19,6 +19,7 @@ mod cleanup;
 mod completions;
 mod csv;
 mod doctor;
+mod doctor_clients;
 mod doctor_files;
 mod doctor_redaction;
 mod doctor_store;
