@@ -19,8 +19,13 @@ mod wait;
 mod who;
 
 pub(crate) use event::EVENTS;
+pub(crate) use notice::Inbox;
 pub(crate) use run::run;
+pub(crate) use told::Told;
 pub(crate) use wait::wait;
+
+/// What wakes an agent. Fixed: no text of anybody is in it.
+pub(crate) const NOTICE: &str = "mab: new messages have come for you: call check_messages";
 
 /// How long `mab hook wait` waits unless it is told otherwise, in seconds: just below the hour that Claude Code is told to
 /// bear it.

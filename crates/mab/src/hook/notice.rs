@@ -64,6 +64,11 @@ impl Inbox {
         })
     }
 
+    /// What tells it from every other one.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.conversation, self.session)
+    }
+
     fn count(&self, counted: Counted) -> u64 {
         match counted {
             Counted::Unread => self.unread,

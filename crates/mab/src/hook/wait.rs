@@ -25,7 +25,7 @@ use rustix::{
 use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{desk::Desk, input::Input, notice::Inbox, run::in_words, who};
+use super::{NOTICE, desk::Desk, input::Input, notice::Inbox, run::in_words, who};
 use crate::{
     cli::{Exit, Output, Visible},
     config::{Config, Flags},
@@ -33,9 +33,6 @@ use crate::{
     folder, runtime,
     system::{OsRandom, SystemClock},
 };
-
-/// What wakes the agent. Fixed: no text of anybody is in it.
-const NOTICE: &str = "mab: new messages have come for you: call check_messages";
 
 /// How long the hook that runs beside this one, at the end of the same turn, may take to speak of what has come already.
 const SETTLING: Duration = Duration::from_secs(2);

@@ -1,7 +1,10 @@
 //! The bridge, opened beside the protocol: a client gets its first answer while the store still opens, and when it
 //! cannot be opened, every call says why.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use mab_core::{Code, Denied, Failure, Fault};
 use mab_service::{Bridge, Waiter};
@@ -9,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Notify, OnceCell};
 
 use super::callers::Callers;
-use crate::{config::Config, permissions, runtime};
+use crate::{config::Config, keystore, permissions, runtime};
 
 /// The way to the bridge for one client.
 #[derive(Debug)]
@@ -77,6 +80,15 @@ impl Door {
             Ok(config) => permissions::explain(config, denied),
             Err(_) => denied,
         })
+    }
+
+    /// Where it is kept what the agent of this thread was told; `None` when no session is to be woken.
+    pub(super) fn told_of_thread(&self, thread: &str) -> Option<PathBuf> {
+        let config = self.config.as_ref().ok().filter(|config| config.clients.codex_queue)?;
+        let of_thread = keystore::codex_profile(thread)?;
+        let profile = config.agent.clone().unwrap_or(of_thread);
+        keystore::check_profile(&profile).ok()?;
+        Some(keystore::profile_path(&config.data_dir.join("agents"), &profile).with_extension("told"))
     }
 
     /// Writes what the bridge keeps in memory only.

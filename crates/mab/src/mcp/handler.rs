@@ -26,6 +26,7 @@ use serde_json::Value;
 use super::{
     answer::answer,
     callers::thread_of,
+    codex_queue::CodexQueue,
     door::Door,
     inbox::{self, Inbox},
     instructions::INSTRUCTIONS,
@@ -40,6 +41,7 @@ use super::{
 pub(super) struct Handler {
     door: Arc<Door>,
     subscriptions: Subscriptions,
+    codex_queue: CodexQueue,
     calls: Calls,
     /// The newest checks, newest first: their answers may cross their cancellation.
     recent: Mutex<VecDeque<(RequestId, u64)>>,
@@ -47,7 +49,13 @@ pub(super) struct Handler {
 
 impl Handler {
     pub(super) fn new(door: Arc<Door>, calls: Calls) -> Self {
-        Self { door, subscriptions: Subscriptions::default(), calls, recent: Mutex::default() }
+        Self {
+            door,
+            subscriptions: Subscriptions::default(),
+            codex_queue: CodexQueue::default(),
+            calls,
+            recent: Mutex::default(),
+        }
     }
 
     fn remember(&self, id: RequestId, ticket: u64) {
@@ -121,6 +129,7 @@ impl ServerHandler for Handler {
         // A cancelled call is carried through all the same, its waiting apart: half of one would be worse, a new token
         // nobody keeps.
         let thread = thread_of(&context.meta.0.0);
+        let _busy = self.codex_queue.call(&self.door, thread.as_deref());
         let patience = Patience::of(context);
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod callers;
+mod codex_queue;
 mod door;
 mod frames;
 mod handler;
