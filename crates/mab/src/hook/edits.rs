@@ -18,7 +18,7 @@ const FILES_MAX: usize = 1_000;
 
 /// The files, as the tool was given their names.
 pub(super) fn files(input: &Input) -> Vec<PathBuf> {
-    let Some(given) = input.tool_input.as_ref().filter(|_| EDITORS.contains(&input.tool())) else {
+    let Some(given) = input.given.as_ref().filter(|_| EDITORS.contains(&input.tool())) else {
         return Vec::new();
     };
     let named = NAMES.iter().filter_map(|name| given.get(name)?.as_str());
@@ -31,11 +31,11 @@ pub(super) fn files(input: &Input) -> Vec<PathBuf> {
         })
     }));
     let patches = texts.filter(|_| input.tool() == "apply_patch");
-    let patched = patches.flat_map(str::lines).filter_map(|line| {
+    let in_headings = patches.flat_map(str::lines).filter_map(|line| {
         let line = line.trim_start();
         HEADINGS.iter().find_map(|heading| line.strip_prefix(heading)).map(str::trim_end)
     });
-    named.chain(patched).filter(|name| !name.is_empty()).take(FILES_MAX).map(PathBuf::from).collect()
+    named.chain(in_headings).filter(|name| !name.is_empty()).take(FILES_MAX).map(PathBuf::from).collect()
 }
 
 #[cfg(test)]

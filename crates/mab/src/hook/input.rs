@@ -38,8 +38,8 @@ pub(crate) struct Input {
     #[serde(default)]
     tool_name: Option<String>,
     /// What it is given.
-    #[serde(default)]
-    pub(crate) tool_input: Option<Value>,
+    #[serde(default, rename = "tool_input")]
+    pub(crate) given: Option<Value>,
 }
 
 impl Input {
