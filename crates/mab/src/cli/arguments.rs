@@ -134,7 +134,11 @@ pub(crate) enum Command {
         It creates nothing. Run it with the MAB_AGENT of an agent to check its profile.\n\n\
         Without a terminal the tab-separated cells of a check are: state, name,\n\
         message, hint; those of a setting: setting, key, value, where it was set.")]
-    Doctor,
+    Doctor {
+        /// What else to check.
+        #[command(subcommand)]
+        check: Option<DoctorCheck>,
+    },
     /// Tell an agent of its mail at an event of its client (a client runs this).
     Hook(hook::Hook),
     /// Let two real MCP clients talk through the bridge, printed live.
@@ -147,6 +151,20 @@ pub(crate) enum Command {
     Completions(completions::Completions),
     /// Print the manual page of mab or of one command.
     Man(man::Man),
+}
+
+/// What `mab doctor` tries out when it is asked to.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DoctorCheck {
+    /// Let one agent wake another, and say how agents are woken here.
+    #[command(
+        after_help = "Two real agents talk in a folder of their own, removed afterwards; your conversations\n\
+        stay untouched. Exits with 10 when one is not woken. The table says what each\n\
+        client's agent can do in a turn, and what wakes it between turns.\n\n\
+        Without a terminal the tab-separated cells of a check are: state, name,\n\
+        message, hint; those of a client: client, its name, in a turn, between turns."
+    )]
+    Wake,
 }
 
 /// Parses a conversation's name for clap.

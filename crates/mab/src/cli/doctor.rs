@@ -123,7 +123,7 @@ fn print(settings: &[EffectiveSetting], checks: &[Check], output: Output) -> Res
     Output::data(page.as_str())
 }
 
-fn to_json(settings: &[EffectiveSetting], checks: &[Check]) -> Value {
+pub(super) fn to_json(settings: &[EffectiveSetting], checks: &[Check]) -> Value {
     let check = |check: &Check| {
         json!({
             "name": check.name, "state": check.state.as_str(), "message": check.message, "hint": check.hint,
@@ -157,7 +157,7 @@ fn render(settings: &[EffectiveSetting], checks: &[Check], page: &mut Page) {
     page.table(&Table { kind: Some("setting"), columns, rows });
 }
 
-fn render_check(check: &Check, page: &mut Page) {
+pub(super) fn render_check(check: &Check, page: &mut Page) {
     let message = Visible::line(&check.message);
     let hint = check.hint.as_deref().map(Visible::line);
     let state = check.state.as_str();

@@ -23,6 +23,7 @@ mod doctor_clients;
 mod doctor_files;
 mod doctor_redaction;
 mod doctor_store;
+mod doctor_wake;
 mod exit;
 mod held;
 mod hook;

@@ -6,7 +6,12 @@ use clap::{Parser as _, error::ErrorKind};
 use mab_core::{Code, Denied};
 
 use crate::{
-    cli::{Arguments, Exit, Output, Trouble, arguments::Command, cleanup, doctor, operator::Operator},
+    cli::{
+        Arguments, Exit, Output, Trouble,
+        arguments::{Command, DoctorCheck},
+        cleanup, doctor, doctor_wake,
+        operator::Operator,
+    },
     demo,
     environment::Environment,
     mcp,
@@ -49,7 +54,8 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),
         Command::Setup(setup) => setup.run(operator),
-        Command::Doctor => doctor::run(operator),
+        Command::Doctor { check: None } => doctor::run(operator),
+        Command::Doctor { check: Some(DoctorCheck::Wake) } => doctor_wake::run(operator),
         Command::Hook(hook) => hook.run(operator),
         Command::Demo => demo::run(operator.output),
         Command::Completions(completions) => completions.run(),

@@ -12,5 +12,7 @@ mod run;
 mod share;
 mod stage;
 mod unexpected;
+mod wake;
 
 pub(crate) use run::run;
+pub(crate) use wake::{Woken, wake};

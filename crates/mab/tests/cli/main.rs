@@ -17,3 +17,5 @@ mod redact;
 mod refusals;
 mod resume;
 mod terminal;
+mod wake;
+mod watch;

@@ -1,0 +1,69 @@
+//! `mab doctor wake`: one agent wakes another, and nothing is left of it.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use serde_json::{Value, json};
+
+use crate::home::{Anything, Home, Run};
+
+fn names(home: &Home) -> Anything<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(home.data())? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn states(run: &Run) -> Anything<Vec<(String, String)>> {
+    let report = run.json()?;
+    let checks = report.get("checks").and_then(Value::as_array).ok_or("no checks")?;
+    let text =
+        |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(checks.iter().map(|check| (text(check, "name"), text(check, "state"))).collect())
+}
+
+#[test]
+fn wake_finds_both_ways_and_leaves_nothing() -> Anything {
+    let home = Home::with_store()?;
+    let (before, listed) = (names(&home)?, home.mab(&["list", "--all"])?.stdout);
+    let run = home.mab(&["doctor", "wake", "--json"])?;
+    assert_eq!(run.exit, Some(0), "{} {}", run.stdout, run.stderr);
+    let states = states(&run)?;
+    for name in ["bell folder", "place", "bell", "looking"] {
+        assert!(states.contains(&(name.to_owned(), "ok".to_owned())), "{name}: {states:?}");
+    }
+    let report = run.json()?;
+    assert_eq!(report.pointer("/clients/0/client"), Some(&json!("Claude Code")));
+    assert_eq!((names(&home)?, home.mab(&["list", "--all"])?.stdout), (before, listed));
+    Ok(())
+}
+
+#[test]
+fn wake_without_a_data_folder_makes_none() -> Anything {
+    let home = Home::new()?;
+    let run = home.mab(&["doctor", "wake"])?;
+    assert_eq!(run.exit, Some(0), "{} {}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("\nok\tbell\t") && run.stdout.contains("\nclient\tCodex\t"),
+        "{}",
+        run.stdout
+    );
+    assert!(!home.data().exists());
+    Ok(())
+}
+
+#[test]
+fn wake_when_others_may_enter_the_bell_folder_fails_with_the_chmod() -> Anything {
+    let home = Home::with_store()?;
+    let bells = home.data().join("bridge.db-bells");
+    if !bells.exists() {
+        fs::create_dir(&bells)?;
+    }
+    fs::set_permissions(&bells, fs::Permissions::from_mode(0o755))?;
+    let run = home.mab(&["doctor", "wake"])?;
+    assert_eq!(run.exit, Some(10), "{}", run.stdout);
+    let hint = format!("\tchmod 700 {}\n", bells.display());
+    assert!(run.stdout.starts_with("fail\tbell folder\t") && run.stdout.contains(&hint), "{}", run.stdout);
+    Ok(())
+}
