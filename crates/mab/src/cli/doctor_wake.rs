@@ -25,7 +25,7 @@ use crate::{
 /// How each known client hears of a message: what its agent can do at once, and what wakes it when it has ended its turn.
 /// Measured with Claude Code 2.1.330 and Codex 0.169.0 on 2026-11-20; the others by their documentation.
 const CLIENTS: [(&str, &str, &str); 9] = [
-    ("Claude Code", "waits up to 1 h", "`mab hook wait`, which `mab setup claude-code` installs, wakes it"),
+    ("Claude Code", "waits up to 1 h", "`mab hook wait`, which `mab setup` installs, wakes it"),
     ("Codex", "waits up to 280 s", "`codex queue`, if you allow it; hooks tell it with its next turn"),
     ("Gemini CLI", "waits up to 570 s", "hooks tell it with its next turn"),
     ("opencode", "waits up to 50 s", "nothing known: let it wait again"),

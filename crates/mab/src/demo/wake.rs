@@ -22,10 +22,13 @@ use crate::{
 const TIMES: usize = 3;
 
 /// How long it is looked for a bell before there is none.
-const BELL_WITHIN: Duration = Duration::from_secs(2);
+const BELL_WITHIN: Duration = Duration::from_secs(3);
 
 /// How often it is looked for it.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// How long after hanging its bell the agent that waits is taken to be asleep.
+const ASLEEP_AFTER: Duration = Duration::from_millis(150);
 
 /// How long the waiting agent waits at most, in seconds.
 const WAIT_S: u64 = 30;
@@ -108,8 +111,12 @@ async fn hung(bells: &Path) -> Option<PathBuf> {
     };
     let look = async {
         loop {
-            if let Some(bell) = find() {
-                return bell.path();
+            if let Some(bell) = find().map(|bell| bell.path()) {
+                // It may be of the wait before; and who has just hung one looks once more before it sleeps.
+                tokio::time::sleep(ASLEEP_AFTER).await;
+                if bell.exists() {
+                    return bell;
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
