@@ -1,11 +1,13 @@
 //! The checks of `mab doctor` that look at the database.
 
+use mab_core::{Clock as _, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     cli::{Trouble, doctor::Check, operator::Operator},
     config::Config,
+    system::SystemClock,
 };
 
 /// The first SQLite whose write-ahead log survives several writing processes (<https://sqlite.org/wal.html>, 2026-03).
@@ -34,7 +36,9 @@ pub(super) fn store(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
         })
     });
     match answer {
-        Ok(info) => vec![opened(&info), engine(&info.engine), whole(&info.check), anchor(operator)],
+        Ok(info) => {
+            vec![opened(&info), engine(&info.engine), whole(&info.check), anchor(operator), records(operator)]
+        }
         Err(trouble) => vec![Check::trouble("database", &trouble)],
     }
 }
@@ -102,6 +106,44 @@ fn anchor(operator: &Operator<'_>) -> Check {
     }
 }
 
+/// What `audit` answers of its newest entry.
+#[derive(Deserialize)]
+struct Entries {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    at: String,
+}
+
+/// Whether time has gone on since the newest entry of the audit trail.
+fn records(operator: &Operator<'_>) -> Check {
+    let answer = operator.call("audit", json!({"limit": 1})).and_then(|answer| {
+        serde_json::from_value::<Entries>(answer).map_err(|error| {
+            Trouble::Fault(mab_core::Fault::from_source("reading the answer of audit", error))
+        })
+    });
+    match answer {
+        Ok(audit) => newest(audit.entries.first().map(|entry| entry.at.as_str()), SystemClock.now()),
+        Err(trouble) => Check::trouble("records", &trouble),
+    }
+}
+
+fn newest(at: Option<&str>, now: Timestamp) -> Check {
+    let name = "records";
+    let Some(at) = at else { return Check::good(name, "none yet".to_owned()) };
+    let ahead_ms = Timestamp::parse(at).map_or(0, |at| at.millis_since(now));
+    if ahead_ms <= AHEAD_MAX_MS {
+        return Check::good(name, format!("the newest is of {at}"));
+    }
+    let message = format!("the newest is of {at}, which is still to come: the clock was set back");
+    Check::warn(name, message, "set the system's clock; expiry and rate limits depend on it")
+}
+
+/// By how many milliseconds clocks of several processes may differ: they are one clock, which is set now and then.
+const AHEAD_MAX_MS: u64 = 2_000;
+
 fn version(text: &str) -> Option<[u32; 3]> {
     text.split(|character: char| !character.is_ascii_digit() && character != '.').find_map(|word| {
         let mut parts = word.split('.').map(str::parse::<u32>);
@@ -126,6 +168,19 @@ mod tests {
             ("PostgreSQL 17.2", State::Good),
         ] {
             assert_eq!(engine(text).state, state, "{text}");
+        }
+    }
+
+    #[test]
+    fn records_when_the_newest_is_still_to_come_warn() {
+        let now = Timestamp::parse("2026-11-22T07:30:00Z").unwrap();
+        for (at, state) in [
+            (None, State::Good),
+            (Some("2026-11-22T07:29:00.000Z"), State::Good),
+            (Some("2026-11-22T07:30:02.000Z"), State::Good),
+            (Some("2026-11-22T07:30:02.001Z"), State::Warn),
+        ] {
+            assert_eq!(newest(at, now).state, state, "{at:?}");
         }
     }
 

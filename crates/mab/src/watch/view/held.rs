@@ -17,7 +17,9 @@ pub(super) fn lines(open: &Open, width: usize, height: usize) -> Vec<Line<'stati
     if open.held.is_empty() {
         return vec![Line::styled("no messages wait", FAINT)];
     }
-    let place = format!("{} of {} held messages", open.chosen + 1, open.held.len());
+    // Of many only the oldest are listed.
+    let all = open.state.as_ref().map_or(0, |state| state.held).max(open.held.len() as u64);
+    let place = format!("{} of {all} held messages", open.chosen + 1);
     lines.push(Line::styled(place, STRONG));
     for (at, held) in open.held.iter().enumerate().skip(open.chosen) {
         if lines.len() >= height {
