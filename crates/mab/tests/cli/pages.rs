@@ -38,6 +38,7 @@ Commands:
   mcp          Serve MCP on stdin and stdout (an MCP client starts this)
   list         List conversations
   show         Show one conversation: members, state, latest messages
+  watch        Watch a conversation live, or line by line when piped
   lease        Check or list the files that agents have reserved
   tokens       Print, rotate or revoke the tokens of one conversation
   remove       Remove an agent from a conversation

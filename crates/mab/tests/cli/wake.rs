@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use crate::home::{Anything, Home, Run};
 
+/// What is in the data folder, without what SQLite keeps there while somebody reads.
 fn names(home: &Home) -> Anything<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(home.data())? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
+    names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
     names.sort();
     Ok(names)
 }

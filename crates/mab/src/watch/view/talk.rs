@@ -16,8 +16,8 @@ use crate::{
 /// Lines of one message that are shown; `mab show` prints all of it.
 const FOLD_LINES: usize = 40;
 
-/// Characters of one message that are looked at to find them: more than fit into as many lines of any terminal.
-const FOLD_CHARACTERS: usize = 20_000;
+/// Characters of one message that are looked at for each column of those lines: one, and marks above it.
+const CHARACTERS_PER_COLUMN: usize = 2;
 
 /// What stands before every line of a message.
 const FRAME: &str = "│ ";
@@ -72,7 +72,7 @@ fn beginning(open: &Open) -> String {
 /// One message: who, what, to whom; its text; what else there is to it.
 pub(super) fn block(open: &Open, message: &Said, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading(open, message, width)];
-    let head: String = message.message.chars().take(FOLD_CHARACTERS).collect();
+    let head: String = message.message.chars().take(FOLD_LINES * width * CHARACTERS_PER_COLUMN).collect();
     let mut whole = head.len() == message.message.len();
     let visible = Visible::lines(&head);
     let mut room = FOLD_LINES;
