@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write as _, stdout},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anstream::ColorChoice;
@@ -18,6 +21,9 @@ use ratatui::{
     style::Color,
 };
 use rustix::process::{Signal, getpgid, getpid, getppid, getsid, kill_process};
+
+/// Whether the terminal is ours: taken or given back twice, it would forget where its cursor was.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// One write per frame.
 const FRAME_BYTES: usize = 64 * 1024;
@@ -55,8 +61,12 @@ impl Screen {
     /// # Errors
     /// Whatever the terminal refuses.
     pub(super) fn enter(&mut self) -> io::Result<()> {
+        // After a stop that nobody was told of, a shell has set it to take lines again.
+        disable_raw_mode()?;
         enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen)?;
+        if !TAKEN.swap(true, Ordering::SeqCst) {
+            execute!(stdout(), EnterAlternateScreen)?;
+        }
         // What is on it now is not what was drawn last. `clear` would ask for the cursor, and the answer would be read as
         // keys by the thread that reads those.
         let size = self.terminal.size()?;
@@ -113,6 +123,9 @@ impl Drop for Screen {
 
 /// Makes the terminal what it was. Nobody is left to tell of what goes wrong.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = disable_raw_mode();
     let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     let _ = stdout().flush();
