@@ -15,6 +15,8 @@ mod prompts;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod resources;
