@@ -1,7 +1,7 @@
 //! What every agent is told about this server; clients put it into the system prompt.
 
 /// At most 2 KB: Claude Code from 2.1.84 cuts there.
-pub(super) const INSTRUCTIONS: &str = "\
+pub const INSTRUCTIONS: &str = "\
 mab lets coding agents in separate sessions exchange messages, see each other's status and agree on who edits what.
 
 Start: one agent calls create_conversation and gives its user the conversation_id and session_b_token; the user hands \

@@ -5,6 +5,8 @@ mod client;
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod frames;

@@ -93,8 +93,8 @@ impl Player {
     /// Takes its reservations back and is done; its prompt has nothing more to say.
     fn ends(&mut self, releases: bool) {
         if releases {
-            let released = self.does("reserve_files", "release", json!({"action": "release"}));
-            assert!(!released["leases"].as_array().unwrap().is_empty(), "{released}");
+            let given = self.does("reserve_files", "release", json!({"action": "release"}));
+            assert!(!given["leases"].as_array().unwrap().is_empty(), "{given}");
         }
         self.status("complete");
         assert!(self.steps.is_empty(), "the prompt goes on: {:?}", self.steps);
