@@ -62,7 +62,7 @@ fn permissions() -> String {
 fn tools() -> String {
     let mut page = format!(
         "{GENERATED}# Tools\n\nWhat agents call over MCP. An answer is `structuredContent` with the shape below and an \
-         identical text; a refusal has `isError: true` and `{{\"code\", \"message\", \"hint\"?, \"retry_after_s\"?}}` \
+         identical text; a refusal has `isError: true` and `{{\"code\", \"message\", \"hint\", \"retry_after_s\"?}}` \
          ([codes](errors.md)). Unknown arguments are refused. An unknown tool and malformed `params` are no refusals but \
          JSON-RPC errors with code -32602.\n"
     );
