@@ -54,9 +54,9 @@ enum LeaseCommand {
     Patterns of leases are relative to the project's root: the nearest folder with\n\
     a .git, or --root. A folder stands for everything in it.\n\n\
     Who asks, and so whose leases do not count: --as in --conversation, else the\n\
-    agent whose profile this process has (MAB_AGENT, or the session of the client whose\n    shell it is: Claude Code, Codex), in\n\
-    the conversations it joined. Without a profile, or when none of these is open to\n\
-    it any more, every active conversation is looked at. Exits with 0 when nothing is\n\
+    agent of MAB_AGENT or of the client whose shell this is (Claude Code, Codex), in\n\
+    the conversations it joined. Without one, or when none of these is open to it\n\
+    any more, every active conversation is looked at. Exits with 0 when nothing is\n\
     in the way, also before the first agent has made a database.\n\n\
     Prints one line per file and lease: the file, two blanks, and who holds it until\n\
     when; as which pattern, --json and mab lease list tell.")]
