@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use mab_core::{Code, Failure, limit::Peer, source::draw};
-use mab_service::{Caller, Connection, Wallet as _};
+use mab_service::{Caller, Connection, Credentials, Wallet as _};
 use serde_json::{Map, Value};
 
 use super::{notice::Inbox, told::Told};
@@ -21,6 +21,7 @@ pub(crate) struct Desk {
     pub(crate) bridge: Opened,
     /// The agent.
     pub(crate) agent: Caller,
+    held: Vec<Credentials>,
     folder: DataFolder,
     profile: String,
 }
@@ -34,7 +35,8 @@ impl Desk {
     pub(crate) fn open(config: &Config, profile: &str) -> Result<Option<Self>, Failure> {
         let Some(folder) = DataFolder::open(&config.data_dir)? else { return Ok(None) };
         let wallet = Keystore::open(&folder, Some(profile))?;
-        if wallet.all().is_empty() {
+        let held = wallet.all();
+        if held.is_empty() {
             return Ok(None);
         }
         let bridge = match runtime::open_existing(config) {
@@ -44,7 +46,7 @@ impl Desk {
         let holder = u64::from_ne_bytes(draw(&OsRandom)?);
         let peer = Peer::user(rustix::process::getuid().as_raw());
         let agent = Caller::Agent(Arc::new(Connection::new(holder, peer, Box::new(wallet))));
-        Ok(Some(Self { bridge, agent, folder, profile: profile.to_owned() }))
+        Ok(Some(Self { bridge, agent, held, folder, profile: profile.to_owned() }))
     }
 
     /// The agent's inboxes that are open.
@@ -58,10 +60,7 @@ impl Desk {
 
     /// What the agent holds credentials for.
     pub(crate) fn seats(&self) -> Vec<Value> {
-        match &self.agent {
-            Caller::Agent(connection) => connection.wallet().all().into_iter().map(seat).collect(),
-            Caller::Operator => Vec::new(),
-        }
+        self.held.iter().cloned().map(seat).collect()
     }
 
     /// What the agent was told so far.

@@ -55,6 +55,7 @@ Commands:
   redact       Replace secrets in text: a filter from stdin or FILE to stdout
   setup        Set up a client: its server entry and its hooks
   doctor       Check settings, data folder, database and clock
+  hook         Tell an agent of its mail at an event of its client (a client runs this)
   demo         Let two real MCP clients talk through the bridge, printed live
   completions  Print a completion script for a shell
   man          Print the manual page of mab or of one command
