@@ -10,9 +10,13 @@ use crate::{
     running::{Running, command},
 };
 
+/// Claude Code asks for one, and the model takes any.
+const KEY: &str = "none";
+
 /// A Claude Code: its home, its project, its configuration.
 pub(crate) struct Claude<'a> {
     clients: &'a Clients,
+    data: PathBuf,
     home: PathBuf,
     project: PathBuf,
     servers: PathBuf,
@@ -26,12 +30,29 @@ impl<'a> Claude<'a> {
         let project = place.folder(&format!("{name}/project"));
         let (servers, settings) = (home.join("mcp.json"), home.join("settings.json"));
         let server = json!({
-            "type": "stdio", "command": env!("CARGO_BIN_EXE_mab"), "args": ["mcp", "--data-dir", place.data()],
+            "type": "stdio", "command": env!("CARGO_BIN_EXE_mab"), "args": ["mcp"],
             "alwaysLoad": true,
         });
         fs::write(&servers, json!({"mcpServers": {"mab": server}}).to_string()).unwrap();
         fs::write(&settings, "{}").unwrap();
-        Self { clients, home, project, servers, settings }
+        Self { clients, data: place.data(), home, project, servers, settings }
+    }
+
+    /// The same with every hook of the bridge, as `mab setup` writes them.
+    pub(crate) fn with_hooks(self) -> Self {
+        let hook = |event: &str| json!({"type": "command", "command": format!("mab hook {event}")});
+        let wait = json!({
+            "type": "command", "command": "mab hook wait", "async": true, "asyncRewake": true, "timeout": 3600,
+        });
+        let hooks = json!({
+            "SessionStart": [{"hooks": [hook("SessionStart")]}],
+            "UserPromptSubmit": [{"hooks": [hook("UserPromptSubmit")]}],
+            "PreToolUse": [{"matcher": "Edit|Write|MultiEdit|NotebookEdit", "hooks": [hook("PreToolUse")]}],
+            "PostToolUse": [{"hooks": [hook("PostToolUse")]}],
+            "Stop": [{"hooks": [hook("Stop"), wait]}],
+        });
+        fs::write(&self.settings, json!({"hooks": hooks}).to_string()).unwrap();
+        self
     }
 
     /// Starts it on a prompt, without a terminal.
@@ -39,6 +60,20 @@ impl<'a> Claude<'a> {
         let mut command = self.command(model);
         command.args(["--print", prompt]).args(self.options()).args(options);
         Running::start(command)
+    }
+
+    /// Starts it on a prompt, on a terminal, where it stays when its turn has ended; its log is part of what it writes.
+    pub(crate) fn ask_on_terminal(&self, model: &Model, prompt: &str) -> Running {
+        // What the user would answer to its first questions.
+        let known = json!({
+            "hasCompletedOnboarding": true, "customApiKeyResponses": {"approved": [KEY], "rejected": []},
+            "projects": {self.project.to_str().unwrap(): {"hasTrustDialogAccepted": true}},
+        });
+        fs::create_dir_all(self.home.join("config")).unwrap();
+        fs::write(self.home.join("config/.claude.json"), known.to_string()).unwrap();
+        let mut command = self.command(model);
+        command.arg(prompt).args(self.options()).arg("--debug-to-stderr").env("TERM", "xterm-256color");
+        Running::start_on_terminal(command)
     }
 
     /// The command with its environment and no arguments.
@@ -49,7 +84,8 @@ impl<'a> Claude<'a> {
             .env("HOME", &self.home)
             .env("CLAUDE_CONFIG_DIR", self.home.join("config"))
             .env("ANTHROPIC_BASE_URL", model.address())
-            .env("ANTHROPIC_API_KEY", "none-is-needed")
+            .env("ANTHROPIC_API_KEY", KEY)
+            .env("MAB_DATA_DIR", &self.data)
             .env("DISABLE_AUTOUPDATER", "1")
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         command

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn ask(clients: &Clients, place: &Place, name: &str, model: &Model, prompt: &str) -> Running {
     match model.dialect() {
         Dialect::Messages => Claude::new(clients, place, name).ask(model, prompt, &[]),
-        Dialect::Responses => Codex::new(clients, place, name, "").ask(model, prompt, &[]),
+        Dialect::Responses => Codex::new(clients, place, name).ask(model, prompt, &[]),
     }
 }
 

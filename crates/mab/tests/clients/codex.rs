@@ -1,6 +1,11 @@
 //! Codex with a home of its own.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::PathBuf,
+    process::Command,
+};
 
 use crate::{
     model::Model,
@@ -11,24 +16,43 @@ use crate::{
 /// A Codex: its home, its project, its configuration.
 pub(crate) struct Codex<'a> {
     clients: &'a Clients,
+    data: PathBuf,
+    name: String,
     home: PathBuf,
     project: PathBuf,
 }
 
 impl<'a> Codex<'a> {
-    /// A Codex called `name` that starts `mab mcp` on the scenario's data folder; `more` is put at the end of its
-    /// configuration.
-    pub(crate) fn new(clients: &'a Clients, place: &Place, name: &str, more: &str) -> Self {
+    /// A Codex called `name` that starts `mab mcp` on the scenario's data folder.
+    pub(crate) fn new(clients: &'a Clients, place: &Place, name: &str) -> Self {
         let home = place.folder(name);
         let project = place.folder(&format!("{name}/project"));
-        let (mab, data) = (env!("CARGO_BIN_EXE_mab"), place.data());
-        // Debug writes a text the way TOML reads it, for paths without oddities.
-        let configuration = format!(
-            "[mcp_servers.mab]\ncommand = {mab:?}\nargs = [\"mcp\", \"--data-dir\", {data:?}]\n\
-             env = {{ MAB_AGENT = {name:?} }}\n{more}",
+        let mab = env!("CARGO_BIN_EXE_mab");
+        let data = place.data();
+        // Debug writes a text the way TOML reads it, for names without oddities.
+        let server = format!(
+            "[mcp_servers.mab]\ncommand = {mab:?}\nargs = [\"mcp\"]\n\
+             env = {{ MAB_AGENT = {name:?}, MAB_DATA_DIR = {data:?} }}\n",
         );
-        fs::write(home.join("config.toml"), configuration).unwrap();
-        Self { clients, home, project }
+        fs::write(home.join("config.toml"), server).unwrap();
+        Self { clients, data, name: name.to_owned(), home, project }
+    }
+
+    /// The same with every hook of the bridge, as `mab setup` writes them.
+    pub(crate) fn with_hooks(self) -> Self {
+        let mut configuration = File::options().append(true).open(self.home.join("config.toml")).unwrap();
+        for event in ["SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop"] {
+            writeln!(configuration, "[[hooks.{event}]]").unwrap();
+            if event == "PreToolUse" {
+                writeln!(configuration, "matcher = \"apply_patch|Edit|Write\"").unwrap();
+            }
+            writeln!(
+                configuration,
+                "[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = \"mab hook {event}\"",
+            )
+            .unwrap();
+        }
+        self
     }
 
     /// Starts it on a prompt, without a terminal.
@@ -46,6 +70,8 @@ impl<'a> Codex<'a> {
             .current_dir(&self.project)
             .env("HOME", &self.home)
             .env("CODEX_HOME", &self.home)
+            .env("MAB_AGENT", &self.name)
+            .env("MAB_DATA_DIR", &self.data)
             .env("STUB_KEY", "none-is-needed");
         command
     }

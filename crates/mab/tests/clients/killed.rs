@@ -26,7 +26,7 @@ fn codex_when_killed_in_a_wait_leaves_the_message_to_its_next_session() {
         Dialect::Responses,
         [call("join_conversation", join), call("check_messages", json!({"wait_seconds": 200}))],
     );
-    let agent = Codex::new(&clients, &place, "agent", "");
+    let agent = Codex::new(&clients, &place, "agent");
     let waiting = agent.ask(&first, "Join, and wait.", &[]);
     waiting.wait_for("mab/check_messages started");
     waiting.crash();

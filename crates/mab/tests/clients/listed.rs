@@ -43,7 +43,7 @@ fn codex_when_it_starts_lists_every_tool_and_the_instructions_beside_them() {
     let Some(clients) = clients(&["codex"]) else { return };
     let place = Place::new();
     let model = Model::start(Dialect::Responses, [say("hello")]);
-    Codex::new(&clients, &place, "codex", "").ask(&model, "Hello.", &[]).succeeds();
+    Codex::new(&clients, &place, "codex").ask(&model, "Hello.", &[]).succeeds();
     assert_listed(&model.last());
     assert_eq!(model.last().roles_saying(INSTRUCTED), ["namespace"]);
 }

@@ -13,6 +13,8 @@ mod codex;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod killed;
@@ -22,6 +24,8 @@ mod kit;
 mod listed;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod partner;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

@@ -84,7 +84,15 @@ pub(crate) fn call_with(
 
 /// A call of a tool that the client itself brings.
 pub(crate) fn call_own(tool: &'static str, arguments: Value) -> Turn {
-    Turn::Call(Tool::Own(tool), Box::new(|_| arguments))
+    call_own_with(tool, |_| arguments)
+}
+
+/// The same, with arguments made when the turn comes.
+pub(crate) fn call_own_with(
+    tool: &'static str,
+    arguments: impl FnOnce(&Shown) -> Value + Send + 'static,
+) -> Turn {
+    Turn::Call(Tool::Own(tool), Box::new(arguments))
 }
 
 /// The end of a turn.

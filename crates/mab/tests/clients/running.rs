@@ -1,10 +1,12 @@
 //! A client's process: its output is kept, it has a time limit, and it ends with its children.
 
 use std::{
+    ffi::OsStr,
+    fs::File,
     io::Read,
-    os::unix::process::CommandExt as _,
+    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex,
         mpsc::{Receiver, channel},
@@ -13,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    process::{Pid, Signal, kill_process_group},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
 
 /// Far beyond anything a healthy client takes for a scenario: a test that meets it has failed.
 const LIMIT: Duration = Duration::from_secs(50);
@@ -45,12 +51,34 @@ pub(crate) fn command(program: &Path, path: &str) -> Command {
 impl Running {
     /// Starts a command in a process group of its own.
     pub(crate) fn start(mut command: Command) -> Self {
-        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let group = Pid::from_child(&child);
+        let mut child =
+            command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::<Output>::default();
         let readers =
             vec![output.read(child.stdout.take().unwrap()), output.read(child.stderr.take().unwrap())];
+        Self::of(child, output, readers)
+    }
+
+    /// The same on a terminal, of a size that people have; only stderr is kept apart.
+    pub(crate) fn start_on_terminal(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let terminal =
+            File::options().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
+        tcsetwinsize(&terminal, Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        command.process_group(0).stdin(terminal.try_clone().unwrap());
+        let mut child = command.stdout(terminal).stderr(Stdio::piped()).spawn().unwrap();
+        // Lets go of the terminal: it ends with the client.
+        drop(command);
+        let output = Arc::<Output>::default();
+        let readers = vec![output.read(File::from(master)), output.read(child.stderr.take().unwrap())];
+        Self::of(child, output, readers)
+    }
+
+    fn of(mut child: Child, output: Arc<Output>, readers: Vec<JoinHandle<()>>) -> Self {
+        let group = Pid::from_child(&child);
         let (end, ended) = channel();
         thread::spawn(move || end.send(child.wait().unwrap()));
         Self { group, ended, has_ended: false, output, readers }

@@ -85,6 +85,11 @@ impl Shown {
         words.chain(tools).filter(|(_, said)| said.contains(text)).map(|(role, _)| role).collect()
     }
 
+    /// How often something is said outside tools' results and tools' descriptions.
+    pub(crate) fn times(&self, text: &str) -> usize {
+        self.words.iter().map(|words| words.text.matches(text).count()).sum()
+    }
+
     /// One line for a failure message.
     pub(crate) fn summary(&self) -> String {
         let last = self.results.last().map_or_else(String::new, |(name, value)| format!("{name} → {value}"));
