@@ -1,6 +1,10 @@
 //! Claude Code with a home of its own.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::json;
 
@@ -19,8 +23,8 @@ pub(crate) struct Claude<'a> {
     data: PathBuf,
     home: PathBuf,
     project: PathBuf,
-    servers: PathBuf,
     settings: PathBuf,
+    options: Vec<String>,
 }
 
 impl<'a> Claude<'a> {
@@ -30,12 +34,29 @@ impl<'a> Claude<'a> {
         let project = place.folder(&format!("{name}/project"));
         let (servers, settings) = (home.join("mcp.json"), home.join("settings.json"));
         let server = json!({
-            "type": "stdio", "command": env!("CARGO_BIN_EXE_mab"), "args": ["mcp"],
-            "alwaysLoad": true,
+            "type": "stdio", "command": env!("CARGO_BIN_EXE_mab"), "args": ["mcp"], "alwaysLoad": true,
         });
         fs::write(&servers, json!({"mcpServers": {"mab": server}}).to_string()).unwrap();
         fs::write(&settings, "{}").unwrap();
-        Self { clients, data: place.data(), home, project, servers, settings }
+        // Only our servers and settings.
+        let options = vec![
+            format!("--mcp-config={}", servers.display()),
+            "--strict-mcp-config".to_owned(),
+            format!("--settings={}", settings.display()),
+            "--setting-sources=user".to_owned(),
+            "--allowedTools=mcp__mab".to_owned(),
+        ];
+        Self { clients, data: place.data(), home, project, settings, options }
+    }
+
+    /// A Claude Code that `mab setup` has configured.
+    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str) -> Self {
+        let mut claude = Self::new(clients, place, name);
+        claude.options = vec!["--allowedTools=mcp__mab".to_owned()];
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_mab")), clients.path());
+        claude.at_home(command.args(["setup", "claude-code"]));
+        Running::start(command).succeeds();
+        claude
     }
 
     /// The same with every hook of the bridge, as `mab setup` writes them.
@@ -58,7 +79,7 @@ impl<'a> Claude<'a> {
     /// Starts it on a prompt, without a terminal.
     pub(crate) fn ask(&self, model: &Model, prompt: &str, options: &[&str]) -> Running {
         let mut command = self.command(model);
-        command.args(["--print", prompt]).args(self.options()).args(options);
+        command.args(["--print", prompt]).args(&self.options).args(options);
         Running::start(command)
     }
 
@@ -72,34 +93,40 @@ impl<'a> Claude<'a> {
         fs::create_dir_all(self.home.join("config")).unwrap();
         fs::write(self.home.join("config/.claude.json"), known.to_string()).unwrap();
         let mut command = self.command(model);
-        command.arg(prompt).args(self.options()).arg("--debug-to-stderr").env("TERM", "xterm-256color");
+        command.arg(prompt).args(&self.options).arg("--debug-to-stderr").env("TERM", "xterm-256color");
         Running::start_on_terminal(command)
+    }
+
+    /// Writes the configuration file that `mab` finds in this home.
+    pub(crate) fn configure_bridge(&self, text: &str) {
+        let folder = self.home.join(".config/mab");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
+    /// The folder it works in.
+    pub(crate) fn project(&self) -> &Path {
+        &self.project
     }
 
     /// The command with its environment and no arguments.
     fn command(&self, model: &Model) -> Command {
         let mut command = command(&self.clients.program("claude"), self.clients.path());
+        self.at_home(&mut command);
         command
-            .current_dir(&self.project)
-            .env("HOME", &self.home)
-            .env("CLAUDE_CONFIG_DIR", self.home.join("config"))
             .env("ANTHROPIC_BASE_URL", model.address())
             .env("ANTHROPIC_API_KEY", KEY)
-            .env("MAB_DATA_DIR", &self.data)
             .env("DISABLE_AUTOUPDATER", "1")
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         command
     }
 
-    /// What every run is told: only our servers and settings, and the bridge's tools need no permission.
-    fn options(&self) -> [String; 5] {
-        let (servers, settings) = (self.servers.display(), self.settings.display());
-        [
-            format!("--mcp-config={servers}"),
-            "--strict-mcp-config".to_owned(),
-            format!("--settings={settings}"),
-            "--setting-sources=user".to_owned(),
-            "--allowedTools=mcp__mab".to_owned(),
-        ]
+    /// In its project, with its home and the scenario's data folder.
+    fn at_home(&self, command: &mut Command) {
+        command
+            .current_dir(&self.project)
+            .env("HOME", &self.home)
+            .env("CLAUDE_CONFIG_DIR", self.home.join("config"))
+            .env("MAB_DATA_DIR", &self.data);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Codex<'a> {
     clients: &'a Clients,
     data: PathBuf,
-    name: String,
+    profile: Option<String>,
     home: PathBuf,
     project: PathBuf,
 }
@@ -35,7 +35,17 @@ impl<'a> Codex<'a> {
              env = {{ MAB_AGENT = {name:?}, MAB_DATA_DIR = {data:?} }}\n",
         );
         fs::write(home.join("config.toml"), server).unwrap();
-        Self { clients, data, name: name.to_owned(), home, project }
+        Self { clients, data, profile: Some(name.to_owned()), home, project }
+    }
+
+    /// A Codex that `mab setup` has configured; its agents are those of its sessions.
+    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str) -> Self {
+        let codex = Self { profile: None, ..Self::new(clients, place, name) };
+        fs::remove_file(codex.home.join("config.toml")).unwrap();
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_mab")), clients.path());
+        codex.at_home(command.args(["setup", "codex"]));
+        Running::start(command).succeeds();
+        codex
     }
 
     /// The same with every hook of the bridge, as `mab setup` writes them.
@@ -66,14 +76,19 @@ impl<'a> Codex<'a> {
     /// The command with its environment and no arguments.
     fn command(&self) -> Command {
         let mut command = command(&self.clients.program("codex"), self.clients.path());
+        self.at_home(&mut command);
+        command.env("STUB_KEY", "none");
+        command
+    }
+
+    /// In its project, with its home, the scenario's data folder and its profile, if it has one.
+    fn at_home(&self, command: &mut Command) {
         command
             .current_dir(&self.project)
             .env("HOME", &self.home)
             .env("CODEX_HOME", &self.home)
-            .env("MAB_AGENT", &self.name)
             .env("MAB_DATA_DIR", &self.data)
-            .env("STUB_KEY", "none-is-needed");
-        command
+            .envs(self.profile.iter().map(|profile| ("MAB_AGENT", profile)));
     }
 }
 

@@ -53,6 +53,7 @@ fn messages_with_a_tool_result_feed_the_next_call() {
     assert_eq!(model.result_of("create_conversation"), json!({"conversation_id": "conv_1"}));
     assert_eq!(model.log()[1].roles_saying("hook"), ["user"]);
     assert_eq!(model.log()[1].roles_saying("conv_1"), [""; 0]);
+    assert!(!model.log()[1].rest().contains("conv_1") && model.log()[1].rest().contains("hook"));
     assert!(model.last().tools().iter().all(|tool| tool.of_bridge && tool.name == "check_messages"));
 }
 

@@ -21,6 +21,8 @@ mod killed;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod listed;
 #[cfg(test)]
 mod model;
@@ -30,5 +32,7 @@ mod partner;
 mod place;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod setup;
 #[cfg(test)]
 mod shown;

@@ -9,6 +9,7 @@ pub(crate) struct Shown {
     calls: Vec<(Value, String)>,
     results: Vec<(String, Value)>,
     tools: Vec<Listed>,
+    rest: String,
 }
 
 /// A piece of the prompt that is no tool's result.
@@ -83,6 +84,15 @@ impl Shown {
         let words = self.words.iter().map(|words| (&*words.role, &words.text));
         let tools = self.tools.iter().map(|tool| ("tools", &tool.description));
         words.chain(tools).filter(|(_, said)| said.contains(text)).map(|(role, _)| role).collect()
+    }
+
+    /// The whole request as it came, but for tools' results and what the model itself gave to tools.
+    pub(crate) fn rest(&self) -> &str {
+        &self.rest
+    }
+
+    pub(crate) fn leave(&mut self, rest: &Value) {
+        self.rest = rest.to_string();
     }
 
     /// How often something is said outside tools' results and tools' descriptions.

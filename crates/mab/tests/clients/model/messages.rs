@@ -44,7 +44,20 @@ pub(super) fn shown(body: &Value) -> Shown {
             description: tool["description"].as_str().unwrap_or_default().to_owned(),
         });
     }
+    shown.leave(&rest(body.clone()));
     shown
+}
+
+fn rest(mut body: Value) -> Value {
+    let messages = body["messages"].as_array_mut().into_iter().flatten();
+    for block in messages.filter_map(|message| message["content"].as_array_mut()).flatten() {
+        match block["type"].as_str() {
+            Some("tool_use") => block["input"] = Value::Null,
+            Some("tool_result") => block["content"] = Value::Null,
+            _ => (),
+        }
+    }
+    body
 }
 
 /// One turn.

@@ -44,7 +44,19 @@ pub(super) fn shown(body: &Value) -> Shown {
             });
         }
     }
+    shown.leave(&rest(body.clone()));
     shown
+}
+
+fn rest(mut body: Value) -> Value {
+    for item in body["input"].as_array_mut().into_iter().flatten() {
+        match item["type"].as_str() {
+            Some("function_call") => item["arguments"] = Value::Null,
+            Some("function_call_output") => item["output"] = Value::Null,
+            _ => (),
+        }
+    }
+    body
 }
 
 /// One turn.
