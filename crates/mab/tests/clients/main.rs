@@ -27,6 +27,8 @@ mod listed;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod others;
+#[cfg(test)]
 mod partner;
 #[cfg(test)]
 mod place;

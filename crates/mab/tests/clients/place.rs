@@ -33,7 +33,8 @@ pub(crate) fn clients(needed: &[&str]) -> Option<Clients> {
         std::io::stderr().write_all(line.as_bytes()).unwrap();
         return None;
     }
-    let path = format!("{}:{}", built.display(), variable("PATH").unwrap_or_default());
+    let path = variable("PATH").unwrap_or_default();
+    let path = format!("{}:{}:{path}", built.display(), programs.display());
     Some(Clients { programs, path })
 }
 
@@ -42,7 +43,7 @@ impl Clients {
         self.programs.join(name)
     }
 
-    /// A search path with the `mab` under test before all others.
+    /// A search path with the `mab` under test before all others, and then the clients.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
