@@ -17,14 +17,12 @@ pub(crate) fn whole(text: Text<'_>, range: Range<usize>) -> Range<usize> {
         .then_some(range.start)
         .or_else(|| cut_at(text, range.start))
         .map_or(range.start, |letter| text.skip_back(letter, letter, |byte| byte == b'\\'));
-    let end = match cut_at(text, range.end) {
-        Some(letter) => letter + UNICODE,
-        None => {
-            let run = text.skip_back(range.end, range.len(), |byte| byte == b'\\');
-            let is_cut = (range.end - run) % 2 == 1 && b"\"'/bfnrtu".contains(&text.at(range.end));
-            if is_cut || text.at(range.end) == b'\\' { run } else { range.end }
-        }
+    let in_front_of_backslashes = || {
+        let run = text.skip_back(range.end, range.len(), |byte| byte == b'\\');
+        let is_cut = (range.end - run) % 2 == 1 && b"\"'/bfnrtu".contains(&text.at(range.end));
+        if is_cut || text.at(range.end) == b'\\' { run } else { range.end }
     };
+    let end = cut_at(text, range.end).map_or_else(in_front_of_backslashes, |letter| letter + UNICODE);
     text.floor(start)..text.ceil(end)
 }
 
