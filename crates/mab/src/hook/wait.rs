@@ -34,6 +34,11 @@ use crate::{
     system::{OsRandom, SystemClock},
 };
 
+/// What Claude Code sets to `0` where nobody attends the session, as with `--print`. Such a session ends with its turn and
+/// cannot be woken; it would only keep its end back, 30 s for a hook that still runs (Claude Code 2.1.330, measured
+/// 2026-11-22).
+const ATTENDED: &str = "CLAUDE_CODE_SESSION_ATTENDED";
+
 /// How long the hook that runs beside this one, at the end of the same turn, may take to speak of what has come already.
 const SETTLING: Duration = Duration::from_secs(2);
 /// How often it is looked whether anybody still wants to be woken.
@@ -45,6 +50,9 @@ const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// Waits. Nothing that goes wrong is more than a sentence on stderr.
 pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -> Exit {
+    if environment.get(ATTENDED) == Some("0") {
+        return Exit::OK;
+    }
     let waited = Input::read(io::stdin(), &SystemClock).and_then(|input| {
         let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
         let Some(profile) = who::profile(&input, &config, environment) else { return Ok(false) };

@@ -17,5 +17,6 @@ mod redact;
 mod refusals;
 mod resume;
 mod terminal;
+mod unattended;
 mod wake;
 mod watch;
