@@ -33,6 +33,8 @@ mod partner;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod setup;
