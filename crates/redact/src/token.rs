@@ -56,7 +56,9 @@ pub(crate) fn find_hex_token(text: Text<'_>, hit: Range<usize>, found: &mut Vec<
         if run.len() == HEX_TOKEN && !text.at(run_end).is_ascii_alphanumeric() {
             let between = text.slice(hit.end..position).to_ascii_lowercase();
             let is_number = run.iter().all(|&byte| byte.is_ascii_digit() || byte == b'e');
-            if !is_number && !speaks_of_digest(&between) {
+            // Behind an empty value stands that of the next key.
+            let is_of_another_key = between.windows(2).filter(|pair| pair == b"\":").count() > 1;
+            if !is_number && !is_of_another_key && !speaks_of_digest(&between) {
                 found.push(position..run_end);
             }
             return;

@@ -362,7 +362,15 @@ fn hexadecimal_tokens_when_the_word_is_near_then_replaced() {
     ] {
         assert_eq!(clean(&text.replace("{}", &hex)), text.replace("{}", "SECRET_REDACTED"));
     }
-    for text in ["{}  file.tar.gz", "sha256:{}", "token sha256:{}", "token\n{}", "tokenizers --hash {}"] {
+    for text in [
+        "{}  file.tar.gz",
+        "sha256:{}",
+        "token sha256:{}",
+        "token\n{}",
+        "tokenizers --hash {}",
+        "{\"token\":\"\",\"h\":\"{}\"}",
+        "{\"token\": null, \"h\": \"{}\"}",
+    ] {
         let text = text.replace("{}", &hex);
         assert_eq!(clean(&text), text);
     }
