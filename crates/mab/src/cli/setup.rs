@@ -107,8 +107,7 @@ impl Setup {
         let mut report = Report::new(self, client, &changes, &done);
         report.warnings = self.warnings(client, launch.as_ref());
         if !self.dry_run {
-            let in_project = within.is_some() && !self.uninstall;
-            report.verified = runtime::block_on(verify(client, found.as_ref(), &project, in_project))?;
+            report.verified = runtime::block_on(verify(client, found.as_ref(), within, self.uninstall))?;
             report.next =
                 self.next(client, &report.verified, changes.iter().all(|one| one.step == Step::Stay));
         }
@@ -232,7 +231,8 @@ struct Verified {
     message: String,
 }
 
-async fn verify(client: Client, found: Option<&Found>, folder: &Path, in_project: bool) -> Verified {
+/// Asks the client. `project`: what was set up, or taken out; without one the client stands where no project is.
+async fn verify(client: Client, found: Option<&Found>, project: Option<&Path>, is_gone: bool) -> Verified {
     let title = client.title();
     let Some(program) = client.program().filter(|_| client.minimum().is_some()) else {
         let message = format!("not verified: {title} has no command that lists its servers");
@@ -242,13 +242,19 @@ async fn verify(client: Client, found: Option<&Found>, folder: &Path, in_project
         let message = format!("not verified: there is no `{program}` on the PATH");
         return Verified { listed: None, message };
     };
-    let listed = program::list(client, &found.path, folder).await;
+    if project.is_some() && client.starts_servers_of_projects() {
+        let message = format!(
+            "not verified: to list its servers, {title} starts every one that the project names, and asks nobody"
+        );
+        return Verified { listed: None, message };
+    }
+    let listed = program::list(client, &found.path, project.unwrap_or(Path::new("/"))).await;
     let said = match listed {
         Some(Listed::Connected) => "lists mab as connected",
         Some(Listed::Known) => "lists mab; whether it connects shows when it is started",
         Some(Listed::Pending) => "lists mab, which waits for your approval or trust",
         Some(Listed::Failed) => "lists mab, and could not connect to it; start it there and look at its log",
-        Some(Listed::Missing) if in_project => {
+        Some(Listed::Missing) if project.is_some() && !is_gone => {
             "does not list mab: it reads a project's file where you trust the project"
         }
         Some(Listed::Missing) => "does not list mab",

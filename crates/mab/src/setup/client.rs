@@ -174,6 +174,12 @@ impl Client {
         !matches!(self, Self::Windsurf | Self::ClaudeDesktop)
     }
 
+    /// Whether it starts the servers of a project before the person has trusted the project, even to list them (measured
+    /// 2026-11-22: opencode 1.18.33 does; Claude Code 2.1.330, Codex 0.169.0 and Gemini CLI 0.61.0 do not).
+    pub(crate) fn starts_servers_of_projects(self) -> bool {
+        matches!(self, Self::Opencode)
+    }
+
     /// Its files.
     ///
     /// # Errors

@@ -113,6 +113,8 @@ pub(crate) enum Listed {
 }
 
 /// Asks the client, in a folder, what it makes of our server. `None` for clients that have no command for it.
+///
+/// The folder may be a project only with a client that does not start what the project names; `/` is nobody's project.
 pub(crate) async fn list(client: Client, program: &Path, folder: &Path) -> Option<Listed> {
     let words = ["mcp", "list"];
     match client {

@@ -1,5 +1,7 @@
 //! What set-up says: the diff, what the client made of it, and what is left to do.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::home::{Anything, Home};
@@ -34,6 +36,31 @@ fn client_when_it_lists_the_server_is_quoted_and_its_output_is_not() -> Anything
         "{}",
         run.stdout
     );
+    Ok(())
+}
+
+#[test]
+fn client_when_it_would_start_what_a_project_names_is_never_asked_there() -> Anything {
+    let home = Home::new()?;
+    home.write("project/src/opencode.json", "{}")?;
+    home.client("opencode", "1.18.33", "'; pwd >>\"$HOME/asked\"; printf 'mab connected\\n")?;
+    let run = home.mab(&["setup", "opencode"])?.ok()?;
+    assert!(
+        run.stdout.contains("client\t`opencode mcp list` 1.18.33 lists mab as connected\n"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(fs::read_to_string(home.path().join("asked"))?, "/\n", "where no project is");
+    let project = ["setup", "opencode", "--scope", "project"];
+    for words in [&project[..], &[&project[..], &["--uninstall"]].concat()] {
+        let run = home.mab(words)?.ok()?;
+        assert!(
+            run.stdout.contains("client\tnot verified: to list its servers, opencode starts"),
+            "{}",
+            run.stdout
+        );
+    }
+    assert_eq!(fs::read_to_string(home.path().join("asked"))?, "/\n", "not once in the project");
     Ok(())
 }
 
