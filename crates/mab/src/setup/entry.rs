@@ -42,6 +42,20 @@ const HOOK_TIMEOUT_S: u64 = 10;
 /// Seconds `mab hook wait` waits for a message.
 const HOOK_WAIT_S: u64 = 3_600;
 
+/// Every word that stands after `mab hook` in what is written here.
+const HOOKS: [&str; 10] = [
+    "SessionStart",
+    "UserPromptSubmit",
+    "PreToolUse",
+    "PostToolUse",
+    "Stop",
+    "wait",
+    "BeforeAgent",
+    "BeforeTool",
+    "AfterTool",
+    "AfterAgent",
+];
+
 /// Groups of hooks by event.
 pub(crate) type Hooks = Vec<(&'static str, Vec<Value>)>;
 
@@ -100,7 +114,7 @@ pub(crate) fn variable<'a>(entry: &'a Value, name: &str) -> Option<&'a str> {
 /// The program of each hook in a group; `None` for one that is not ours.
 pub(crate) fn hook_programs(group: &Value) -> Vec<Option<String>> {
     let hooks = group.get("hooks").and_then(Value::as_array).into_iter().flatten();
-    hooks.map(|hook| words::hook_program(hook.get("command")?.as_str()?)).collect()
+    hooks.map(|hook| words::hook_program(hook.get("command")?.as_str()?, &HOOKS)).collect()
 }
 
 /// The hooks of a client; none for one without.

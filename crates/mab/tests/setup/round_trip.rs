@@ -111,6 +111,24 @@ fn hooks_of_others_stay_when_ours_come_and_go() -> Anything {
 }
 
 #[test]
+fn hook_that_only_resembles_ours_stays() -> Anything {
+    let home = Home::new()?;
+    let theirs = ["mab hook Stop; /home/me/notify.sh", "/opt/other/mab session hook --x"];
+    let settings = serde_json::json!({"hooks": {"Stop": [{"hooks": [
+        {"type": "command", "command": theirs[0]}, {"type": "command", "command": theirs[1]},
+    ]}]}});
+    let path = home.write(".claude/settings.json", settings.to_string())?;
+    home.mab(&["setup", "claude-code", "--uninstall"])?.ok()?;
+    assert_eq!(fs::read_to_string(&path)?, settings.to_string());
+    home.mab(&["setup", "claude-code"])?.ok()?;
+    let value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+    assert_eq!(value.pointer("/hooks/Stop/0"), settings.pointer("/hooks/Stop/0"));
+    home.mab(&["setup", "claude-code", "--uninstall"])?.ok()?;
+    assert_eq!(fs::read_to_string(&path)?, settings.to_string());
+    Ok(())
+}
+
+#[test]
 fn hook_of_somebody_beside_ours_in_one_group_stays() -> Anything {
     for (client, file, ours, theirs) in [
         (
