@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     keystore, runtime,
     setup::{
+        backup::Backups,
         client::{Client, Scope, project_of},
         entry::Launch,
         file::{self, Change, Done, Step},
@@ -33,7 +34,7 @@ use crate::{
     mab setup codex --scope project --agent backend\n  \
     mab setup gemini --uninstall         takes out what set-up put in\n\n\
     Everything else in a file stays as it is, comments and layout included. What a file held\n\
-    before is kept beside it, as FILE.mab-backup-…, until --uninstall. Nothing is asked.")]
+    before is kept below ~/.local/state/mab/setup until --uninstall. Nothing is asked.")]
 pub(crate) struct Setup {
     #[arg(help = "The client; without one, all are listed")]
     client: Option<Client>,
@@ -101,11 +102,13 @@ impl Setup {
         let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config)?) };
         let within = (self.scope == Scope::Project).then_some(project.as_path());
         let files = client.files(self.scope, &project, operator.environment)?;
-        let wanted = Wanted { client, launch: launch.as_ref(), hooks: !self.no_hooks, force: self.force };
+        let backups = Backups::of(operator.environment)?;
+        let (launch, hooks) = (launch.as_ref(), !self.no_hooks);
+        let wanted = Wanted { client, launch, hooks, force: self.force, backups: &backups };
         let changes = plan::plan(&files, within, wanted)?;
-        let done = if self.dry_run { Vec::new() } else { file::apply(&changes, &OsRandom)? };
+        let done = if self.dry_run { Vec::new() } else { file::apply(&changes, &backups, &OsRandom)? };
         let mut report = Report::new(self, client, &changes, &done);
-        report.warnings = self.warnings(client, launch.as_ref());
+        report.warnings = self.warnings(client, launch);
         if !self.dry_run {
             report.verified = runtime::block_on(verify(client, found.as_ref(), within, self.uninstall))?;
             report.next =

@@ -4,9 +4,6 @@
 //! followed to such a file, in a project only to one inside it. What is written stands in a draft beside the file, durable,
 //! before it takes the file's place; somebody else's change in between is noticed and refused. Killed at any instruction,
 //! each file is the old or the new one.
-//!
-//! A backup is named after what was written (`settings.json.mab-backup-<12 digits of its SHA-256>`), so that it is known
-//! later whether the file is still as set-up left it, and the backup what was there before.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
@@ -17,8 +14,8 @@ use std::{
 
 use mab_core::{Code, Denied, Failure, Random, source::draw};
 use rustix::fs::OFlags;
-use sha2::{Digest, Sha256};
 
+use super::backup::{Backup, Backups, Held};
 use crate::folder::{PRIVATE_FILE, quoted, sync_folder};
 
 /// A file as it was found.
@@ -33,15 +30,6 @@ pub(crate) struct Before {
     mode: u32,
 }
 
-/// What was in a file before set-up.
-#[derive(Debug, Clone)]
-pub(crate) struct Backup {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// What it holds.
-    pub(crate) content: Vec<u8>,
-}
-
 /// What is to become of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -49,9 +37,12 @@ pub(crate) struct Change {
     pub(crate) before: Before,
     /// What becomes of it.
     pub(crate) step: Step,
+    /// What was there before the first set-up, to be kept.
+    backup: Option<Backup>,
     /// The backup that is no longer needed then.
-    obsolete: Option<Backup>,
-    keeps_backup: bool,
+    obsolete: Option<PathBuf>,
+    /// Folders above it that set-up made, and that go with it when they are empty.
+    folders: usize,
 }
 
 /// What becomes of a file.
@@ -109,30 +100,14 @@ impl Before {
     }
 
     /// The backup that was made when the file got what it holds now.
-    pub(crate) fn fitting_backup(&self) -> Option<Backup> {
-        let path = self.backup_path(self.content.as_ref()?);
-        let backup = Self::read(&path, path.parent()).ok()?;
-        Some(Backup { path, content: backup.content? })
+    pub(super) fn fitting_backup(&self, backups: &Backups) -> Result<Option<Backup>, Failure> {
+        self.content.as_ref().map_or(Ok(None), |content| backups.fitting(&self.target, content))
     }
 
-    /// Whether set-up ever left a backup of this file.
-    pub(crate) fn has_backups(&self) -> bool {
-        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!("{name}{BACKUP}");
-        let siblings = self.target.parent().and_then(|folder| fs::read_dir(folder).ok());
-        siblings
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|sibling| sibling.file_name().to_string_lossy().starts_with(&prefix))
-    }
-
-    fn backup_path(&self, written: &[u8]) -> PathBuf {
-        let digest = hex::encode(Sha256::digest(written));
-        let mut name = self.target.file_name().unwrap_or_default().to_owned();
-        name.push(BACKUP);
-        name.push(digest.get(..BACKUP_DIGITS).unwrap_or_default());
-        self.target.with_file_name(name)
+    /// What is there now, as a backup says it.
+    fn held(&self) -> Held {
+        let missing = self.target.ancestors().skip(1).take_while(|folder| !folder.exists());
+        self.content.clone().map_or_else(|| Held::Nothing { folders: missing.count() }, Held::Content)
     }
 
     fn is_unchanged(&self) -> Result<bool, Failure> {
@@ -143,28 +118,34 @@ impl Before {
 
 impl Change {
     pub(super) fn none(before: Before) -> Self {
-        Self { before, step: Step::Stay, obsolete: None, keeps_backup: false }
+        Self { before, step: Step::Stay, backup: None, obsolete: None, folders: 0 }
     }
 
     /// New content. The backup of an earlier set-up stays the one that counts.
-    pub(super) fn replace(before: Before, after: String) -> Self {
-        let obsolete = before.fitting_backup();
-        let keeps_backup = before.content.is_some();
-        Self { before, step: Step::Write(after.into_bytes()), obsolete, keeps_backup }
+    ///
+    /// # Errors
+    /// As [`Backups::fitting`].
+    pub(super) fn replace(before: Before, after: String, backups: &Backups) -> Result<Self, Failure> {
+        let earlier = before.fitting_backup(backups)?;
+        let obsolete = earlier.as_ref().map(|backup| backup.path.clone());
+        let held = earlier.map_or_else(|| before.held(), |backup| backup.held);
+        let backup = backups.planned(&before.target, after.as_bytes(), held);
+        let step = Step::Write(after.into_bytes());
+        Ok(Self { step, backup: Some(backup), obsolete, ..Self::none(before) })
     }
 
-    /// What the backup holds, which goes then.
+    /// New content that needs no backup: what went was ours.
+    pub(super) fn rest(before: Before, after: String) -> Self {
+        Self { step: Step::Write(after.into_bytes()), ..Self::none(before) }
+    }
+
+    /// What the backup says, which goes then.
     pub(super) fn restore(before: Before, backup: Backup) -> Self {
-        let step = Step::Write(backup.content.clone());
-        Self { before, step, obsolete: Some(backup), keeps_backup: false }
-    }
-
-    pub(super) fn delete(before: Before) -> Self {
-        Self { before, step: Step::Delete, obsolete: None, keeps_backup: false }
-    }
-
-    pub(super) fn without_backup(self) -> Self {
-        Self { obsolete: None, keeps_backup: false, ..self }
+        let (step, folders) = match backup.held {
+            Held::Content(content) => (Step::Write(content), 0),
+            Held::Nothing { folders } => (Step::Delete, folders),
+        };
+        Self { step, obsolete: Some(backup.path), folders, ..Self::none(before) }
     }
 
     /// The content after it; `None` when there is no file then.
@@ -175,22 +156,25 @@ impl Change {
             Step::Delete => None,
         }
     }
-
-    /// What the backup is to hold: what was there before the first set-up.
-    fn backup(&self) -> Option<(PathBuf, &[u8])> {
-        let (Step::Write(after), true) = (&self.step, self.keeps_backup) else { return None };
-        let content = self.obsolete.as_ref().map(|backup| backup.content.as_slice());
-        Some((self.before.backup_path(after), content.or(self.before.content.as_deref())?))
-    }
 }
 
 /// Makes all changes, or none: drafts of everything first; when one cannot take its place, what did is put back.
 ///
 /// # Errors
 /// `conflict` when a file was changed meanwhile; `read_only`, `storage_full` or `misconfigured` as the system says.
-pub(crate) fn apply(changes: &[Change], random: &dyn Random) -> Result<Vec<Done>, Failure> {
-    let mut attempt =
-        Attempt { random, folders: Vec::new(), drafts: Vec::new(), backups: Vec::new(), placed: Vec::new() };
+pub(crate) fn apply(
+    changes: &[Change],
+    backups: &Backups,
+    random: &dyn Random,
+) -> Result<Vec<Done>, Failure> {
+    let mut attempt = Attempt {
+        random,
+        backups,
+        folders: Vec::new(),
+        drafts: Vec::new(),
+        kept: Vec::new(),
+        placed: Vec::new(),
+    };
     match attempt.make(changes) {
         Ok(done) => {
             attempt.tidy(changes);
@@ -206,9 +190,10 @@ pub(crate) fn apply(changes: &[Change], random: &dyn Random) -> Result<Vec<Done>
 /// What one run has put on the disk so far.
 struct Attempt<'a> {
     random: &'a dyn Random,
+    backups: &'a Backups,
     folders: Vec<PathBuf>,
     drafts: Vec<Option<PathBuf>>,
-    backups: Vec<PathBuf>,
+    kept: Vec<&'a Path>,
     placed: Vec<&'a Before>,
 }
 
@@ -232,20 +217,14 @@ impl<'a> Attempt<'a> {
     }
 
     fn place(&mut self, change: &'a Change, draft: Option<&Path>) -> Result<Done, Failure> {
-        let Before { path, target, mode, content } = &change.before;
+        let Before { path, target, content, .. } = &change.before;
         if change.step == Step::Stay {
             return Ok(Done { backup: None });
         }
-        let backup = match change.backup() {
-            Some((name, content)) if name.symlink_metadata().is_err() => {
-                let draft = self.draft(&name, content, *mode)?;
-                fs::rename(&draft, &name).map_err(|error| refused(&error, &name))?;
-                self.backups.push(name.clone());
-                Some(name)
-            }
-            Some((name, _)) => Some(name),
-            None => None,
-        };
+        if let Some(backup) = &change.backup {
+            self.backups.keep(backup, self.random)?;
+            self.kept.push(&backup.path);
+        }
         if !change.before.is_unchanged()? {
             return Err(Denied::new(Code::Conflict, format!("{} was changed meanwhile", path.display()))
                 .hint("run it again; nothing was changed")
@@ -260,7 +239,8 @@ impl<'a> Attempt<'a> {
         placed.map_err(|error| refused(&error, target))?;
         self.placed.push(&change.before);
         sync_folder(target.parent().unwrap_or(Path::new("/"))).map_err(|error| refused(&error, target))?;
-        Ok(Done { backup })
+        let of_content = |backup: &&Backup| matches!(backup.held, Held::Content(_));
+        Ok(Done { backup: change.backup.as_ref().filter(of_content).map(|backup| backup.path.clone()) })
     }
 
     /// Makes the folders that are missing; the parent of a new one must exist or be made as well.
@@ -296,18 +276,16 @@ impl<'a> Attempt<'a> {
         for draft in self.drafts.iter().flatten() {
             let _ = fs::remove_file(draft);
         }
-        for backup in changes.iter().filter_map(|change| change.obsolete.as_ref()) {
-            if !self.backups.contains(&backup.path) {
-                let _ = fs::remove_file(&backup.path);
+        for backup in changes.iter().filter_map(|change| change.obsolete.as_deref()) {
+            if !self.kept.contains(&backup) {
+                self.backups.drop(backup);
             }
         }
-        for change in changes.iter().filter(|change| change.step == Step::Delete) {
-            // Only a folder such as `.cursor` that is empty now; one of the system's own is not.
-            let folder = change.before.target.parent();
-            let is_hidden = |folder: &&Path| {
-                folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
-            };
-            let _ = folder.filter(is_hidden).map(fs::remove_dir);
+        for change in changes {
+            // Only those that are empty now.
+            for folder in change.before.target.ancestors().skip(1).take(change.folders) {
+                let _ = fs::remove_dir(folder);
+            }
         }
     }
 
@@ -321,8 +299,11 @@ impl<'a> Attempt<'a> {
                 None => fs::remove_file(&before.target),
             };
         }
-        for file in self.drafts.iter().flatten().chain(&self.backups) {
-            let _ = fs::remove_file(file);
+        for draft in self.drafts.iter().flatten() {
+            let _ = fs::remove_file(draft);
+        }
+        for backup in &self.kept {
+            self.backups.drop(backup);
         }
         for folder in self.folders.iter().rev() {
             let _ = fs::remove_dir(folder);
@@ -426,12 +407,10 @@ fn refused(error: &io::Error, path: &Path) -> Failure {
         .into()
 }
 
-const BACKUP: &str = ".mab-backup-";
-const BACKUP_DIGITS: usize = 12;
 const ANYBODY_WRITES: u32 = 0o002;
 /// In such a folder everybody may remove or rename only what is their own.
 const STICKY: u32 = 0o1000;
 /// The mode of a new file of a project, which is shared; any other is its user's own.
 const SHARED_FILE: u32 = 0o644;
 /// Larger than any configuration, `~/.claude.json` of a heavy user included.
-const MAX_BYTES: u64 = 32 << 20;
+pub(super) const MAX_BYTES: u64 = 32 << 20;

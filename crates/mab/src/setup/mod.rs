@@ -6,6 +6,7 @@
 //!
 //! To add a client, add it to [`client::Client`] with its row, its files and its entry.
 
+pub(crate) mod backup;
 pub(crate) mod client;
 pub(crate) mod entry;
 pub(crate) mod file;

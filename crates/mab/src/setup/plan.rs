@@ -6,6 +6,7 @@ use mab_core::{Code, Denied, Failure};
 use serde_json::{Map, Value};
 
 use super::{
+    backup::{Backups, Held},
     client::{Client, Files, Format},
     entry::{self, Launch, NAME},
     file::{Before, Change},
@@ -23,6 +24,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) hooks: bool,
     /// Whether an entry of the same name that is not ours may be replaced or taken out.
     pub(crate) force: bool,
+    /// What was there before set-up.
+    pub(crate) backups: &'a Backups,
 }
 
 /// Plans every file of a client. `within`: the project that no file may lead out of.
@@ -99,18 +102,22 @@ fn change(before: Before, parts: Parts, wanted: Wanted<'_>) -> Result<Change, Fa
     }
     let stays_ours = wanted.launch.is_some() && (parts.server || wanted.hooks);
     if stays_ours {
-        return Ok(Change::replace(before, after));
+        return Change::replace(before, after, wanted.backups);
     }
-    // What was there before the first set-up, when nothing else has changed since and it holds nothing of ours.
-    if let Some(backup) = before.fitting_backup() {
-        let old = String::from_utf8(backup.content.clone()).unwrap_or_default();
-        let body = old.strip_prefix(BOM).unwrap_or(&old);
-        if edit(body, parts, wanted).is_ok_and(|again| again == body) {
-            return Ok(Change::restore(before, backup));
+    // What was there before the first set-up, when nothing else has changed since and it holds nothing of ours. A file that
+    // set-up did not make, or that somebody else has changed, is never deleted.
+    let Some(backup) = before.fitting_backup(wanted.backups)? else {
+        return Ok(Change::rest(before, after));
+    };
+    let is_without_ours = match &backup.held {
+        Held::Content(content) => {
+            let old = std::str::from_utf8(content).unwrap_or_default();
+            let body = old.strip_prefix(BOM).unwrap_or(old);
+            edit(body, parts, wanted).is_ok_and(|again| again == body)
         }
-    }
-    let was_made_by_us = is_ours_alone && !wanted.force && !before.has_backups();
-    Ok(if was_made_by_us { Change::delete(before) } else { Change::replace(before, after).without_backup() })
+        Held::Nothing { .. } => is_ours_alone,
+    };
+    Ok(if is_without_ours { Change::restore(before, backup) } else { Change::rest(before, after) })
 }
 
 /// The text with our entries as wanted. Compared with what it should mean before anybody sees it.

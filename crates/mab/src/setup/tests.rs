@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
+    backup::Backups,
     client::Client,
     entry::{Launch, is_ours},
     file::{Before, Change, apply},
     jsonc, toml_text,
 };
-use crate::system::OsRandom;
+use crate::{environment::Environment, system::OsRandom};
 
 /// Blanks and comments, as they stand between values.
 fn trivia() -> impl Strategy<Value = String> {
@@ -195,12 +196,16 @@ fn entry_of_every_client_is_written_as_a_table_or_object_that_is_ours() {
 fn file_when_changed_meanwhile_is_refused_and_the_others_are_put_back() {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name);
+    std::fs::create_dir_all(path(".local/state")).unwrap();
     std::fs::write(path("one"), "old").unwrap();
     std::fs::write(path("two"), "old").unwrap();
-    let change = |name: &str| Change::replace(Before::read(&path(name), None).unwrap(), "new".to_owned());
+    let kept = Backups::of(&Environment::from([("HOME", place.path().to_str().unwrap())])).unwrap();
+    let change = |name: &str| {
+        Change::replace(Before::read(&path(name), None).unwrap(), "new".to_owned(), &kept).unwrap()
+    };
     let changes = [change("one"), change("deep/er/made"), change("two")];
     std::fs::write(path("two"), "somebody's").unwrap();
-    let Err(mab_core::Failure::Denied(denied)) = apply(&changes, &OsRandom) else {
+    let Err(mab_core::Failure::Denied(denied)) = apply(&changes, &kept, &OsRandom) else {
         panic!("it was not refused")
     };
     assert_eq!(
@@ -210,7 +215,8 @@ fn file_when_changed_meanwhile_is_refused_and_the_others_are_put_back() {
     let mut left: Vec<_> =
         std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["one", "two"], "no draft, backup or folder is left");
+    assert_eq!(left, [".local", "one", "two"], "no draft, backup or folder is left");
+    assert_eq!(std::fs::read_dir(path(".local/state")).unwrap().count(), 0);
     assert_eq!(std::fs::read_to_string(path("one")).unwrap(), "old");
     assert_eq!(std::fs::read_to_string(path("two")).unwrap(), "somebody's");
 }
@@ -219,8 +225,9 @@ fn file_when_changed_meanwhile_is_refused_and_the_others_are_put_back() {
 fn file_when_somebody_makes_it_meanwhile_is_not_replaced() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("made");
-    let changes = [Change::replace(Before::read(&path, None).unwrap(), "ours".to_owned())];
+    let kept = Backups::of(&Environment::from([("HOME", place.path().to_str().unwrap())])).unwrap();
+    let changes = [Change::replace(Before::read(&path, None).unwrap(), "ours".to_owned(), &kept).unwrap()];
     std::fs::write(&path, "theirs").unwrap();
-    assert!(apply(&changes, &OsRandom).is_err());
+    assert!(apply(&changes, &kept, &OsRandom).is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
 }

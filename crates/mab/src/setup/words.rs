@@ -15,8 +15,9 @@ fn split(line: &str) -> Option<Vec<String>> {
                 word.get_or_insert_default();
             }
             (None | Some('"'), '\\') => word.get_or_insert_default().push(characters.next()?),
-            (None | Some('"'), '$' | '`') => return None,
-            (None, ';' | '&' | '|' | '<' | '>' | '(' | ')' | '\n' | '\r') => return None,
+            (None | Some('"'), '$' | '`') | (None, ';' | '&' | '|' | '<' | '>' | '(' | ')' | '\n' | '\r') => {
+                return None;
+            }
             (None, blank) if blank.is_whitespace() => words.extend(word.take()),
             (_, other) => word.get_or_insert_default().push(other),
         }

@@ -31,6 +31,7 @@ impl Home {
         fs::create_dir_all(home.project().join(".git"))?;
         fs::create_dir_all(home.project().join("src"))?;
         fs::create_dir(home.path().join("bin"))?;
+        fs::create_dir_all(home.path().join(".local/state"))?;
         Ok(home)
     }
 
@@ -87,7 +88,7 @@ impl Home {
 
     /// The backups that are left anywhere.
     pub(crate) fn backups(&self) -> Anything<Vec<PathBuf>> {
-        let is_backup = |path: &PathBuf| path.to_string_lossy().contains(".mab-backup-");
+        let is_backup = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "before");
         Ok(self.everything()?.into_keys().filter(is_backup).collect())
     }
 }
