@@ -8,12 +8,17 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    pin::pin,
     process::Stdio,
     time::Duration,
 };
 
 use mab_core::{Code, Denied};
-use tokio::{io::AsyncReadExt as _, process::Command};
+use rustix::process::{Pid, Signal};
+use tokio::{
+    io::AsyncReadExt as _,
+    process::{Child, Command},
+};
 
 use super::client::Client;
 use crate::environment::Environment;
@@ -23,6 +28,12 @@ const VERSION_TIME: Duration = Duration::from_secs(10);
 
 /// How long a client may take to list its servers, each of which it may start and greet.
 const LIST_TIME: Duration = Duration::from_secs(30);
+
+/// How long what it printed may take to arrive once it has ended.
+const REST_TIME: Duration = Duration::from_millis(200);
+
+/// How long it may take to end when it is asked to.
+const END_TIME: Duration = Duration::from_secs(1);
 
 /// Most bytes of its output that are looked at.
 const OUTPUT_MAX_BYTES: u64 = 1 << 20;
@@ -204,24 +215,39 @@ async fn run(program: &Path, words: &[&str], folder: &Path, time: Duration) -> O
     command.args(words).current_dir(folder).process_group(0).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("NO_COLOR", "1");
     let mut child = command.spawn().ok()?;
-    let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let (stdout, stderr) = (child.stdout.take()?, child.stderr.take()?);
-    let read = async {
-        let (mut output, mut talk) = (Vec::new(), Vec::new());
+    let (mut output, mut talk) = (Vec::new(), Vec::new());
+    let is_done = {
         let (mut stdout, mut stderr) = (stdout.take(OUTPUT_MAX_BYTES), stderr.take(OUTPUT_MAX_BYTES));
         // What can no longer be read is as if it had not been said. Gemini CLI lists on stderr.
-        let _ = tokio::join!(stdout.read_to_end(&mut output), stderr.read_to_end(&mut talk));
-        output.push(b'\n');
-        output.extend(talk);
-        output
+        let mut read =
+            pin!(async { tokio::join!(stdout.read_to_end(&mut output), stderr.read_to_end(&mut talk)) });
+        tokio::select! {
+            _ = &mut read => true,
+            // What it left running may hold the pipes open for ever; what it said itself is in them.
+            _ = child.wait() => {
+                let _ = tokio::time::timeout(REST_TIME, &mut read).await;
+                true
+            }
+            () = tokio::time::sleep(time) => false,
+        }
     };
-    let output = tokio::time::timeout(time, read).await.ok();
-    // What it started goes with it: servers, when it took too long.
-    if let Some(group) = group {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    end(child, group).await;
+    output.push(b'\n');
+    output.extend(talk);
+    is_done.then(|| String::from_utf8_lossy(&output).into_owned())
+}
+
+/// Ends a program and what it started, such as servers: politely first. What took a session of its own is out of reach.
+async fn end(mut child: Child, group: Option<Pid>) {
+    let send = |signal| group.map(|group| rustix::process::kill_process_group(group, signal));
+    // With nobody left in the group there is nobody to wait for.
+    if send(Signal::TERM).is_some_and(|sent| sent.is_ok()) {
+        let _ = tokio::time::timeout(END_TIME, child.wait()).await;
     }
-    let _ = tokio::time::timeout(Duration::from_secs(1), child.wait()).await;
-    output.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    let _ = send(Signal::KILL);
+    let _ = tokio::time::timeout(END_TIME, child.wait()).await;
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What set-up says: the diff, what the client made of it, and what is left to do.
 
-use std::fs;
+use std::{fs, io::Write as _};
 
 use serde_json::json;
 
@@ -76,6 +76,33 @@ fn client_when_it_cannot_be_asked_is_said_to_be_unverified() -> Anything {
         "{}",
         run.stdout
     );
+    Ok(())
+}
+
+#[test]
+fn what_a_client_leaves_running_is_ended_and_hides_nothing() -> Anything {
+    let home = Home::new()?;
+    // It tells its version and ends; its child holds stdout, does not end when asked to, and would say that it lived on.
+    let script = "#!/bin/sh\ncd \"$HOME\"\n(trap '' TERM; exec 3>lived; echo >up; read -r go <go; echo yes >&3) &\n\
+        read -r up <up\necho 'codex-cli 0.99.0'\n";
+    home.client("codex", "", "")?;
+    home.write("bin/codex", script)?;
+    for name in ["up", "go", "lived"] {
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            home.path().join(name),
+            rustix::fs::Mode::from_raw_mode(0o600),
+        )?;
+    }
+    let mut go = fs::File::options().read(true).write(true).open(home.path().join("go"))?;
+    let options = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let lived = rustix::fs::open(home.path().join("lived"), options, rustix::fs::Mode::empty())?;
+    let path = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
+    let run = home.mab_with(&["setup", "codex"], &[("PATH", &path)])?;
+    assert!(run.stderr.contains("Codex 0.99.0 (") && run.stderr.contains("older than"), "{run:?}");
+    go.write_all(b"go\n")?;
+    rustix::fs::fcntl_setfl(&lived, rustix::fs::OFlags::empty())?;
+    assert_eq!(std::io::read_to_string(fs::File::from(lived))?, "", "it was ended");
     Ok(())
 }
 
