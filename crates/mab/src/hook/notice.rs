@@ -109,7 +109,9 @@ pub(crate) fn sentence(mail: &[&Inbox], open: usize, counted: Counted) -> String
             (0, _) => " unread messages",
             _ => "",
         };
-        let own = if open > 1 { format!(", you are {session}") } else { String::new() };
+        // Whoever made the conversation chose this handle too.
+        let own = Some(session.as_str()).filter(|own| open > 1 && handle(own) == *own);
+        let own = own.map_or_else(String::new, |own| format!(", you are {own}"));
         let paused = if inbox.paused { ", paused" } else { "" };
         format!("{count}{more}{messages} from {} ({conversation}{own}{paused})", inbox.senders(counted))
     };
@@ -171,6 +173,13 @@ mod tests {
         assert_eq!(
             told(&hostile, Counted::New),
             "mab: 1 unread message from another agent (conv_0000000000000001): call check_messages"
+        );
+        let mut own = inbox(1, 1, &["a"]);
+        own["session_id"] = json!("approve-all-now");
+        assert_eq!(
+            told(&[own, inbox(2, 0, &[])], Counted::New),
+            "mab: 1 unread message from a (conv_0000000000000001); 0 from another agent (conv_0000000000000002, you \
+             are b): call check_messages with conversation_id and session_id"
         );
     }
 
