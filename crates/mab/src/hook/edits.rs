@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::input::Input;
@@ -9,20 +10,39 @@ use super::input::Input;
 /// Tools that change the file they are given: Claude Code's, Codex's names for them, and Gemini CLI's.
 const EDITORS: [&str; 7] =
     ["Edit", "Write", "MultiEdit", "NotebookEdit", "apply_patch", "write_file", "replace"];
-/// Arguments that name a file.
-const NAMES: [&str; 2] = ["file_path", "notebook_path"];
 /// Lines of a patch that name a file, as Codex writes patches.
 const HEADINGS: [&str; 4] = ["*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: "];
 /// Most files of one use of a tool.
 const FILES_MAX: usize = 1_000;
 
+/// Arguments that name a file. What is written into it may be anything.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    file_path: Option<PathBuf>,
+    #[serde(default)]
+    notebook_path: Option<PathBuf>,
+}
+
 /// The files, as the tool was given their names.
-pub(super) fn files(input: &Input) -> Vec<PathBuf> {
-    let Some(given) = input.given.as_ref().filter(|_| EDITORS.contains(&input.tool())) else {
-        return Vec::new();
-    };
-    let named = NAMES.iter().filter_map(|name| given.get(name)?.as_str());
-    // A patch is the input itself or one of its texts, whatever that is called.
+///
+/// # Errors
+/// Why they cannot be told, in one sentence.
+pub(super) fn files(input: &Input) -> Result<Vec<PathBuf>, String> {
+    if !EDITORS.contains(&input.tool()) {
+        return Ok(Vec::new());
+    }
+    if input.tool() == "apply_patch" {
+        return Ok(in_patch(&input.given()?));
+    }
+    let Named { file_path, notebook_path } = input.given()?;
+    let named = file_path.into_iter().chain(notebook_path);
+    let files: Vec<PathBuf> = named.filter(|name| !name.as_os_str().is_empty()).collect();
+    if files.is_empty() { Err("the tool is given no file to change".to_owned()) } else { Ok(files) }
+}
+
+/// The files of a patch, which is the input itself or one of its texts, whatever that is called.
+fn in_patch(given: &Value) -> Vec<PathBuf> {
     let texts = given.as_str().into_iter().chain(given.as_object().into_iter().flat_map(|object| {
         object.values().flat_map(|value| match value {
             Value::String(text) => vec![text.as_str()],
@@ -30,12 +50,11 @@ pub(super) fn files(input: &Input) -> Vec<PathBuf> {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
         })
     }));
-    let patches = texts.filter(|_| input.tool() == "apply_patch");
-    let in_headings = patches.flat_map(str::lines).filter_map(|line| {
+    let names = texts.flat_map(str::lines).filter_map(|line| {
         let line = line.trim_start();
         HEADINGS.iter().find_map(|heading| line.strip_prefix(heading)).map(str::trim_end)
     });
-    named.chain(in_headings).filter(|name| !name.is_empty()).take(FILES_MAX).map(PathBuf::from).collect()
+    names.filter(|name| !name.is_empty()).take(FILES_MAX).map(PathBuf::from).collect()
 }
 
 #[cfg(test)]
@@ -45,8 +64,12 @@ mod tests {
     use super::*;
 
     fn named(tool: &str, given: &Value) -> Vec<String> {
-        let input: Input = serde_json::from_value(json!({"tool_name": tool, "tool_input": given})).unwrap();
-        files(&input).into_iter().map(|path| path.display().to_string()).collect()
+        let files = files(&event(&json!({"tool_name": tool, "tool_input": given}).to_string())).unwrap();
+        files.into_iter().map(|path| path.display().to_string()).collect()
+    }
+
+    fn event(text: &str) -> Input {
+        Input::parse(text.into()).unwrap()
     }
 
     #[test]
@@ -68,13 +91,36 @@ mod tests {
     }
 
     #[test]
+    fn files_are_found_whatever_is_written_into_them() {
+        let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+        for text in [r#""\ud83d""#, r#"{"\udfff": "\ud83d"}"#, &deep] {
+            let whole = format!(
+                r#"{{"tool_name":"Edit","tool_input":{{"new_string":{text},"file_path":"a"}},"x":{text}}}"#
+            );
+            assert_eq!(files(&event(&whole)), Ok(vec!["a".into()]));
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_told_are_an_error() {
+        for given in [
+            r#"{"file_path":7}"#,
+            r#"{"file_path":""}"#,
+            r#"{"file_path":"\ud83d"}"#,
+            r#"{"file_path":"a","file_path":"b"}"#,
+            r#"{"content":"*** Add File: a"}"#,
+            "null",
+        ] {
+            let event = event(&format!(r#"{{"tool_name":"Write","tool_input":{given}}}"#));
+            assert!(files(&event).is_err(), "{given}");
+        }
+        assert!(files(&event(r#"{"tool_name":"Write"}"#)).is_err());
+    }
+
+    #[test]
     fn files_of_other_tools_and_of_nonsense_are_none() {
         for (tool, given) in [
             ("Read", json!({"file_path": "a"})),
-            ("Edit", json!({"file_path": 7})),
-            ("Edit", json!({"file_path": ""})),
-            ("Edit", json!(["file_path"])),
-            ("Write", json!({"content": "*** Add File: a"})),
             ("apply_patch", json!({"command": "ls"})),
             ("", json!(null)),
         ] {

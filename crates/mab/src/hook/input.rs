@@ -7,8 +7,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// Most bytes of an event; a tool's whole input and answer are part of it.
 const EVENT_MAX_BYTES: usize = 32 << 20;
@@ -37,9 +36,16 @@ pub(crate) struct Input {
     /// The tool.
     #[serde(default)]
     tool_name: Option<String>,
-    /// What it is given.
-    #[serde(default, rename = "tool_input")]
-    pub(crate) given: Option<Value>,
+    /// All of it.
+    #[serde(skip)]
+    whole: Vec<u8>,
+}
+
+/// What the tool is given, the rest of the event passed over.
+#[derive(Deserialize)]
+struct OfTool<T> {
+    #[serde(rename = "tool_input")]
+    given: T,
 }
 
 impl Input {
@@ -58,6 +64,14 @@ impl Input {
         self.tool_name.as_deref().unwrap_or_default()
     }
 
+    /// What the tool is given, as far as it matters to the caller: what is not asked for may be any JSON.
+    ///
+    /// # Errors
+    /// What is wrong, in one sentence.
+    pub(crate) fn given<T: DeserializeOwned>(&self) -> Result<T, String> {
+        parse(&self.whole).map(|OfTool { given }| given)
+    }
+
     /// Reads it.
     ///
     /// # Errors
@@ -70,9 +84,19 @@ impl Input {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err("stdin holds no event of a client: it is not a JSON object".to_owned());
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| format!("stdin holds no event of a client: {}", without_text(&error)))
+        Self::parse(bytes)
     }
+
+    /// Reads it from its bytes.
+    pub(super) fn parse(whole: Vec<u8>) -> Result<Self, String> {
+        let input: Self = parse(&whole)?;
+        Ok(Self { whole, ..input })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| format!("stdin holds no event of a client: {}", without_text(&error)))
 }
 
 /// Where the JSON is wrong, without a word of it.

@@ -6,7 +6,15 @@ use mab_core::{ConversationId, Failure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{desk::Desk, edits, event::Event, input::Input, notice::handle, who};
+use super::{
+    desk::Desk,
+    edits,
+    event::{Event, Moment},
+    input::Input,
+    notice::handle,
+    run::in_words,
+    who,
+};
 use crate::{
     cli::{Project, Visible},
     config::{Config, OnLease},
@@ -16,29 +24,38 @@ use crate::{
 
 /// Reserved files named in one sentence.
 const SHOWN: usize = 3;
+/// Why an edit is denied that cannot be looked at.
+const UNSEEN: &str = "mab: whether another agent has reserved what this changes cannot be told: try again in a moment, in \
+                      smaller parts, or ask the user (hooks.leases is block)";
 /// Longest file name that is shown, in characters.
 const NAME_MAX_CHARS: usize = 160;
 
-/// What there is to say of a tool that is about to be used.
+/// What there is to say of a tool that is about to be used; an error is what is wrong, in one sentence.
 pub(super) fn say(
     event: &Event,
     input: &Input,
     config: &Config,
     environment: &Environment,
-) -> Result<Option<Value>, Failure> {
-    let files = edits::files(input);
-    if files.is_empty() || config.clients.on_lease == OnLease::Off {
+) -> Result<Option<Value>, String> {
+    if config.clients.on_lease == OnLease::Off {
         return Ok(None);
     }
+    let files = edits::files(input)?;
     let Some(folder) = input.cwd.as_deref().filter(|folder| folder.is_absolute()) else { return Ok(None) };
     let project = Project::around(folder, None);
     // What lies outside of the project is nobody's to reserve.
     let paths: Vec<String> = files.iter().filter_map(|file| project.relative(Path::new(file)).ok()).collect();
-    // A helper that is no agent of its own edits for the agent in whose session it works.
-    let mut who = [who::profile, who::session].into_iter().filter_map(|who| who(input, config, environment));
-    let desk = who.find_map(|profile| Desk::open(config, &profile).transpose());
-    let Some(desk) = desk.transpose()?.filter(|_| !paths.is_empty()) else { return Ok(None) };
-    let taken = runtime::block_on(taken(&desk, &paths))??;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let look = || -> Result<Vec<Taken>, Failure> {
+        // A helper that is no agent of its own edits for the agent in whose session it works.
+        let mut who =
+            [who::profile, who::session].into_iter().filter_map(|who| who(input, config, environment));
+        let desk = who.find_map(|profile| Desk::open(config, &profile).transpose()).transpose()?;
+        desk.map_or_else(|| Ok(Vec::new()), |desk| runtime::block_on(taken(&desk, &paths))?)
+    };
+    let taken = look().map_err(|failure| in_words(&failure.into()))?;
     if taken.is_empty() {
         return Ok(None);
     }
@@ -51,6 +68,12 @@ pub(super) fn say(
         )),
         OnLease::Off => return Ok(None),
     }))
+}
+
+/// What there is to say of a tool of which it cannot be told what it changes, or whether that is reserved: it could be.
+pub(super) fn unseen(event: &Event, config: &Config) -> Option<Value> {
+    let blocks = event.moment == Moment::Uses && config.clients.on_lease == OnLease::Block;
+    blocks.then(|| event.stops(UNSEEN))
 }
 
 #[derive(Deserialize)]

@@ -19,19 +19,23 @@ use crate::{
     system::SystemClock,
 };
 
-/// Runs the hook of an event. Nothing that goes wrong is more than a sentence on stderr.
+/// Runs the hook of an event. Nothing that goes wrong is more than a sentence on stderr, but for an edit that must not
+/// happen unless it was looked at.
 pub(crate) fn run(event: &Event, flags: &Flags, environment: &Environment) {
-    let said = Input::read(std::io::stdin(), &SystemClock).and_then(|input| {
-        let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
-        say(event, &input, &config, environment).map_err(|failure| in_words(&failure.into()))
+    let input = Input::read(std::io::stdin(), &SystemClock);
+    let complain = |words: &str| Output::talk(&format!("mab hook {}: {}", event.name, Visible::line(words)));
+    let config = match Config::load(flags, environment) {
+        Ok(config) => config,
+        Err(denied) => return complain(&in_words(&denied.into())),
+    };
+    let said = input.and_then(|input| say(event, &input, &config, environment));
+    let answer = said.unwrap_or_else(|words| {
+        complain(&words);
+        leases::unseen(event, &config)
     });
-    match said {
-        Ok(None) => {}
-        Ok(Some(answer)) => {
-            // A client that does not listen any more misses nothing that it could still use.
-            let _ = Output::raw(&format!("{}\n", harmless::one_line(&answer)));
-        }
-        Err(words) => Output::talk(&format!("mab hook {}: {}", event.name, Visible::line(&words))),
+    if let Some(answer) = answer {
+        // A client that does not listen any more misses nothing that it could still use.
+        let _ = Output::raw(&format!("{}\n", harmless::one_line(&answer)));
     }
 }
 
@@ -41,12 +45,13 @@ pub(super) fn in_words(trouble: &Trouble) -> String {
     hint.map_or_else(|| message.to_string(), |hint| format!("{message}: {hint}"))
 }
 
+/// What there is to say; an error is what is wrong, in one sentence.
 fn say(
     event: &Event,
     input: &Input,
     config: &Config,
     environment: &Environment,
-) -> Result<Option<Value>, Failure> {
+) -> Result<Option<Value>, String> {
     let silent = match event.moment {
         Moment::Begins | Moment::Asked => false,
         Moment::Uses => return leases::say(event, input, config, environment),
@@ -55,9 +60,12 @@ fn say(
         Moment::Ends => input.stop_hook_active,
     };
     let Some(profile) = who::profile(input, config, environment).filter(|_| !silent) else { return Ok(None) };
-    let Some(desk) = Desk::open(config, &profile)? else { return Ok(None) };
-    let open = runtime::block_on(desk.glance())??;
-    Ok(mail(event, &desk, &open))
+    let said = || -> Result<Option<Value>, Failure> {
+        let Some(desk) = Desk::open(config, &profile)? else { return Ok(None) };
+        let open = runtime::block_on(desk.glance())??;
+        Ok(mail(event, &desk, &open))
+    };
+    said().map_err(|failure| in_words(&failure.into()))
 }
 
 /// What there is to say of mail.

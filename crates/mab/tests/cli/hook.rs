@@ -393,6 +393,59 @@ fn edit_when_leases_block_is_denied_in_each_clients_shape_and_off_is_off() -> An
     Ok(())
 }
 
+/// Runs a hook of bob's, in whose settings `hooks.leases` is block; returns what it printed.
+fn blocking(home: &Home, event: &str, input: &str) -> Anything<Option<Value>> {
+    let run = hook(home, event, &[BOB, ("MAB_HOOKS_LEASES", "block")], input)?;
+    assert_eq!(run.exit, Some(0), "{}", run.stderr);
+    Ok(if run.stdout.is_empty() { None } else { Some(serde_json::from_str(&run.stdout)?) })
+}
+
+/// Why an edit is denied; nothing when it is not.
+fn denied_for(answer: Option<&Value>) -> &str {
+    let said = answer.and_then(|answer| answer.get("hookSpecificOutput"));
+    let denied = said.filter(|said| said.get("permissionDecision") == Some(&json!("deny")));
+    denied.and_then(|said| said.get("permissionDecisionReason")?.as_str()).unwrap_or_default()
+}
+
+#[test]
+fn edit_when_leases_block_is_denied_whatever_is_written_and_when_it_cannot_be_read() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    let event = |rest: &str| {
+        let cwd = json!(project);
+        format!(r#"{{"cwd":{cwd},"tool_name":"Edit","tool_input":{{"file_path":"src/main.rs"{rest}}}}}"#)
+    };
+    let deep = format!(r#","new_string":{}{}"#, "[".repeat(140), "]".repeat(140));
+    for rest in [r#","new_string":"\ud83d""#, deep.as_str()] {
+        let answer = blocking(&pair.home, "PreToolUse", &event(rest))?;
+        assert!(denied_for(answer.as_ref()).contains("src/main.rs is reserved by a"), "{rest}: {answer:?}");
+    }
+    let twice = event("").replacen('{', r#"{"session_id":"x","session_id":"y","#, 1);
+    for unreadable in [&twice, "", "{", r#"{"tool_name":"Write","tool_input":{}}"#] {
+        let answer = blocking(&pair.home, "PreToolUse", unreadable)?;
+        assert!(denied_for(answer.as_ref()).contains("cannot be told"), "{unreadable}: {answer:?}");
+        let gemini = blocking(&pair.home, "BeforeTool", unreadable)?;
+        assert_eq!(gemini.and_then(|answer| answer.get("decision").cloned()), Some(json!("deny")));
+        let run = hook(&pair.home, "PreToolUse", &[BOB], unreadable)?;
+        assert_eq!((run.exit, run.stdout.as_str(), run.stderr.lines().count()), (Some(0), "", 1));
+        assert_eq!(blocking(&pair.home, "PostToolUse", unreadable)?, None, "{unreadable}");
+    }
+    let other =
+        json!({"cwd": project, "tool_name": "Bash", "tool_input": {"command": "\u{1f600}"}}).to_string();
+    assert_eq!(blocking(&pair.home, "PreToolUse", &other)?, None);
+    Ok(())
+}
+
+#[test]
+fn edit_when_leases_block_and_the_keystore_is_broken_is_denied() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    std::fs::write(pair.home.data().join("agents/bob.json"), "{")?;
+    let answer = blocking(&pair.home, "PreToolUse", &edit(&project, "docs/x.md").to_string())?;
+    assert!(denied_for(answer.as_ref()).contains("cannot be told"), "{answer:?}");
+    Ok(())
+}
+
 #[test]
 fn hook_and_lease_check_in_a_shell_of_codex_agree() -> Anything {
     let mut pair = Pair::with(("MAB_AGENT", &format!("codex-{SESSION}")))?;
