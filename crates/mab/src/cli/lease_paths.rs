@@ -29,6 +29,13 @@ impl Project {
         Self { current, root }
     }
 
+    /// Every project around a folder, which is absolute: git would take the nearest, but a project may hold others.
+    pub(crate) fn all_around(here: &Path) -> Vec<Self> {
+        let current = lexical(here);
+        let roots = current.ancestors().filter(|folder| has_git(folder)).map(Path::to_owned);
+        roots.map(|root| Self { current: current.clone(), root }).collect()
+    }
+
     /// The path from the root; a folder ends with `/`. Bytes that are not UTF-8 become U+FFFD, which wildcards match.
     pub(crate) fn relative(&self, path: &Path) -> Result<String, Trouble> {
         let absolute = lexical(&self.current.join(path));
@@ -57,7 +64,7 @@ fn has_git(folder: &Path) -> bool {
 }
 
 /// The path without `.` and `..`, by its words alone.
-fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

@@ -60,7 +60,7 @@ pub use run::run;
 
 pub(crate) use arguments::Global;
 pub(crate) use lease::seat;
-pub(crate) use lease_paths::Project;
+pub(crate) use lease_paths::{Project, lexical};
 pub(crate) use output::Output;
 pub(crate) use trouble::Trouble;
 pub(crate) use visible::Visible;

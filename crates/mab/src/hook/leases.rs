@@ -1,7 +1,5 @@
 //! Before a file is changed: whether another agent has reserved it.
 
-use std::path::Path;
-
 use mab_core::{ConversationId, Failure};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,17 +9,20 @@ use super::{
     edits,
     event::{Event, Moment},
     input::Input,
+    names::{Origin, names},
     notice::handle,
     run::in_words,
     who,
 };
 use crate::{
-    cli::{Project, Visible},
+    cli::Visible,
     config::{Config, OnLease},
     environment::Environment,
     runtime,
 };
 
+/// Where Claude Code, and Gemini CLI after it, say which folder they were started in.
+const PROJECT: &str = "CLAUDE_PROJECT_DIR";
 /// Reserved files named in one sentence.
 const SHOWN: usize = 3;
 /// Why an edit is denied that cannot be looked at.
@@ -41,10 +42,13 @@ pub(super) fn say(
         return Ok(None);
     }
     let files = edits::files(input)?;
-    let Some(folder) = input.cwd.as_deref().filter(|folder| folder.is_absolute()) else { return Ok(None) };
-    let project = Project::around(folder, None);
-    // What lies outside of the project is nobody's to reserve.
-    let paths: Vec<String> = files.iter().filter_map(|file| project.relative(Path::new(file)).ok()).collect();
+    let origin = Origin {
+        folder: input.cwd.as_deref(),
+        project: environment.absolute_folder(PROJECT),
+        home: environment.absolute_folder("HOME"),
+    };
+    // What lies in no project is nobody's to reserve.
+    let paths = if files.is_empty() { Vec::new() } else { names(&files, &origin)? };
     if paths.is_empty() {
         return Ok(None);
     }

@@ -12,6 +12,7 @@ mod edits;
 mod event;
 mod input;
 mod leases;
+mod names;
 mod notice;
 mod run;
 mod told;

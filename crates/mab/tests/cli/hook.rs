@@ -393,6 +393,35 @@ fn edit_when_leases_block_is_denied_in_each_clients_shape_and_off_is_off() -> An
     Ok(())
 }
 
+#[test]
+fn edit_of_a_reserved_file_is_denied_from_wherever_and_through_whatever_it_is_named() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    let elsewhere = pair.home.path().join("elsewhere");
+    std::fs::create_dir_all(project.join("vendor/.git"))?;
+    std::fs::write(project.join("vendor/.git/HEAD"), "ref: refs/heads/main\n")?;
+    std::fs::create_dir_all(project.join("src"))?;
+    std::fs::create_dir_all(&elsewhere)?;
+    std::os::unix::fs::symlink("src/new.rs", project.join("ln.rs"))?;
+    std::os::unix::fs::symlink(&project, elsewhere.join("linked"))?;
+    let absolute = |path: &str| project.join(path).display().to_string();
+    let root = std::path::Path::new("/proc/self/root").join(absolute("src/a").trim_start_matches('/'));
+    for event in [
+        edit(&elsewhere, &absolute("src/a")),
+        edit(&project.join("vendor"), &absolute("src/a")),
+        json!({"tool_name": "Edit", "tool_input": {"file_path": absolute("src/a")}}),
+        edit(&project, "ln.rs"),
+        edit(&elsewhere, "linked/src/a"),
+        edit(&elsewhere, &root.display().to_string()),
+    ] {
+        let answer = blocking(&pair.home, "PreToolUse", &event.to_string())?;
+        assert!(denied_for(answer.as_ref()).contains(" is reserved by a"), "{event}: {answer:?}");
+    }
+    let free = edit(&elsewhere, &absolute("docs/x.md")).to_string();
+    assert_eq!(blocking(&pair.home, "PreToolUse", &free)?, None);
+    Ok(())
+}
+
 /// Runs a hook of bob's, in whose settings `hooks.leases` is block; returns what it printed.
 fn blocking(home: &Home, event: &str, input: &str) -> Anything<Option<Value>> {
     let run = hook(home, event, &[BOB, ("MAB_HOOKS_LEASES", "block")], input)?;
