@@ -19,14 +19,17 @@ use crate::{
     system::SystemClock,
 };
 
+/// How long a hook waits for whoever holds the store, in milliseconds: its client waits with it.
+const BUSY_MS: u64 = 200;
+
 /// Runs the hook of an event. Nothing that goes wrong is more than a sentence on stderr, but for an edit that must not
 /// happen unless it was looked at.
 pub(crate) fn run(event: &Event, flags: &Flags, environment: &Environment) {
     let input = Input::read(std::io::stdin(), &SystemClock);
     let complain = |words: &str| Output::talk(&format!("mab hook {}: {}", event.name, Visible::line(words)));
-    let config = match Config::load(flags, environment) {
+    let config = match settings(flags, environment) {
         Ok(config) => config,
-        Err(denied) => return complain(&in_words(&denied.into())),
+        Err(words) => return complain(&words),
     };
     let said = input.and_then(|input| say(event, &input, &config, environment));
     let answer = said.unwrap_or_else(|words| {
@@ -37,6 +40,13 @@ pub(crate) fn run(event: &Event, flags: &Flags, environment: &Environment) {
         // A client that does not listen any more misses nothing that it could still use.
         let _ = Output::raw(&format!("{}\n", harmless::one_line(&answer)));
     }
+}
+
+/// The configuration, but for the patience with a held store, which a call may have and a hook may not.
+pub(super) fn settings(flags: &Flags, environment: &Environment) -> Result<Config, String> {
+    let mut config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
+    config.busy_timeout_ms = config.busy_timeout_ms.min(BUSY_MS);
+    Ok(config)
 }
 
 /// What is wrong, in one sentence.
@@ -92,4 +102,18 @@ fn mail(event: &Event, desk: &Desk, open: &[Inbox]) -> Option<Value> {
     } else {
         event.tells(&sentence)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_when_the_store_is_held_wait_no_longer_than_a_turn_bears() {
+        for (set, expected) in [("5000", 200), ("50", 50)] {
+            let environment =
+                Environment::from([("HOME", "/nowhere/home"), ("MAB_STORE_BUSY_TIMEOUT_MS", set)]);
+            assert_eq!(settings(&Flags::default(), &environment).unwrap().busy_timeout_ms, expected);
+        }
+    }
 }

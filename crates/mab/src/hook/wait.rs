@@ -16,16 +16,23 @@ use std::{
     time::Duration,
 };
 
-use mab_core::{Failure, Fault, source::draw};
+use mab_core::{Code, Failure, Fault, source::draw};
 use mab_service::Waiter;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::getppid,
+    process::{Pid, getppid},
 };
 use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{NOTICE, desk::Desk, input::Input, notice::Inbox, run::in_words, who};
+use super::{
+    NOTICE,
+    desk::Desk,
+    input::Input,
+    notice::Inbox,
+    run::{in_words, settings},
+    who,
+};
 use crate::{
     cli::{Exit, Output, Visible},
     config::{Config, Flags},
@@ -45,6 +52,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often inboxes are looked at although nothing rang: what was resumed, or opened elsewhere.
 const GLANCE_EVERY: Duration = Duration::from_mins(5);
+/// How long a store that somebody holds is left alone.
+const HELD: Duration = Duration::from_secs(5);
 /// How long an inbox that cannot be watched is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
@@ -54,7 +63,7 @@ pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -
         return Exit::OK;
     }
     let waited = Input::read(io::stdin(), &SystemClock).and_then(|input| {
-        let config = Config::load(flags, environment).map_err(|denied| in_words(&denied.into()))?;
+        let config = settings(flags, environment)?;
         let Some(profile) = who::profile(&input, &config, environment) else { return Ok(false) };
         wait_as(&profile, &config, length).map_err(|failure| in_words(&failure.into()))
     });
@@ -73,27 +82,45 @@ pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -
 
 /// Whether mail came.
 fn wait_as(profile: &str, config: &Config, length: Duration) -> Result<bool, Failure> {
-    let Some(desk) = Desk::open(config, profile)? else { return Ok(false) };
     runtime::block_on(async {
         let stopped = stopped()?;
-        let place = Place::take(&desk)?;
-        let came = tokio::select! {
+        let began_under = getppid();
+        let waits = async {
+            let Some(desk) = patiently(async || Desk::open(config, profile)).await? else { return Ok(false) };
+            let place = Place::take(&desk)?;
+            tokio::select! {
+                biased;
+                () = place.is_lost() => Ok(false),
+                came = mail(&desk) => came,
+            }
+        };
+        tokio::select! {
             biased;
             () = stopped => Ok(false),
-            () = place.nobody_wants_it() => Ok(false),
+            () = nobody_wants_it(began_under) => Ok(false),
             () = tokio::time::sleep(length) => Ok(false),
-            came = mail(&desk) => came,
-        };
-        place.leave();
-        came
+            came = waits => came,
+        }
     })?
+}
+
+/// Tries until the store is free.
+async fn patiently<T>(mut attempt: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    loop {
+        match attempt().await {
+            Err(Failure::Denied(denied)) if denied.code == Code::Busy => {
+                tokio::time::sleep(HELD).await;
+            }
+            tried => return tried,
+        }
+    }
 }
 
 /// Completes when there is mail that the agent was not told of, or no inbox left it could come to.
 async fn mail(desk: &Desk) -> Result<bool, Failure> {
     tokio::time::sleep(SETTLING).await;
     loop {
-        let open = desk.glance().await?;
+        let open = patiently(async || desk.glance().await).await?;
         if open.is_empty() {
             return Ok(false);
         }
@@ -155,21 +182,19 @@ impl Waiter for Patient {
 struct Place {
     path: PathBuf,
     own: String,
-    parent: Option<rustix::process::Pid>,
 }
 
 impl Place {
     /// Takes it over from whoever has it.
     fn take(desk: &Desk) -> Result<Self, Failure> {
-        let place =
-            Self { path: desk.beside("waiter"), own: hex::encode(draw::<8>(&OsRandom)?), parent: getppid() };
+        let place = Self { path: desk.beside("waiter"), own: hex::encode(draw::<8>(&OsRandom)?) };
         folder::replace(&place.path, place.own.as_bytes(), &OsRandom)?;
         Ok(place)
     }
 
-    /// Completes when a newer one has taken over, or the client is gone.
-    async fn nobody_wants_it(&self) {
-        while self.is_own() && getppid() == self.parent && somebody_reads() {
+    /// Completes when a newer one has taken over.
+    async fn is_lost(&self) {
+        while self.is_own() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -178,12 +203,21 @@ impl Place {
         let content = folder::read_private(&self.path, self.own.len() as u64 + 1).ok().flatten();
         content.as_deref() == Some(self.own.as_bytes())
     }
+}
 
-    fn leave(self) {
+impl Drop for Place {
+    fn drop(&mut self) {
         if self.is_own() {
             // What is left behind is replaced by the next one.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Completes when the client is gone.
+async fn nobody_wants_it(parent: Option<Pid>) {
+    while getppid() == parent && somebody_reads() {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -206,4 +240,24 @@ fn stopped() -> Result<impl Future<Output = ()>, Fault> {
         let any = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
         if any { Poll::Ready(()) } else { Poll::Pending }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use mab_core::Denied;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn store_when_held_is_tried_again_and_what_else_is_wrong_is_said() {
+        let mut tries = 0;
+        let freed = patiently(async || {
+            tries += 1;
+            if tries < 9 { Err(Denied::new(Code::Busy, "held").into()) } else { Ok(tries) }
+        });
+        assert_eq!(freed.await.unwrap(), 9);
+        let broken: Result<(), _> =
+            patiently(async || Err(Denied::new(Code::WrongStore, "broken").into())).await;
+        assert!(matches!(broken, Err(Failure::Denied(denied)) if denied.code == Code::WrongStore));
+    }
 }
