@@ -193,6 +193,24 @@ fn file_when_others_may_write_it_is_refused_with_the_chmod() {
 }
 
 #[test]
+fn file_when_a_pipe_a_device_a_folder_or_endless_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let long = folder.path().join("long");
+    std::fs::write(&long, "#".repeat((1 << 20) + 1)).unwrap();
+    let device = Path::new("/dev/zero");
+    for path in [pipe.as_path(), long.as_path(), folder.path(), device] {
+        let denied = load_file(path).unwrap_err();
+        assert_eq!(denied.code, Code::Misconfigured, "{denied}");
+        assert!(denied.hint.is_some(), "{denied}");
+    }
+    std::fs::write(&long, "#".repeat(1 << 20)).unwrap();
+    assert!(load_file(&long).is_ok());
+}
+
+#[test]
 fn file_of_another_user_is_refused() {
     let (_folder, path) = file_with_mode(0o600);
     if std::os::unix::fs::chown(&path, Some(4_242), None).is_err() {
