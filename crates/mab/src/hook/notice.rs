@@ -11,7 +11,7 @@ const HANDLES_SHOWN: usize = 3;
 /// Longest handle that is shown. Longer ones, and those of more than two words, could be read as an instruction.
 const HANDLE_MAX_BYTES: usize = 16;
 /// As many messages as a glance looks at: there may be more.
-const COUNTED_MAX: u64 = 256;
+pub(super) const COUNTED_MAX: u64 = 256;
 
 /// One inbox with mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -81,6 +81,9 @@ fn say(
 /// What there is to say of mail.
 fn mail(event: &Event, desk: &Desk, open: &[Inbox]) -> Option<Value> {
     let mut told = desk.told();
+    if event.moment == Moment::Asked {
+        told.user_spoke();
+    }
     // A session that begins is handed everything again that was not acknowledged; later only what is new is news.
     let counted = if event.moment == Moment::Begins { Counted::Unread } else { Counted::New };
     let matters = |inbox: &&Inbox| match event.moment {

@@ -155,6 +155,18 @@ fn turn_is_held_up_once_for_the_same_mail_and_never_twice_in_a_row() -> Anything
 }
 
 #[test]
+fn turn_of_who_does_not_read_ends_after_three_hold_ups_until_its_user_speaks() -> Anything {
+    let mut pair = Pair::new()?;
+    for held_up in [true, true, true, false] {
+        pair.send("read me")?;
+        assert_eq!(pair.hook("Stop", &json!({}))?.is_some(), held_up);
+    }
+    assert!(pair.hook("UserPromptSubmit", &json!({}))?.is_some());
+    assert!(pair.hook("Stop", &json!({}))?.is_some());
+    Ok(())
+}
+
+#[test]
 fn agent_is_found_by_its_session_and_nobody_else_hears_of_its_mail() -> Anything {
     let mut pair = Pair::with(("CLAUDE_CODE_SESSION_ID", SESSION))?;
     pair.send("one")?;
