@@ -12,6 +12,8 @@ const EDITORS: [&str; 7] =
     ["Edit", "Write", "MultiEdit", "NotebookEdit", "apply_patch", "write_file", "replace"];
 /// Lines of a patch that name a file, as Codex writes patches.
 const HEADINGS: [&str; 4] = ["*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: "];
+/// Those after which lines of the file stand.
+const CHANGES: [&str; 2] = ["*** Update File: ", "*** Move to: "];
 /// Most files of one use of a tool.
 const FILES_MAX: usize = 1_000;
 
@@ -33,7 +35,7 @@ pub(super) fn files(input: &Input) -> Result<Vec<PathBuf>, String> {
         return Ok(Vec::new());
     }
     if input.tool() == "apply_patch" {
-        return Ok(in_patch(&input.given()?));
+        return in_patch(&input.given()?);
     }
     let Named { file_path, notebook_path } = input.given()?;
     let named = file_path.into_iter().chain(notebook_path);
@@ -42,7 +44,7 @@ pub(super) fn files(input: &Input) -> Result<Vec<PathBuf>, String> {
 }
 
 /// The files of a patch, which is the input itself or one of its texts, whatever that is called.
-fn in_patch(given: &Value) -> Vec<PathBuf> {
+fn in_patch(given: &Value) -> Result<Vec<PathBuf>, String> {
     let texts = given.as_str().into_iter().chain(given.as_object().into_iter().flat_map(|object| {
         object.values().flat_map(|value| match value {
             Value::String(text) => vec![text.as_str()],
@@ -50,11 +52,27 @@ fn in_patch(given: &Value) -> Vec<PathBuf> {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
         })
     }));
-    let names = texts.flat_map(str::lines).filter_map(|line| {
-        let line = line.trim_start();
-        HEADINGS.iter().find_map(|heading| line.strip_prefix(heading)).map(str::trim_end)
-    });
-    names.filter(|name| !name.is_empty()).take(FILES_MAX).map(PathBuf::from).collect()
+    let files: Vec<PathBuf> = texts.flat_map(in_text).take(FILES_MAX + 1).collect();
+    if files.len() > FILES_MAX {
+        return Err(format!("the patch changes more than {FILES_MAX} files"));
+    }
+    Ok(files)
+}
+
+/// The files that the lines of a patch name. Codex bears blanks before such a line, but not where a file's own lines stand,
+/// which begin with one.
+fn in_text(text: &str) -> impl Iterator<Item = PathBuf> {
+    let mut updates = false;
+    text.lines().filter_map(move |line| {
+        if updates && line.starts_with([' ', '+', '-']) {
+            return None;
+        }
+        let line = line.trim();
+        let (heading, name) =
+            HEADINGS.iter().find_map(|heading| Some((heading, line.strip_prefix(heading)?)))?;
+        updates = CHANGES.contains(heading);
+        (!name.is_empty()).then(|| PathBuf::from(name))
+    })
 }
 
 #[cfg(test)]
@@ -91,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn files_of_a_patch_are_not_the_lines_of_a_file() {
+        let patch = "*** Begin Patch\n*** Update File: a.md\n \
+                     *** Update File: not\n@@\n *** Delete File: not\n\
+                     -*** Add File: not\n+*** Move to: not\n*** Add File: b\n+ *** Add File: not\n  \
+                     *** Delete File: c\n *** Update File: d\n@@\n+x\n*** End Patch";
+        assert_eq!(named("apply_patch", &json!({"command": patch})), ["a.md", "b", "c", "d"]);
+    }
+
+    #[test]
     fn files_are_found_whatever_is_written_into_them() {
         let deep = "[".repeat(5_000) + &"]".repeat(5_000);
         for text in [r#""\ud83d""#, r#"{"\udfff": "\ud83d"}"#, &deep] {
@@ -115,6 +142,8 @@ mod tests {
             assert!(files(&event).is_err(), "{given}");
         }
         assert!(files(&event(r#"{"tool_name":"Write"}"#)).is_err());
+        let many = "*** Add File: x\n".repeat(FILES_MAX + 1);
+        assert!(files(&event(&json!({"tool_name": "apply_patch", "tool_input": many}).to_string())).is_err());
     }
 
     #[test]
@@ -126,7 +155,7 @@ mod tests {
         ] {
             assert_eq!(named(tool, &given), [""; 0], "{tool} {given}");
         }
-        let many = "*** Add File: x\n".repeat(5_000);
-        assert_eq!(named("apply_patch", &json!({"command": many})).len(), FILES_MAX);
+        let all = "*** Add File: x\n".repeat(FILES_MAX);
+        assert_eq!(named("apply_patch", &json!({"command": all})).len(), FILES_MAX);
     }
 }
