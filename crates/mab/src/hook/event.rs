@@ -51,6 +51,11 @@ pub(crate) static EVENTS: [Event; 9] = [
 ];
 
 impl Event {
+    /// Whether only Gemini CLI has it.
+    pub(crate) fn is_of_gemini(&self) -> bool {
+        self.family == Family::Gemini
+    }
+
     /// Adds a sentence to what the model reads.
     pub(crate) fn tells(&self, sentence: &str) -> Value {
         match (self.family, self.moment) {

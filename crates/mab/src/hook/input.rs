@@ -7,7 +7,10 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 /// Most bytes of an event; a tool's whole input and answer are part of it.
 const EVENT_MAX_BYTES: usize = 32 << 20;
@@ -24,6 +27,9 @@ pub(crate) struct Input {
     /// The client's session.
     #[serde(default)]
     pub(crate) session_id: Option<String>,
+    /// The turn, which Codex alone names.
+    #[serde(default)]
+    turn_id: Option<IgnoredAny>,
     /// Who works inside that session for the agent.
     #[serde(default)]
     agent_id: Option<String>,
@@ -57,6 +63,11 @@ impl Input {
     /// Who it is, when it is not the agent itself that this happened to but a helper inside its session.
     pub(crate) fn agent_id(&self) -> Option<&str> {
         self.agent_id.as_deref()
+    }
+
+    /// Whether it is Codex that tells of it.
+    pub(crate) fn is_of_codex(&self) -> bool {
+        self.turn_id.is_some()
     }
 
     /// The tool's name.

@@ -8,16 +8,14 @@ use super::{
     desk::Desk,
     edits,
     event::{Event, Moment},
-    input::Input,
     names::{Origin, names},
     notice::handle,
     run::in_words,
-    who,
+    who::{self, Scene},
 };
 use crate::{
     cli::Visible,
     config::{Config, OnLease},
-    environment::Environment,
     runtime,
 };
 
@@ -32,12 +30,8 @@ const UNSEEN: &str = "mab: whether another agent has reserved what this changes 
 const NAME_MAX_CHARS: usize = 160;
 
 /// What there is to say of a tool that is about to be used; an error is what is wrong, in one sentence.
-pub(super) fn say(
-    event: &Event,
-    input: &Input,
-    config: &Config,
-    environment: &Environment,
-) -> Result<Option<Value>, String> {
+pub(super) fn say(event: &Event, scene: Scene<'_>) -> Result<Option<Value>, String> {
+    let Scene { input, config, environment, .. } = scene;
     if config.clients.on_lease == OnLease::Off {
         return Ok(None);
     }
@@ -54,8 +48,7 @@ pub(super) fn say(
     }
     let look = || -> Result<Vec<Taken>, Failure> {
         // A helper that is no agent of its own edits for the agent in whose session it works.
-        let mut who =
-            [who::profile, who::session].into_iter().filter_map(|who| who(input, config, environment));
+        let mut who = [who::profile, who::session].into_iter().filter_map(|who| who(scene));
         let desk = who.find_map(|profile| Desk::open(config, &profile).transpose()).transpose()?;
         desk.map_or_else(|| Ok(Vec::new()), |desk| runtime::block_on(taken(&desk, &paths))?)
     };

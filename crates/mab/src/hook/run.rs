@@ -9,7 +9,7 @@ use super::{
     input::Input,
     leases,
     notice::{Counted, Inbox, sentence},
-    who,
+    who::{self, Scene},
 };
 use crate::{
     cli::{Output, Trouble, Visible},
@@ -62,14 +62,15 @@ fn say(
     config: &Config,
     environment: &Environment,
 ) -> Result<Option<Value>, String> {
+    let scene = Scene { event: Some(event), input, config, environment };
     let silent = match event.moment {
         Moment::Begins | Moment::Asked => false,
-        Moment::Uses => return leases::say(event, input, config, environment),
+        Moment::Uses => return leases::say(event, scene),
         // The bridge's own answers tell enough.
         Moment::Used => input.is_of_own_tool(),
         Moment::Ends => input.stop_hook_active,
     };
-    let Some(profile) = who::profile(input, config, environment).filter(|_| !silent) else { return Ok(None) };
+    let Some(profile) = who::profile(scene).filter(|_| !silent) else { return Ok(None) };
     let said = || -> Result<Option<Value>, Failure> {
         let Some(desk) = Desk::open(config, &profile)? else { return Ok(None) };
         let open = runtime::block_on(desk.glance())??;

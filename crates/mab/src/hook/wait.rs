@@ -31,7 +31,7 @@ use super::{
     input::Input,
     notice::Inbox,
     run::{in_words, settings},
-    who,
+    who::{self, Scene},
 };
 use crate::{
     cli::{Exit, Output, Visible},
@@ -64,7 +64,8 @@ pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -
     }
     let waited = Input::read(io::stdin(), &SystemClock).and_then(|input| {
         let config = settings(flags, environment)?;
-        let Some(profile) = who::profile(&input, &config, environment) else { return Ok(false) };
+        let scene = Scene { event: None, input: &input, config: &config, environment };
+        let Some(profile) = who::profile(scene) else { return Ok(false) };
         wait_as(&profile, &config, length).map_err(|failure| in_words(&failure.into()))
     });
     match waited {

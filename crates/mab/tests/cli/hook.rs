@@ -172,11 +172,15 @@ fn agent_is_found_by_its_session_and_nobody_else_hears_of_its_mail() -> Anything
     pair.send("one")?;
     let claude = ("CLAUDE_CODE_SESSION_ID", SESSION);
     let own = json!({"session_id": SESSION}).to_string();
+    let of_codex = json!({"session_id": SESSION, "turn_id": "x"}).to_string();
     for (environment, input, hears) in [
         (&[claude][..], own.as_str(), true),
         (&[claude], "{}", true),
         // Codex, started from a shell of Claude Code's.
         (&[claude], r#"{"session_id":"01a204d3-0000-7303-9413-568957389103"}"#, false),
+        // Codex again, should it ever name no session or this one.
+        (&[claude], r#"{"turn_id":"x"}"#, false),
+        (&[claude], &of_codex, false),
         (&[], &own, false),
         (&[claude, ("MAB_AGENT", "alice")], &own, false),
         (&[], "{}", false),
@@ -186,6 +190,12 @@ fn agent_is_found_by_its_session_and_nobody_else_hears_of_its_mail() -> Anything
         let run = hook(&pair.home, "UserPromptSubmit", environment, input)?;
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
         assert_eq!(!run.stdout.is_empty(), hears, "{environment:?} {input}");
+        // Gemini CLI, started from a shell of Claude Code's, is never Claude Code's agent.
+        assert_eq!(
+            hook(&pair.home, "BeforeAgent", environment, input)?.stdout,
+            "",
+            "{environment:?} {input}"
+        );
     }
     Ok(())
 }
