@@ -15,7 +15,7 @@ use super::{
     clients::Clients,
     file,
     keys::{self, Key, all_keys, keys},
-    places::Places,
+    places::{CLAUDE_CODE_SESSION, Places},
     redaction::{self, RedactionReport},
 };
 use crate::{environment::Environment, system::SystemClock};
@@ -126,6 +126,19 @@ impl Config {
         let today = SystemClock.now().to_string();
         redaction::resolve(&mut config, environment, today.get(..DAY_CHARS).unwrap_or_default())?;
         Ok(config)
+    }
+
+    /// The profile of the Claude Code session in whose environment this process runs, unless its agent was named. Whatever
+    /// is started from a shell of that session has it too, be it another client.
+    pub(crate) fn claude_session(&self) -> Option<&str> {
+        let source = self.sources.get("agent")?;
+        let is_session = matches!(source, Source::Environment(variable) if variable == CLAUDE_CODE_SESSION);
+        self.agent.as_deref().filter(|_| is_session)
+    }
+
+    /// The profile of the agent that was named to this process.
+    pub(crate) fn named_agent(&self) -> Option<&str> {
+        self.agent.as_deref().filter(|_| self.claude_session().is_none())
     }
 
     /// Every setting in effect, in the order of the table; those of single permissions where they are set.

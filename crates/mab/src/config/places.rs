@@ -97,7 +97,7 @@ impl Finder<'_> {
 }
 
 /// Claude Code 2.1.330 sets it for servers and hooks alike (measured 2026-11-20).
-const CLAUDE_CODE_SESSION: &str = "CLAUDE_CODE_SESSION_ID";
+pub(super) const CLAUDE_CODE_SESSION: &str = "CLAUDE_CODE_SESSION_ID";
 
 /// `$XDG_…/mab`, else the folder below the home (XDG base directory specification 0.8).
 fn default_folder(

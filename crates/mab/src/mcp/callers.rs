@@ -1,5 +1,8 @@
 //! Who calls: one agent per connection, unless the client says with its calls which of its sessions they come from.
 //!
+//! Claude Code gives its servers its session, whose agent is kept under a profile of its own. So does every other client that
+//! was started from a shell of that session: the profile is only a client's that says it is Claude Code.
+//!
 //! Codex gives its servers no environment, but says with every call which thread it comes from. That thread's agent is kept
 //! under a profile of its own, which is how the thread's hooks find it. Codex 0.169.0 starts a server for each thread, also
 //! for those of helpers, which share their session's id and not its thread's (measured 2026-11-22); should several threads
@@ -28,6 +31,10 @@ pub(super) struct Callers {
     /// Whether the connection is one agent's, whatever its client says.
     is_named: bool,
     own: Arc<Connection>,
+    /// The profile of the Claude Code session in the environment.
+    session: Option<String>,
+    /// Its connection, since Claude Code first called.
+    of_session: Mutex<Option<Arc<Connection>>>,
     threads: Mutex<Vec<(String, Arc<Connection>)>>,
 }
 
@@ -38,16 +45,32 @@ impl Callers {
     /// As [`Keystore::open`].
     pub(super) fn new(config: &Config) -> Result<Self, Failure> {
         let folder = DataFolder::open_or_create(&config.data_dir)?;
-        let own = connection(&folder, config.agent.as_deref())?;
-        Ok(Self { folder, is_named: config.agent.is_some(), own, threads: Mutex::default() })
+        let named = config.named_agent();
+        Ok(Self {
+            is_named: named.is_some(),
+            own: connection(&folder, named)?,
+            folder,
+            session: config.claude_session().map(str::to_owned),
+            of_session: Mutex::default(),
+            threads: Mutex::default(),
+        })
     }
 
     /// Who makes a call that comes from this thread of the client. A call that comes from none is that of the only thread
-    /// there is, if there is one.
+    /// there is, if there is one. Claude Code has no threads, but a session.
     ///
     /// # Errors
     /// As [`Keystore::open`].
-    pub(super) fn of(&self, thread: Option<&str>) -> Result<Caller, Failure> {
+    pub(super) fn of(&self, thread: Option<&str>, is_claude_code: bool) -> Result<Caller, Failure> {
+        if let Some(profile) = self.session.as_deref().filter(|_| is_claude_code) {
+            let mut known = self.of_session.lock().unwrap_or_else(PoisonError::into_inner);
+            let session = match &*known {
+                Some(session) => Arc::clone(session),
+                None => connection(&self.folder, Some(profile))?,
+            };
+            *known = Some(Arc::clone(&session));
+            return Ok(Caller::Agent(session));
+        }
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = thread.filter(|_| !self.is_named).and_then(keystore::codex_profile);
         let Some(profile) = profile else {
@@ -68,7 +91,9 @@ impl Callers {
     /// Everybody.
     pub(super) fn all(&self) -> Vec<Arc<Connection>> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.iter().map(|(_, connection)| connection).chain([&self.own]).map(Arc::clone).collect()
+        let session = self.of_session.lock().unwrap_or_else(PoisonError::into_inner);
+        let threads = threads.iter().map(|(_, connection)| connection);
+        threads.chain(session.iter()).chain([&self.own]).map(Arc::clone).collect()
     }
 }
 
@@ -110,7 +135,9 @@ mod tests {
     }
 
     fn connection_of(callers: &Callers, thread: Option<&str>) -> Arc<Connection> {
-        let Caller::Agent(connection) = callers.of(thread).unwrap() else { unreachable!("agents call") };
+        let Caller::Agent(connection) = callers.of(thread, false).unwrap() else {
+            unreachable!("agents call")
+        };
         connection
     }
 

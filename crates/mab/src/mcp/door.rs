@@ -22,6 +22,8 @@ pub(super) struct Door {
     /// Told once the bridge is open.
     ready: Notify,
     logged: Mutex<Option<Denied>>,
+    /// Whether every name that the client gave itself was Claude Code's; `None` before the first.
+    is_claude_code: Mutex<Option<bool>>,
 }
 
 /// The bridge and who calls.
@@ -32,7 +34,19 @@ struct Opened {
 
 impl Door {
     pub(super) fn new(config: Result<Config, Denied>) -> Self {
-        Self { config, opened: OnceCell::new(), ready: Notify::new(), logged: Mutex::default() }
+        Self {
+            config,
+            opened: OnceCell::new(),
+            ready: Notify::new(),
+            logged: Mutex::default(),
+            is_claude_code: Mutex::default(),
+        }
+    }
+
+    /// Takes note of what the client calls itself. Who speaks for several clients is none of them.
+    pub(super) fn hear(&self, client: &str) {
+        let mut so_far = self.is_claude_code.lock().unwrap_or_else(PoisonError::into_inner);
+        *so_far = Some(client == CLAUDE_CODE && *so_far != Some(false));
     }
 
     /// Opens the bridge unless it is open. After a refusal the next call tries again: what was wrong may be mended.
@@ -74,7 +88,9 @@ impl Door {
         arguments: Map<String, Value>,
     ) -> Result<Value, Denied> {
         let opened = self.opened().await?;
-        let caller = opened.callers.of(thread).map_err(|failure| self.refusal(failure))?;
+        let is_claude_code = *self.is_claude_code.lock().unwrap_or_else(PoisonError::into_inner);
+        let caller = opened.callers.of(thread, is_claude_code == Some(true));
+        let caller = caller.map_err(|failure| self.refusal(failure))?;
         let answer = opened.bridge.call_waiting(&caller, waiter, operation, arguments).await;
         answer.map_err(|denied| match &self.config {
             Ok(config) => permissions::explain(config, denied),
@@ -86,7 +102,7 @@ impl Door {
     pub(super) fn told_of_thread(&self, thread: &str) -> Option<PathBuf> {
         let config = self.config.as_ref().ok().filter(|config| config.clients.codex_queue)?;
         let of_thread = keystore::codex_profile(thread)?;
-        let profile = config.agent.clone().unwrap_or(of_thread);
+        let profile = config.named_agent().map_or(of_thread, str::to_owned);
         keystore::check_profile(&profile).ok()?;
         Some(keystore::profile_path(&config.data_dir.join("agents"), &profile).with_extension("told"))
     }
@@ -167,3 +183,6 @@ fn open(config: &Config) -> Result<Opened, Failure> {
     let callers = Callers::new(config)?;
     Ok(Opened { bridge, callers })
 }
+
+/// What Claude Code calls itself (Claude Code 2.1.330, measured 2026-11-20).
+const CLAUDE_CODE: &str = "claude-code";

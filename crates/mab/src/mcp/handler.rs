@@ -58,6 +58,13 @@ impl Handler {
         }
     }
 
+    /// Takes note of who speaks: before 2026-07-28 `initialize` says it, since then every request does.
+    fn hear(&self, context: &RequestContext<RoleServer>) {
+        if let Some(client) = context.client_info() {
+            self.door.hear(&client.name);
+        }
+    }
+
     fn remember(&self, id: RequestId, ticket: u64) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.truncate(RECENT_MAX - 1);
@@ -77,7 +84,8 @@ impl ServerHandler for Handler {
         ServerConfig::new(offers.build()).with_server_info(server).with_instructions(INSTRUCTIONS)
     }
 
-    async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+    async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        self.hear(&context);
         let versions = self.supported_protocol_versions().into_owned();
         let result = DiscoverResult::from_server_info(versions, self.get_info());
         Ok(result.with_ttl_ms(UNCHANGING_MS).with_cache_scope(CacheScope::Public))
@@ -88,6 +96,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.hear(&context);
         let result = ListToolsResult::with_all_items(tools::tools().to_vec());
         if !caches(&context) {
             return Ok(result);
@@ -100,6 +109,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
+        self.hear(&context);
         let result = ListPromptsResult::with_all_items(prompts::prompts());
         if !caches(&context) {
             return Ok(result);
@@ -110,8 +120,9 @@ impl ServerHandler for Handler {
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
+        self.hear(&context);
         Ok(prompts::get(request)?.into())
     }
 
@@ -120,6 +131,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.hear(&context);
         let id = context.id.clone();
         let _running = Running { calls: &self.calls, id: &id };
         let Some(operation) = tools::operation(&request.name) else {
@@ -149,18 +161,20 @@ impl ServerHandler for Handler {
     async fn list_resources(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        self.hear(&context);
         Ok(ListResourcesResult::with_all_items(inbox::list(&self.door).await?))
     }
 
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let content = Inbox::parse(&request.uri)?.read(&self.door).await?;
-        Ok(ReadResourceResult::new(vec![content]).into())
+        self.hear(&context);
+        let unread = Inbox::parse(&request.uri)?.read(&self.door).await?;
+        Ok(ReadResourceResult::new(vec![unread]).into())
     }
 
     async fn subscribe(
@@ -168,6 +182,7 @@ impl ServerHandler for Handler {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        self.hear(&context);
         self.subscriptions.add(&self.door, Inbox::parse(&request.uri)?, context.peer).await
     }
 
@@ -186,6 +201,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.hear(context.request_context());
         self.subscriptions.listen(&self.door, &context).await
     }
 

@@ -83,20 +83,25 @@ impl Home {
     pub(crate) fn agent_with(&self, environment: &[(&str, &str)]) -> Anything<Agent> {
         let mut command = self.command(&["mcp"]);
         command.envs(environment.iter().copied());
-        Agent::start(command)
+        let is_of_claude = environment.iter().any(|(name, _)| *name == "CLAUDE_CODE_SESSION_ID");
+        Agent::start_as(if is_of_claude { "claude-code" } else { "test" }, command)
     }
 }
 
 impl Agent {
     /// Starts the server with this command and greets it.
-    pub(crate) fn start(mut command: Command) -> Anything<Self> {
+    pub(crate) fn start(command: Command) -> Anything<Self> {
+        Self::start_as("test", command)
+    }
+
+    fn start_as(client: &str, mut command: Command) -> Anything<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let answers = BufReader::new(process.stdout.take().ok_or("no stdout")?);
         let mut agent = Self { process, answers, sent: 0 };
         agent.ask(
             "initialize",
             &json!({
-                "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+                "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": client, "version": "1"},
             }),
         )?;
         agent.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))?;

@@ -127,7 +127,12 @@ impl Client {
 
     /// Sends `initialize` and `notifications/initialized`; returns the result.
     pub(crate) fn initialize(&mut self, version: &str) -> Value {
-        let client = json!({"name": "test", "version": "1"});
+        self.initialize_as("test", version)
+    }
+
+    /// The same, for a client of this name.
+    pub(crate) fn initialize_as(&mut self, name: &str, version: &str) -> Value {
+        let client = json!({"name": name, "version": "1"});
         let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": client});
         let answer = self.request("initialize", params);
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));

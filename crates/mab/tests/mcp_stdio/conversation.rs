@@ -3,7 +3,10 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::client::{Client, data};
+use crate::{
+    client::{Client, data},
+    protocol::modern,
+};
 
 fn create(client: &mut Client) -> Value {
     let roles = json!({"my_role": "backend developer", "partner_role": "frontend developer"});
@@ -58,15 +61,61 @@ fn agent_of_the_original_bridge_with_explicit_tokens_works_unchanged() {
 #[test]
 fn process_with_a_profile_when_started_again_knows_its_credentials() {
     let (_place, path) = data();
-    for profile in [[("MAB_AGENT", "alice")], [("CLAUDE_CODE_SESSION_ID", "0b1c-2d")]] {
-        let mut client = Client::opened(&path, &profile);
+    for (name, profile) in
+        [("test", [("MAB_AGENT", "alice")]), ("claude-code", [("CLAUDE_CODE_SESSION_ID", "0b1c-2d")])]
+    {
+        let opened = || {
+            let mut client = Client::start_with(&path, &profile);
+            client.initialize_as(name, "2025-06-18");
+            client
+        };
+        let mut client = opened();
         let created = create(&mut client);
         client.end();
-        let mut again = Client::opened(&path, &profile);
+        let mut again = opened();
         let listed = again.did("list_conversations", json!({}));
         assert_eq!(listed["conversations"][0]["conversation_id"], created["conversation_id"], "{listed}");
         again.did("send_to_partner", json!({"message": "still me"}));
     }
+}
+
+#[test]
+fn session_of_claude_code_is_only_that_of_a_client_that_says_it_is_claude_code() {
+    let (_place, path) = data();
+    // What every client that is started from a shell of Claude Code's has in its environment.
+    let session = [("CLAUDE_CODE_SESSION_ID", "0b1c-2d")];
+    let start = || Client::start_with(&path, &session);
+    let mut claude = start();
+    claude.initialize_as("claude-code", "2025-06-18");
+    let created = create(&mut claude);
+    let uris = |answer: &Value| answer["result"]["resources"].as_array().unwrap().len();
+    for (name, finds) in
+        [("claude-code", 1), ("opencode", 0), ("gemini-cli-mcp-client", 0), ("claude-code-x", 0)]
+    {
+        let mut old = start();
+        old.initialize_as(name, "2025-06-18");
+        assert_eq!(
+            old.did("list_conversations", json!({}))["conversations"].as_array().unwrap().len(),
+            finds
+        );
+        assert_eq!(uris(&old.request("resources/list", json!({}))), finds, "{name}");
+        let mut new = start();
+        let said = |method: &str, mut params: Value, client: &mut Client| {
+            params = modern(params);
+            params["_meta"]["io.modelcontextprotocol/clientInfo"]["name"] = name.into();
+            client.request(method, params)
+        };
+        assert_eq!(uris(&said("resources/list", json!({}), &mut new)), finds, "{name}");
+        let uri = format!("mab://inbox/{}/a", created["conversation_id"].as_str().unwrap());
+        let read = said("resources/read", json!({"uri": uri}), &mut new);
+        assert_eq!(read["error"].is_null(), finds == 1, "{name}: {read}");
+        let call = json!({"name": "send_to_partner", "arguments": {"message": "who am I?"}});
+        let sent = said("tools/call", call, &mut new);
+        assert_eq!(sent["result"]["isError"], finds == 0, "{name}: {sent}");
+    }
+    // One that has the session and is somebody else by name is that.
+    let mut alice = Client::opened(&path, &[session[0], ("MAB_AGENT", "alice")]);
+    assert_eq!(alice.did("list_conversations", json!({}))["conversations"], json!([]));
 }
 
 #[test]
