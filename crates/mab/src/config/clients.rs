@@ -1,5 +1,7 @@
 //! The settings of what is done on the side of an agent's client.
 
+use std::path::PathBuf;
+
 use toml::Value;
 
 use super::load::Config;
@@ -11,6 +13,8 @@ pub struct Clients {
     pub on_lease: OnLease,
     /// Whether an idle Codex session is woken with `codex queue`.
     pub codex_queue: bool,
+    /// Codex's program, if it is to be run: the first on the `PATH`, of which relative folders do not count.
+    pub codex: Option<PathBuf>,
 }
 
 /// What a hook does about an edit to a file that another agent has reserved.

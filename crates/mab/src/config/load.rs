@@ -18,7 +18,7 @@ use super::{
     places::{CLAUDE_CODE_SESSION, Places},
     redaction::{self, RedactionReport},
 };
-use crate::{environment::Environment, system::SystemClock};
+use crate::{environment::Environment, setup::program, system::SystemClock};
 
 /// What command-line flags may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,6 +121,9 @@ impl Config {
                     Source::Environment(variable),
                 )?;
             }
+        }
+        if config.clients.codex_queue {
+            config.clients.codex = program::on_path("codex", environment);
         }
         config.check_together()?;
         let today = SystemClock.now().to_string();

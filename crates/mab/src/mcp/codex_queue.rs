@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -18,8 +18,9 @@ use std::{
 };
 
 use mab_service::Impatient;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Map;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::door::Door;
 use crate::hook::{Inbox, NOTICE, Told};
@@ -67,7 +68,7 @@ impl CodexQueue {
             door: Arc::downgrade(door),
             thread: thread.to_owned(),
             told,
-            program: PathBuf::from(PROGRAM),
+            program: door.codex(),
             tried: BTreeMap::new(),
             has_failed: false,
         };
@@ -104,7 +105,7 @@ struct Waking {
     thread: String,
     /// Where it is kept what the agent was told.
     told: PathBuf,
-    program: PathBuf,
+    program: Option<PathBuf>,
     /// How much had come into each inbox when the command was last run for it.
     tried: BTreeMap<String, u64>,
     has_failed: bool,
@@ -138,7 +139,7 @@ impl Waking {
             return;
         }
         self.tried = open.iter().map(|inbox| (inbox.name(), inbox.arrivals)).collect();
-        match queue(&self.program, &self.thread).await {
+        match queue(self.program.as_deref(), &self.thread, sleep(COMMAND_MAX)).await {
             Ok(()) => told.tell(&open, &news, false),
             Err(error) if !self.has_failed => {
                 self.has_failed = true;
@@ -149,24 +150,42 @@ impl Waking {
     }
 }
 
+/// Runs the command; when it has not ended in time, it and all it started are ended.
 #[expect(clippy::disallowed_methods, reason = "the operator has set wake.codex_queue")]
-async fn queue(program: &std::path::Path, thread: &str) -> io::Result<()> {
+async fn queue(program: Option<&Path>, thread: &str, limit: impl Future<Output = ()>) -> io::Result<()> {
+    let program = program.ok_or_else(|| io::Error::other("there is no codex on the server's PATH"))?;
     let mut command = tokio::process::Command::new(program);
-    command.args(["queue", "--thread", thread, "--message", NOTICE]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    match timeout(COMMAND_MAX, command.status()).await {
-        Err(_) => Err(io::Error::other("it took longer than 10 s and was ended")),
-        Ok(status) if status.as_ref().is_ok_and(std::process::ExitStatus::success) => Ok(()),
-        Ok(status) => Err(io::Error::other(format!("it ended with {}", status?))),
+    command.args(["queue", "--thread", thread, "--message", NOTICE]).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    // Dropped before the child, whose id is not another's until then.
+    let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = limit => return Err(io::Error::other("it took longer than 10 s and was ended")),
+    };
+    group.0 = None;
+    match status? {
+        status if status.success() => Ok(()),
+        status => Err(io::Error::other(format!("it ended with {status}"))),
     }
 }
 
-/// What wakes, found as the server's own environment says.
-const PROGRAM: &str = "codex";
+/// Processes that are ended when this is dropped.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Gone already is as good.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+    use std::{fs, io::Read as _, os::unix::fs::PermissionsExt as _, sync::mpsc};
 
     use serde_json::{Value, json};
 
@@ -215,7 +234,7 @@ mod tests {
             door: Arc::downgrade(&codex),
             thread: THREAD.to_owned(),
             told: codex.told_of_thread(THREAD).unwrap(),
-            program: program(home, "0"),
+            program: Some(program(home, "0")),
             tried: BTreeMap::new(),
             has_failed: false,
         };
@@ -252,7 +271,7 @@ mod tests {
     async fn command_when_it_fails_is_run_once_for_the_same_news_and_tells_nobody_so() {
         let home = tempfile::tempdir().unwrap();
         let (alice, codex, mut waking) = pair(home.path()).await;
-        waking.program = program(home.path(), "3");
+        waking.program = Some(program(home.path(), "3"));
         call(&alice, None, "send_to_partner", json!({"message": "one"})).await;
         for _ in 0..3 {
             waking.look(&codex).await;
@@ -260,10 +279,51 @@ mod tests {
         assert!(waking.has_failed);
         assert_eq!(said(home.path()), 1);
         assert!(!waking.told.exists(), "the hooks still tell of it");
-        waking.program = home.path().join("no-such-program");
+        waking.program = Some(home.path().join("no-such-program"));
         call(&alice, None, "send_to_partner", json!({"message": "two"})).await;
         waking.look(&codex).await;
         assert_eq!(said(home.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn command_when_it_takes_too_long_is_ended_with_all_it_started() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("held");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let slow = program(home.path(), "0");
+        // Its child holds the pipe open for as long as it lives.
+        let script = format!("#!/bin/sh\nsleep 600 > '{}' &\nwait\n", pipe.display());
+        fs::write(&slow, script).unwrap();
+        let ((started, has_started), (ended, has_ended)) = (tokio::sync::oneshot::channel(), mpsc::channel());
+        std::thread::spawn(move || {
+            let mut held = fs::File::open(pipe).unwrap();
+            started.send(()).unwrap();
+            held.read_to_end(&mut Vec::new()).unwrap();
+            ended.send(()).unwrap();
+        });
+        let limit = async { has_started.await.unwrap() };
+        let refused = queue(Some(&slow), THREAD, limit).await.unwrap_err();
+        assert!(refused.to_string().contains("longer than 10 s"), "{refused}");
+        has_ended.recv_timeout(Duration::from_mins(1)).expect("its child has ended");
+    }
+
+    #[tokio::test]
+    async fn command_is_never_that_of_the_folder_one_stands_in() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("bin");
+        fs::create_dir(&folder).unwrap();
+        let own = program(&folder, "0");
+        fs::rename(own, folder.join("codex")).unwrap();
+        let (place, absolute) = (home.path().display().to_string(), folder.display().to_string());
+        let found = |path: &str, switch: &str| {
+            let variables = [("HOME", place.as_str()), ("PATH", path), ("MAB_WAKE_CODEX_QUEUE", switch)];
+            Door::new(Config::load(&Flags::default(), &Environment::from(variables))).codex()
+        };
+        assert_eq!(found(&format!(":bin:{absolute}"), "true"), Some(folder.join("codex")));
+        assert_eq!(found(":.:bin", "true"), None);
+        assert_eq!(found(&absolute, "false"), None, "not looked for");
+        let refused = queue(None, THREAD, std::future::pending()).await.unwrap_err();
+        assert_eq!(refused.to_string(), "there is no codex on the server's PATH");
     }
 
     #[tokio::test(start_paused = true)]

@@ -107,6 +107,11 @@ impl Door {
         Some(keystore::profile_path(&config.data_dir.join("agents"), &profile).with_extension("told"))
     }
 
+    /// Codex's program, where it is to be run.
+    pub(super) fn codex(&self) -> Option<PathBuf> {
+        self.config.as_ref().ok().and_then(|config| config.clients.codex.clone())
+    }
+
     /// Writes what the bridge keeps in memory only.
     pub(super) async fn close(&self) {
         if let Some(Opened { bridge, .. }) = self.opened.get() {
