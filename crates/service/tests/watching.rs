@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod kit;
 
-use kit::House;
+use kit::{Agent, House};
 use serde_json::{Value, json};
 
 #[cfg(test)]
@@ -61,6 +61,26 @@ async fn look_after_a_message_gives_the_next_ones_page_by_page() {
     assert_eq!((numbers(&page), &page["now"]["more"]), (vec![5], &json!(false)));
     assert_eq!(numbers(&look(&house, json!({"after_seq": 9}), &id).await), [0_u64; 0]);
     assert_eq!(numbers(&look(&house, json!({"limit": 0}), &id).await), [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn look_when_messages_are_gone_says_how_far_it_looked() {
+    let house = House::with(|settings| settings.limits.send_per_minute = 0);
+    let (a, _b) = house.pair().await;
+    let id = house.operator("list", json!({})).await.unwrap()["conversations"][0]["conversation_id"].clone();
+    for n in 1..=3 {
+        a.send(&house.bridge, &format!("message {n}")).await;
+    }
+    let page = look(&house, json!({"after_seq": 0, "limit": 2}), &id).await;
+    assert_eq!((&page["now"]["until"], &page["now"]["more"]), (&json!(2), &json!(true)));
+    assert_eq!(look(&house, json!({"limit": 0}), &id).await["now"]["until"], 3);
+    house.clock.advance_s(3 * 3_600);
+    let other = Agent::new(5);
+    other.ok(&house.bridge, "create_conversation", json!({"my_role": "still", "partner_role": "here"})).await;
+    house.operator("cleanup", json!({})).await.unwrap();
+    let page = look(&house, json!({"after_seq": 0, "limit": 2}), &id).await;
+    assert_eq!(numbers(&page), [0_u64; 0]);
+    assert_eq!((&page["now"]["until"], &page["now"]["more"]), (&json!(3), &json!(false)));
 }
 
 #[tokio::test]

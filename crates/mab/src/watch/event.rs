@@ -21,7 +21,6 @@ pub(super) struct Told {
     members: BTreeMap<String, Member>,
     leases: Vec<Lease>,
     deliveries: BTreeMap<u64, Delivery>,
-    newest_seq: u64,
 }
 
 /// One thing that happened.
@@ -43,11 +42,6 @@ pub(super) enum Event<'a> {
 }
 
 impl Told {
-    /// The newest message that was told.
-    pub(super) fn newest_seq(&self) -> u64 {
-        self.newest_seq
-    }
-
     /// What is new in `now`.
     pub(super) fn news<'a>(&mut self, now: &'a Seen) -> Vec<Event<'a>> {
         let mut events = Vec::new();
@@ -69,10 +63,8 @@ impl Told {
         self.leases.clone_from(&now.leases);
         events.extend(now.damaged.iter().map(|seq| Event::Damaged(*seq)));
         for message in &now.news {
-            self.newest_seq = self.newest_seq.max(message.seq);
             events.push(Event::Message(message, recipients(&now.receipts, message.seq)));
         }
-        self.newest_seq = now.damaged.iter().copied().fold(self.newest_seq, u64::max);
         for receipt in now.receipts.iter().rev().filter(|receipt| !receipt.to.is_empty()) {
             let before = self.deliveries.insert(receipt.seq, receipt.to.clone());
             // What the first look finds is how things are; what a message begins with goes without saying.

@@ -1,6 +1,6 @@
 //! The live view: looks, keys and signals, one at a time.
 
-use std::io;
+use std::{io, time::Duration};
 
 use mab_core::{Clock as _, ConversationId, Denied, Fault};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
@@ -37,12 +37,12 @@ pub(crate) async fn show(
     conversation: Option<ConversationId>,
     limit: u32,
 ) -> Result<Exit, Trouble> {
-    let mut view = View { bridge, model: Model::new(conversation), limit, seen: None, looks: 0 };
+    let mut view = View { bridge, model: Model::new(conversation), limit, seen: None, looks: 0, more: false };
     view.look().await?;
     let mut signals = Signals::listen()?;
     let mut screen = Screen::take().map_err(terminal)?;
     let mut keys = keys_pressed();
-    let mut next_look = Instant::now() + LOOK_EVERY;
+    let mut next_look = Instant::now();
     loop {
         let size = screen.size().map_err(terminal)?;
         view::fit(&mut view.model, size);
@@ -71,7 +71,7 @@ pub(crate) async fn show(
             Some(Order::Call(call)) => view.call(call).await,
             None => continue,
         }
-        next_look = Instant::now() + LOOK_EVERY;
+        next_look = Instant::now() + if view.more { Duration::ZERO } else { LOOK_EVERY };
     }
 }
 
@@ -83,6 +83,8 @@ struct View<'a> {
     /// What the last look at this conversation saw.
     seen: Option<(ConversationId, String)>,
     looks: u32,
+    /// Whether the last look was at a part of what is new: keys come between two parts.
+    more: bool,
 }
 
 impl View<'_> {
@@ -95,37 +97,32 @@ impl View<'_> {
 
     async fn look(&mut self) -> Result<(), Trouble> {
         self.looks = self.looks.wrapping_add(1);
+        self.more = false;
         let Some(open) = &self.model.open else {
             let listing = self.read("list", json!({})).await?;
             self.model.take_list(look::read(listing)?);
             return Ok(());
         };
         let conversation = open.conversation;
-        loop {
-            let Some(open) = self.model.open.as_ref() else { return Ok(()) };
-            let mut arguments = arguments(conversation, self.limit);
-            if open.state.is_some() {
-                arguments.insert("after_seq".to_owned(), json!(open.newest_seq));
-                arguments.insert("limit".to_owned(), json!(PAGE));
-            }
-            let seen = self.seen.take().filter(|(of, _)| *of == conversation && open.state.is_some());
-            if let Some((_, version)) = seen.filter(|_| !self.looks.is_multiple_of(ANEW_EVERY)) {
-                arguments.insert("seen".to_owned(), json!(version));
-            }
-            let look: Look = look::read(self.bridge.call("watch", arguments).await?)?;
-            let more = look.now.as_ref().is_some_and(|state| state.more);
-            if !more {
-                self.seen = Some((conversation, look.version));
-            }
-            let changed = look.now.is_some();
-            if let Some(state) = look.now {
-                self.model.take(state);
-            }
-            if more {
-                continue;
-            }
-            return self.look_at_held(conversation, changed).await;
+        let mut arguments = arguments(conversation, self.limit);
+        if open.state.is_some() {
+            arguments.insert("after_seq".to_owned(), json!(open.until));
+            arguments.insert("limit".to_owned(), json!(PAGE));
         }
+        let seen = self.seen.take().filter(|(of, _)| *of == conversation && open.state.is_some());
+        if let Some((_, version)) = seen.filter(|_| !self.looks.is_multiple_of(ANEW_EVERY)) {
+            arguments.insert("seen".to_owned(), json!(version));
+        }
+        let look: Look = look::read(self.bridge.call("watch", arguments).await?)?;
+        self.more = look.now.as_ref().is_some_and(|state| state.more);
+        if !self.more {
+            self.seen = Some((conversation, look.version));
+        }
+        let changed = look.now.is_some();
+        if let Some(state) = look.now {
+            self.model.take(state);
+        }
+        self.look_at_held(conversation, changed).await
     }
 
     /// Looks at the messages that wait, while they are shown.

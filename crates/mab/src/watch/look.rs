@@ -42,6 +42,7 @@ pub(super) struct Seen {
     pub(super) usage: Usage,
     pub(super) leases: Vec<Lease>,
     pub(super) news: Vec<Said>,
+    pub(super) until: u64,
     pub(super) more: bool,
     pub(super) damaged: Vec<u64>,
     pub(super) receipts: Vec<Receipt>,

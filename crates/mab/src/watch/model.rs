@@ -49,7 +49,8 @@ pub(super) struct Open {
     pub(super) deliveries: BTreeMap<u64, Delivery>,
     /// Messages that cannot be opened.
     pub(super) damaged: u64,
-    pub(super) newest_seq: u64,
+    /// Up to which message was looked.
+    pub(super) until: u64,
     pub(super) page: Page,
     /// Only messages from or to this agent.
     pub(super) only: Option<String>,
@@ -231,9 +232,8 @@ impl Model {
             open.deliveries.insert(receipt.seq, receipt.to);
         }
         open.damaged += state.damaged.len() as u64;
-        open.newest_seq = state.damaged.iter().copied().fold(open.newest_seq, u64::max);
+        open.until = state.until;
         for message in std::mem::take(&mut state.news) {
-            open.newest_seq = open.newest_seq.max(message.seq);
             open.messages.push_back(message);
             if open.scroll > 0 {
                 // What is being read stays where it is.
@@ -267,7 +267,7 @@ impl Open {
             messages: VecDeque::new(),
             deliveries: BTreeMap::new(),
             damaged: 0,
-            newest_seq: 0,
+            until: 0,
             page: Page::Talk,
             only: None,
             scroll: 0,

@@ -50,8 +50,7 @@ pub(crate) async fn follow(bridge: &Opened, follow: Follow) -> Result<Exit, Trou
             for event in told.news(state) {
                 print(&event, follow.json)?;
             }
-            let (known, newest) = (told.newest_seq(), state.messages);
-            arguments.insert("after_seq".to_owned(), json!(if state.more { known } else { newest }));
+            arguments.insert("after_seq".to_owned(), json!(state.until));
             arguments.insert("limit".to_owned(), json!(PAGE));
             if state.more {
                 continue;

@@ -79,7 +79,9 @@ struct State {
     leases: Vec<Reserved>,
     /// Oldest first
     news: Vec<ReadMessage>,
-    /// Whether there are newer ones: look again, after the last
+    /// Up to which seq was looked: pass it as `after_seq` with the next look
+    until: u64,
+    /// Whether there are newer ones: look again at once
     more: bool,
     /// seq of new messages that were damaged in the store
     damaged: Vec<u64>,
@@ -144,7 +146,9 @@ async fn look(
     let (opener, now) = (opener(bridge, state), bridge.clock.now());
     // Numbers are given out without gaps.
     let after = after_seq.unwrap_or_else(|| state.messages.saturating_sub(limit.into()));
-    let until = state.messages.min(after.saturating_add(limit.into()));
+    // Where nothing can be opened any more, no page is better than the last one.
+    let page = if opener.is_some() { limit.into() } else { u64::MAX };
+    let until = state.messages.min(after.saturating_add(page));
     let fresh = u32::try_from(until.saturating_sub(after)).unwrap_or_default();
     let (mut news, mut damaged) = (Vec::new(), Vec::new());
     if let Some(opener) = opener.as_ref().filter(|_| fresh > 0) {
@@ -176,6 +180,7 @@ async fn look(
         usage,
         leases: leases.iter().map(|lease| Reserved::new(state.id, lease)).collect(),
         news,
+        until,
         more: until < state.messages,
         damaged,
         receipts: receipts.iter().map(receipt).collect(),

@@ -41,7 +41,7 @@ fn state(news: &[Value], change: &Value) -> Value {
                   "agents": {"a": {"send_per_minute": {"used": 9, "limit": 10}}}},
         "leases": [{"conversation_id": CONVERSATION, "session_id": "a", "pattern": "src/\u{202e}**", "exclusive": true,
                     "fence": 1, "expires_at": "2026-11-22T07:45:00.000Z", "trust": "peer"}],
-        "news": news, "more": false, "damaged": [],
+        "news": news, "until": news.len(), "more": false, "damaged": [],
         "receipts": [{"seq": 2, "to": {"a": "offered"}}, {"seq": 1, "to": {"b": "acknowledged"}}],
     });
     if let (Some(state), Some(change)) = (state.as_object_mut(), change.as_object()) {
