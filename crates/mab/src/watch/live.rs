@@ -16,7 +16,7 @@ use crate::{
     runtime::Opened,
     system::SystemClock,
     watch::{
-        keys,
+        keys::{self, Wish},
         look::{self, Look},
         model::{Call, Model, Order, Page},
         plain::{ANEW_EVERY, LOOK_EVERY, PAGE, arguments},
@@ -27,6 +27,9 @@ use crate::{
 
 /// Keys that are pressed while something is being done.
 const KEYS_WAITING: usize = 64;
+
+/// How long a question is on the screen before a yes counts: one that was typed ahead answers nothing.
+const READING_TAKES: Duration = Duration::from_millis(300);
 
 /// Shows one conversation, or a choice, until somebody has seen enough.
 ///
@@ -43,13 +46,19 @@ pub(crate) async fn show(
     let mut screen = Screen::take().map_err(terminal)?;
     let mut keys = keys_pressed();
     let mut next_look = Instant::now();
+    let mut asked_at = None::<Instant>;
     loop {
         let size = screen.size().map_err(terminal)?;
         view::fit(&mut view.model, size);
         screen.show(|frame| view::draw(&view.model, frame, SystemClock.now())).map_err(terminal)?;
+        asked_at = view.model.ask.as_ref().map(|_| asked_at.unwrap_or_else(Instant::now));
         let order = tokio::select! {
             pressed = keys.recv() => match pressed {
-                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => view.model.wish(keys::wish(key)),
+                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => match keys::wish(key) {
+                    Wish::Yes if asked_at.is_some_and(|asked| asked.elapsed() < READING_TAKES) => None,
+                    wish => view.model.wish(wish),
+                },
+                // A pasted text means nothing, whatever letters are in it.
                 Some(_) => None,
                 // The terminal is gone.
                 None => Some(Order::Quit),

@@ -14,6 +14,7 @@ use ratatui::{
     backend::CrosstermBackend,
     crossterm::{
         cursor::Show,
+        event::{DisableBracketedPaste, EnableBracketedPaste},
         execute,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
@@ -65,7 +66,7 @@ impl Screen {
         disable_raw_mode()?;
         enable_raw_mode()?;
         if !TAKEN.swap(true, Ordering::SeqCst) {
-            execute!(stdout(), EnterAlternateScreen)?;
+            execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
         }
         // What is on it now is not what was drawn last. `clear` would ask for the cursor, and the answer would be read as
         // keys by the thread that reads those.
@@ -127,7 +128,7 @@ fn give_back() {
         return;
     }
     let _ = disable_raw_mode();
-    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = stdout().flush();
 }
 

@@ -144,12 +144,33 @@ fn live_view_pauses_only_after_a_yes() -> Anything {
     watch.press("pn")?;
     watch.until("nothing")?;
     assert_eq!(state()?, "active");
-    watch.press("py")?;
+    watch.press("p")?;
+    watch.until("any")?;
+    // It counts once the question was there long enough to be read; without a question it does nothing.
+    while state()? != "paused" {
+        watch.press("y")?;
+    }
     watch.until("PAUSED")?;
-    assert_eq!(state()?, "paused");
     watch.press("\u{3}")?;
     let (status, seen, _) = watch.end()?;
     assert!(status.success(), "{seen:?}");
+    scene.agent.leave()
+}
+
+#[test]
+fn live_view_when_a_yes_was_typed_ahead_or_pasted_does_nothing() -> Anything {
+    let scene = scene()?;
+    let mut watch = OnTerminal::start(&scene.home, &["watch", &scene.conversation])?;
+    watch.until("words\\u{1b}")?;
+    assert!(watch.seen.contains("\u{1b}[?2004h"), "{:?}", watch.seen);
+    watch.press("\u{1b}[200~pyq\u{1b}[201~")?;
+    watch.press("pyn")?;
+    watch.until("nothing")?;
+    watch.press("q")?;
+    let (status, seen, _) = watch.end()?;
+    assert!(status.success() && seen.contains("\u{1b}[?2004l"), "{seen:?}");
+    let shown = scene.home.mab(&["show", &scene.conversation, "--json"])?.json()?;
+    assert_eq!(shown.get("state"), Some(&json!("active")));
     scene.agent.leave()
 }
 
