@@ -59,6 +59,9 @@ pub(super) struct Open {
     /// The messages that wait, while they are shown.
     pub(super) held: Vec<HeldMessage>,
     pub(super) chosen: usize,
+    /// How many lines of the chosen one were shown, from its first one on, and whether those are all.
+    pub(super) read: usize,
+    pub(super) read_to_end: bool,
 }
 
 /// What of a conversation is shown.
@@ -158,6 +161,9 @@ impl Model {
         let Some(open) = &mut self.open else { return self.choose(wish) };
         match wish {
             Wish::Pause => self.ask = open.pausing(),
+            Wish::Release if open.page == Page::Held && !open.held.is_empty() && !open.read_to_end => {
+                self.said = Some(Visible::line("read it to its end first: PgDn"));
+            }
             Wish::Release => self.ask = open.judging(false),
             Wish::Refuse => self.ask = open.judging(true),
             Wish::Held => {
@@ -168,6 +174,7 @@ impl Model {
             Wish::Filter => open.next_filter(),
             Wish::Up => open.up(1),
             Wish::Down => open.down(1),
+            Wish::PageUp | Wish::PageDown if open.page == Page::Held => open.turn(page, wish),
             Wish::PageUp => open.up(page),
             Wish::PageDown => open.down(page),
             Wish::First => open.up(usize::MAX),
@@ -255,7 +262,10 @@ impl Model {
         let chosen = open.held.get(open.chosen).map(|one| one.message.message_id.clone());
         open.held = held.messages;
         let at = open.held.iter().position(|one| Some(&one.message.message_id) == chosen.as_ref());
-        open.chosen = at.unwrap_or(open.chosen).min(open.held.len().saturating_sub(1));
+        match at {
+            Some(at) => open.chosen = at,
+            None => open.choose(open.chosen),
+        }
     }
 }
 
@@ -273,6 +283,8 @@ impl Open {
             scroll: 0,
             held: Vec::new(),
             chosen: 0,
+            read: 0,
+            read_to_end: false,
         }
     }
 
@@ -283,7 +295,7 @@ impl Open {
     }
 
     fn show(&mut self, page: Page) {
-        (self.page, self.scroll) = (page, 0);
+        (self.page, self.scroll, self.read, self.read_to_end) = (page, 0, 0, false);
     }
 
     fn show_only(&mut self, agent: Option<String>) {
@@ -301,9 +313,25 @@ impl Open {
         self.show_only(next);
     }
 
+    /// Another message that waits, of which nothing was read yet.
+    fn choose(&mut self, at: usize) {
+        self.chosen = at.min(self.held.len().saturating_sub(1));
+        (self.scroll, self.read, self.read_to_end) = (0, 0, false);
+    }
+
+    /// A page of the chosen message that waits: less than what is shown, so that no line is passed over.
+    fn turn(&mut self, lines: usize, wish: Wish) {
+        let lines = lines.saturating_sub(2).max(1);
+        self.scroll = if wish == Wish::PageUp {
+            self.scroll.saturating_sub(lines)
+        } else {
+            self.scroll.saturating_add(lines)
+        };
+    }
+
     fn up(&mut self, lines: usize) {
         match self.page {
-            Page::Held => self.chosen = self.chosen.saturating_sub(lines),
+            Page::Held => self.choose(self.chosen.saturating_sub(lines)),
             // The view stops at the oldest.
             Page::Talk => self.scroll = self.scroll.saturating_add(lines),
             Page::Agents => self.scroll = self.scroll.saturating_sub(lines),
@@ -312,9 +340,7 @@ impl Open {
 
     fn down(&mut self, lines: usize) {
         match self.page {
-            Page::Held => {
-                self.chosen = self.chosen.saturating_add(lines).min(self.held.len().saturating_sub(1));
-            }
+            Page::Held => self.choose(self.chosen.saturating_add(lines)),
             Page::Talk => self.scroll = self.scroll.saturating_sub(lines),
             Page::Agents => self.scroll = self.scroll.saturating_add(lines),
         }
@@ -337,12 +363,12 @@ impl Open {
     fn judging(&self, reject: bool) -> Option<Ask> {
         let held = self.held.get(self.chosen).filter(|_| self.page == Page::Held)?;
         let (seq, from) = (held.message.seq, &held.message.from);
-        let (what, done) = if reject { ("refuse for good", "refused") } else { ("release", "released") };
+        let (what, done) = if reject { ("refuse", "refused") } else { ("release", "released") };
         let arguments = json!({
             "conversation_id": self.conversation.to_string(), "message_id": held.message.message_id,
             "reject": reject,
         });
         let order = Call { operation: "release", arguments, done: Visible::line(&format!("{done} #{seq}")) };
-        Some(Ask { question: Visible::line(&format!("{what} #{seq} from {from}?")), order })
+        Some(Ask { question: Visible::line(&format!("{what} #{seq} {from}?")), order })
     }
 }

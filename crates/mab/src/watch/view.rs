@@ -48,7 +48,13 @@ pub(super) fn lines_of_newest(open: &Open, size: (u16, u16)) -> usize {
 
 /// Tells the model its size, and scrolls it no further than there is something.
 pub(super) fn fit(model: &mut Model, size: (u16, u16)) {
+    if model.size != size
+        && let Some(open) = &mut model.open
+    {
+        open.read = 0;
+    }
     model.size = size;
+    let hidden = model.help || is_too_small(size);
     let Some(open) = &mut model.open else { return };
     let height = usize::from(body_height(size));
     match open.page {
@@ -60,14 +66,19 @@ pub(super) fn fit(model: &mut Model, size: (u16, u16)) {
             let lines = agents::lines(open, Room::Page, size.0.into()).len();
             open.scroll = open.scroll.min(lines.saturating_sub(height));
         }
-        Page::Held => {}
+        Page::Held if hidden => {}
+        Page::Held => held::fit(open, size.0.into(), height),
     }
+}
+
+fn is_too_small((columns, rows): (u16, u16)) -> bool {
+    columns < SMALLEST.0 || rows < SMALLEST.1
 }
 
 /// Draws it. `now` is what is written about times to come.
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     let area = frame.area();
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if is_too_small((area.width, area.height)) {
         return too_small(frame, area);
     }
     let [head, body, foot] =

@@ -85,7 +85,7 @@ pub(super) fn foot(model: &Model, width: usize) -> Line<'static> {
 fn of_open(open: &Open, from_overview: bool) -> String {
     let back = if from_overview { "  Esc back" } else { "" };
     match open.page {
-        Page::Held => "r release  x refuse  ↑↓ choose  Esc back".to_owned(),
+        Page::Held => "r release  x refuse  ↑↓ choose  PgDn more  Esc back".to_owned(),
         Page::Agents => "Tab messages  ? keys  q quit".to_owned(),
         Page::Talk if open.scroll > 0 => format!("↓ {} lines  End newest  ? keys  q quit", open.scroll),
         Page::Talk => format!("? keys  p pause  h held  f filter  q quit  Tab agents{back}"),

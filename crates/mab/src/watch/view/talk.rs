@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Lines of one message that are shown; `mab show` prints all of it.
-const FOLD_LINES: usize = 40;
+pub(super) const FOLD_LINES: usize = 40;
 
 /// Characters of one message that are looked at for each column of those lines: one, and marks above it.
 const CHARACTERS_PER_COLUMN: usize = 2;
@@ -31,7 +31,7 @@ pub(super) fn lines(open: &Open, width: usize, enough: usize) -> Vec<Line<'stati
         if count >= enough {
             break;
         }
-        let mut lines = block(open, message, width);
+        let mut lines = block(open, message, width, FOLD_LINES);
         let same_day = |before: &&Said| day(&before.at) == day(&message.at);
         if !shown.peek().is_some_and(same_day) {
             lines.insert(0, Line::styled(format!("── {} ──", Visible::line(day(&message.at))), FAINT));
@@ -50,7 +50,7 @@ pub(super) fn newest(open: &Open, width: usize) -> Vec<Line<'static>> {
     open.messages
         .back()
         .filter(|message| open.shows(message))
-        .map_or_else(Vec::new, |message| block(open, message, width))
+        .map_or_else(Vec::new, |message| block(open, message, width, FOLD_LINES))
 }
 
 /// What stands above the oldest message.
@@ -69,13 +69,14 @@ fn beginning(open: &Open) -> String {
     }
 }
 
-/// One message: who, what, to whom; its text; what else there is to it.
-pub(super) fn block(open: &Open, message: &Said, width: usize) -> Vec<Line<'static>> {
+/// One message: who, what, to whom; at most so many lines of its text; what else there is to it.
+pub(super) fn block(open: &Open, message: &Said, width: usize, fold: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading(open, message, width)];
-    let head: String = message.message.chars().take(FOLD_LINES * width * CHARACTERS_PER_COLUMN).collect();
+    let looked_at = fold.saturating_mul(width).saturating_mul(CHARACTERS_PER_COLUMN);
+    let head: String = message.message.chars().take(looked_at).collect();
     let mut whole = head.len() == message.message.len();
     let visible = Visible::lines(&head);
-    let mut room = FOLD_LINES;
+    let mut room = fold;
     for line in visible.as_str().lines() {
         let (wrapped, all) = wrap(line, width.saturating_sub(2), room);
         room = room.saturating_sub(wrapped.len());
@@ -85,7 +86,14 @@ pub(super) fn block(open: &Open, message: &Said, width: usize) -> Vec<Line<'stat
             break;
         }
     }
-    let mut aside = |text: String| lines.push(Line::styled(cut(&text, width), FAINT));
+    let folds = fold == FOLD_LINES;
+    let mut aside = |text: String| {
+        if folds {
+            return lines.push(Line::styled(cut(&text, width), FAINT));
+        }
+        let (wrapped, _) = wrap(&text, width.saturating_sub(2), usize::MAX);
+        lines.extend(wrapped.into_iter().map(framed));
+    };
     if !whole {
         aside(format!("  … {} characters; `mab show` prints all", message.message.chars().count()));
     }

@@ -201,6 +201,8 @@ fn held_message_is_released_or_refused_by_its_name_after_a_question() {
     model.take_held(look::read(json!({"messages": [held(1), held(2)]})).unwrap());
     press(&mut model, &[KeyCode::Down]);
     insta::assert_snapshot!(frame(&mut model, 60, 14));
+    press(&mut model, &[KeyCode::PageDown]);
+    frame(&mut model, 60, 14);
     // Another one is gone meanwhile: the chosen one stays chosen.
     model.take_held(look::read(json!({"messages": [held(2)]})).unwrap());
     for (key, reject) in [('r', false), ('x', true)] {
@@ -213,6 +215,37 @@ fn held_message_is_released_or_refused_by_its_name_after_a_question() {
             json!({"conversation_id": CONVERSATION, "message_id": "msg_2_0123456789abcdef", "reject": reject})
         );
     }
+}
+
+#[test]
+fn held_message_is_released_only_after_its_end_was_shown() {
+    let text: Vec<String> = (1..=60).map(|n| format!("line {n}.")).collect();
+    let mut model = model(&[message(1, "b", "x")], &json!({"held": 1}));
+    frame(&mut model, 60, 14);
+    press(&mut model, &[KeyCode::Char('h')]);
+    let mut held = message(1, "b", &text.join("\n"));
+    held["to"] = json!(["a"]);
+    model.take_held(look::read(json!({"messages": [held]})).unwrap());
+    assert!(frame(&mut model, 60, 14).contains("more lines; PgDn shows them"));
+    for page in 0.. {
+        let release = press(&mut model, &[KeyCode::Char('r')]);
+        assert_eq!(release, None);
+        if model.ask.is_some() {
+            break;
+        }
+        assert!(page < 20 && frame(&mut model, 60, 14).contains("read it to its end first: PgDn"));
+        press(&mut model, &[KeyCode::PageDown]);
+        frame(&mut model, 60, 14);
+    }
+    let shown = frame(&mut model, 60, 14);
+    assert!(shown.contains("│ line 60.") && shown.contains("release #1 b?"), "{shown}");
+    // Another width is another text: it is read anew. Refusing needs no reading.
+    press(&mut model, &[KeyCode::Esc, KeyCode::PageUp, KeyCode::PageUp]);
+    frame(&mut model, 50, 14);
+    press(&mut model, &[KeyCode::Char('r')]);
+    assert!(model.ask.is_none());
+    press(&mut model, &[KeyCode::Char('x')]);
+    assert!(model.ask.is_some());
 }
 
 #[test]
