@@ -16,7 +16,10 @@ use ratatui::{
         cursor::Show,
         event::{DisableBracketedPaste, EnableBracketedPaste},
         execute,
-        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+        terminal::{
+            DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+            enable_raw_mode,
+        },
     },
     layout::Rect,
     style::Color,
@@ -66,7 +69,8 @@ impl Screen {
         disable_raw_mode()?;
         enable_raw_mode()?;
         if !TAKEN.swap(true, Ordering::SeqCst) {
-            execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+            // What a terminal draws wider than we think ends at the edge instead of in the next row.
+            execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, DisableLineWrap)?;
         }
         // What is on it now is not what was drawn last. `clear` would ask for the cursor, and the answer would be read as
         // keys by the thread that reads those.
@@ -128,7 +132,7 @@ fn give_back() {
         return;
     }
     let _ = disable_raw_mode();
-    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = execute!(stdout(), EnableLineWrap, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = stdout().flush();
 }
 

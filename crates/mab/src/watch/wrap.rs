@@ -1,7 +1,7 @@
 //! Words into lines of a given width, as a terminal counts width.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Cuts `text`, one line without control characters, into lines of at most `width` columns: between words where there is
 /// room, inside a long one where there is none. At most `most` lines, and whether that is all.
@@ -21,12 +21,12 @@ pub(super) fn wrap(text: &str, width: usize, most: usize) -> (Vec<&str>, bool) {
 
 /// What fits into `width` columns, with an ellipsis in the place of what does not.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if text.graphemes(true).map(columns).sum::<usize>() <= width {
         return text.to_owned();
     }
     let (mut shown, mut used) = (String::new(), 0);
     for grapheme in text.graphemes(true) {
-        used += grapheme.width();
+        used += columns(grapheme);
         // One column is the ellipsis'.
         if used >= width {
             break;
@@ -37,11 +37,22 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     shown
 }
 
+/// The most columns that a terminal takes for a grapheme: some draw every character of it by itself, and the circled
+/// numbers and hexagrams, one column wide by Unicode's table or until Unicode 16, wide. A line that was filled by the
+/// smaller number would go on beyond its frame.
+fn columns(grapheme: &str) -> usize {
+    let of_one = |character: char| match character {
+        '\u{3248}'..='\u{324f}' | '\u{4dc0}'..='\u{4dff}' => 2,
+        other => other.width().unwrap_or_default(),
+    };
+    grapheme.width().max(grapheme.chars().map(of_one).sum())
+}
+
 /// The first line of `text`, and what comes after it.
 fn first_line(text: &str, width: usize) -> (&str, Option<&str>) {
     let (mut used, mut between_words) = (0, None);
     for (at, grapheme) in text.grapheme_indices(true) {
-        let wide = grapheme.width();
+        let wide = columns(grapheme);
         if used + wide > width && at > 0 {
             let end = between_words.filter(|_| grapheme != " ").unwrap_or(at);
             let (line, after) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -67,6 +78,15 @@ mod tests {
         assert_eq!(wrap("日本語です", 5, 9), (vec!["日本", "語で", "す"], true));
         assert_eq!(wrap("", 5, 9), (vec![""], true));
         assert_eq!(wrap("a b c d", 1, 2), (vec!["a", "b"], false));
+    }
+
+    #[test]
+    fn what_some_terminals_draw_wider_is_given_that_room() {
+        for (wide, columns) in [("\u{3248}", 2), ("\u{4dc0}", 2), ("👍🏽", 4), ("\u{644}\u{627}", 2)] {
+            let (text, fit) = (wide.repeat(9), 8 / columns);
+            assert_eq!(wrap(&text, 8, 1), (vec![wide.repeat(fit).as_str()], false), "{wide}");
+            assert_eq!(cut(&text, 9), format!("{}…", wide.repeat(fit)), "{wide}");
+        }
     }
 
     #[test]

@@ -94,7 +94,9 @@ fn is_given_back(seen: &str, terminal: &File) -> Anything<bool> {
     use rustix::termios::LocalModes;
     let modes = tcgetattr(terminal)?.local_modes;
     let after = seen.rsplit_once("\u{1b}[?1049l").map(|(_, after)| after.to_owned());
-    Ok(modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    let wraps = |seen: &str| seen.rfind("\u{1b}[?7l") < seen.rfind("\u{1b}[?7h") && seen.contains("\u{1b}[?7l");
+    Ok(wraps(seen)
+        && modes.contains(LocalModes::ICANON | LocalModes::ECHO)
         && after.is_some_and(|after| after.contains("\u{1b}[?25h") && !after.contains("\u{1b}[?25l")))
 }
 
