@@ -111,7 +111,7 @@ impl Model {
     pub(super) fn new(conversation: Option<ConversationId>) -> Self {
         let overview = conversation.is_none().then(Overview::default);
         let open = conversation.map(Open::new);
-        Self { overview, open, ask: None, said: None, help: false, size: (0, 0) }
+        Self { overview, open, ask: None, said: None, help: false, size: view::SMALLEST }
     }
 
     /// What a key does now.
@@ -122,6 +122,10 @@ impl Model {
         }
         if wish == Wish::End {
             return Some(Order::Quit);
+        }
+        if view::is_too_small(self.size) {
+            // Nobody sees what another key would do.
+            return (wish == Wish::Quit).then_some(Order::Quit);
         }
         if let Some(ask) = self.ask.take() {
             if wish == Wish::Yes {

@@ -24,7 +24,7 @@ use agents::Room;
 use super::model::{Model, Open, Page};
 
 /// The smallest terminal in which anything can be shown: columns and rows.
-const SMALLEST: (u16, u16) = (40, 10);
+pub(super) const SMALLEST: (u16, u16) = (40, 10);
 
 /// From how many columns on the agents stand beside the messages.
 const WIDE: u16 = 72;
@@ -71,7 +71,8 @@ pub(super) fn fit(model: &mut Model, size: (u16, u16)) {
     }
 }
 
-fn is_too_small((columns, rows): (u16, u16)) -> bool {
+/// Whether nothing but that can be shown.
+pub(super) fn is_too_small((columns, rows): (u16, u16)) -> bool {
     columns < SMALLEST.0 || rows < SMALLEST.1
 }
 

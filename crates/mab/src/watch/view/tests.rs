@@ -138,6 +138,16 @@ fn message_that_is_very_long_is_folded() {
 }
 
 #[test]
+fn keys_when_the_terminal_is_too_small_only_end_the_view() {
+    let mut model = talk();
+    press(&mut model, &[KeyCode::Char('p')]);
+    frame(&mut model, 39, 24);
+    assert_eq!(press(&mut model, &[KeyCode::Char('y'), KeyCode::Char('p'), KeyCode::Char('h')]), None);
+    assert_eq!(press(&mut model, &[KeyCode::Char('q')]), Some(Order::Quit));
+    assert!(frame(&mut model, 40, 10).contains("y yes"), "it is still asked");
+}
+
+#[test]
 fn view_that_is_scrolled_stays_where_it_is_when_messages_come() {
     let many: Vec<Value> = (1..=30).map(|n| message(n, "a", &format!("text {n}"))).collect();
     let mut model = model(&many, &json!({"messages": 30}));
