@@ -1,8 +1,12 @@
 //! The checks of `mab doctor` that look at the clients: which are here, and whether they start this program on these data.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use mab_core::Failure;
+use mab_core::{Denied, Failure};
+use serde_json::Value;
 
 use crate::{
     cli::{doctor::Check, operator::Operator, setup::command_for},
@@ -10,9 +14,10 @@ use crate::{
     runtime,
     setup::{
         client::{Client, Files, Scope, project_of},
-        entry,
+        entry::{self, Launch},
         plan::{self, Present},
         program::{self, Found},
+        switches::{self, Hindrance},
     },
 };
 
@@ -20,7 +25,7 @@ use crate::{
 pub(super) fn clients(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
     let (Ok(own), Ok(here)) = (std::env::current_exe(), std::env::current_dir()) else { return Vec::new() };
     let looked = runtime::block_on(program::look(&Client::ALL, operator.environment));
-    let view = View { operator, config, own, project: project_of(&here), found: looked.unwrap_or_default() };
+    let view = View { operator, config, own, here, found: looked.unwrap_or_default() };
     let checks: Vec<Check> = Client::ALL.iter().flat_map(|client| view.client(*client)).collect();
     if checks.is_empty() {
         let message = "none on the PATH, and none set up; `mab setup` lists those it knows".to_owned();
@@ -29,12 +34,26 @@ pub(super) fn clients(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
     checks
 }
 
+/// How a client is set up in one scope.
+struct SetUp {
+    /// Whether hooks belong to it.
+    with_hooks: bool,
+    /// What is not as set-up would leave it; the first thing only.
+    complaint: Option<Hindrance>,
+}
+
+fn scopes(client: Client) -> impl Iterator<Item = Scope> {
+    [Scope::User, Scope::Project]
+        .into_iter()
+        .filter(move |scope| *scope == Scope::User || client.has_projects())
+}
+
 /// What the checks compare with.
 struct View<'a> {
     operator: &'a Operator<'a>,
     config: &'a Config,
     own: PathBuf,
-    project: PathBuf,
+    here: PathBuf,
     found: Vec<Found>,
 }
 
@@ -46,50 +65,79 @@ impl View<'_> {
             checks.push(Check::warn(client.name(), denied.message, denied.hint.unwrap_or_default()));
         }
         let before = checks.len();
-        for scope in [Scope::User, Scope::Project] {
-            if scope == Scope::User || client.has_projects() {
-                checks.extend(self.scope(client, scope, found));
-            }
+        for scope in scopes(client) {
+            checks.extend(self.scope(client, scope, found));
         }
         if checks.len() == before && found.is_some() {
+            // Who has a client need not want it to meet others.
             let message = format!("{} is here, and not set up", described(client, found));
-            checks.push(Check::warn(client.name(), message, command_for(client, Scope::User)));
+            let hint = Some(command_for(client, Scope::User));
+            checks.push(Check { hint, ..Check::good(client.name(), message) });
         }
         checks
     }
 
     /// `None` when nothing of ours stands in this scope.
     fn scope(&self, client: Client, scope: Scope, found: Option<&Found>) -> Option<Check> {
-        let files = client.files(scope, &self.project, self.operator.environment).ok()?;
-        let within = (scope == Scope::Project).then_some(self.project.as_path());
-        let present = match plan::present(client, &files, within) {
-            Ok(present) => present,
-            Err(Failure::Denied(denied)) => {
+        let set_up = match self.look(client, scope)? {
+            Ok(set_up) => set_up,
+            Err(denied) => {
                 return Some(Check::warn(client.name(), denied.message, denied.hint.unwrap_or_default()));
             }
+        };
+        let about = format!("{}, scope {}", described(client, found), scope.name());
+        Some(match set_up.complaint {
+            Some(Hindrance { what, mend }) => Check::warn(client.name(), format!("{about}: {what}"), mend),
+            None if set_up.with_hooks => Check::good(client.name(), format!("{about}: set up, with hooks")),
+            None => Check::good(client.name(), format!("{about}: set up")),
+        })
+    }
+
+    /// `None` when nothing of ours stands in this scope.
+    fn look(&self, client: Client, scope: Scope) -> Option<Result<SetUp, Denied>> {
+        let project = project_of(&self.here);
+        let files = client.files(scope, &project, self.operator.environment).ok()?;
+        let within = (scope == Scope::Project).then_some(project.as_path());
+        let present = match plan::present(client, &files, within) {
+            Ok(present) => present,
+            Err(Failure::Denied(denied)) => return Some(Err(denied)),
             Err(Failure::Fault(_)) => return None,
         };
         if present.server.is_none() && present.hooks.is_empty() {
             return None;
         }
-        let about = format!("{}, scope {}", described(client, found), scope.name());
-        let setup = command_for(client, scope);
-        Some(match self.complaint(&files, &present) {
-            Some(complaint) => Check::warn(client.name(), format!("{about}: {complaint}"), setup),
-            None if files.hooks.is_some() => {
-                Check::good(client.name(), format!("{about}: set up, with hooks"))
-            }
-            None => Check::good(client.name(), format!("{about}: set up")),
-        })
+        let complaint = self.hindrance((client, scope), &files, &present);
+        Some(Ok(SetUp { with_hooks: files.hooks.is_some(), complaint }))
     }
 
-    /// What is not as set-up would leave it; the first thing only, for the same command mends all.
+    /// What keeps it from working; the first thing only.
+    fn hindrance(
+        &self,
+        (client, scope): (Client, Scope),
+        files: &Files,
+        present: &Present,
+    ) -> Option<Hindrance> {
+        let command = command_for(client, scope);
+        if present.server.as_ref().is_some_and(|server| entry::program_of(server).is_none()) {
+            let what = format!("{} has an entry mab that starts another program", files.server.display());
+            return Some(Hindrance {
+                what,
+                mend: format!("rename that entry, or replace it: {command} --force"),
+            });
+        }
+        // The same command mends all of these.
+        let complaint = self.complaint(files, present).or_else(|| missing_hooks(client, files, present));
+        let mended = complaint.map(|what| Hindrance { what, mend: command });
+        let (here, environment) = (&self.here, self.operator.environment);
+        let on_project =
+            || (scope == Scope::Project).then(|| switches::on_project(client, here, environment))?;
+        mended.or_else(on_project).or_else(|| switches::on_hooks(client, here, environment))
+    }
+
+    /// What set-up would mend.
     fn complaint(&self, files: &Files, present: &Present) -> Option<String> {
         let Some(server) = &present.server else { return Some("hooks without a server".to_owned()) };
-        let Some(command) = entry::program_of(server) else {
-            return Some(format!("{} has an entry mab that starts another program", files.server.display()));
-        };
-        if let Some(complaint) = self.other_program(&command) {
+        if let Some(complaint) = entry::program_of(server).and_then(|command| self.other_program(&command)) {
             return Some(complaint);
         }
         for (variable, path) in [("MAB_DATA_DIR", &self.config.data_dir), ("MAB_CONFIG", &self.config.file)] {
@@ -126,6 +174,19 @@ impl View<'_> {
         let is_same = path.canonicalize().ok() == self.own.canonicalize().ok();
         (!is_same).then(|| format!("it starts {}, and this is {}", path.display(), self.own.display()))
     }
+}
+
+/// The events that have fewer hooks of ours than set-up writes.
+fn missing_hooks(client: Client, files: &Files, present: &Present) -> Option<String> {
+    files.hooks.as_ref()?;
+    let launch = Launch { command: entry::NAME.to_owned(), variables: BTreeMap::new() };
+    let is_short = |(event, groups): &(&str, Vec<Value>)| {
+        let wanted = groups.iter().flat_map(entry::hook_programs).flatten().count();
+        present.hooks.iter().filter(|(there, _)| there == event).count() < wanted
+    };
+    let hooks = entry::hooks(client, &launch);
+    let missing: Vec<&str> = hooks.iter().filter(|hook| is_short(hook)).map(|(event, _)| *event).collect();
+    (!missing.is_empty()).then(|| format!("hooks of ours are missing: {}", missing.join(", ")))
 }
 
 fn described(client: Client, found: Option<&Found>) -> String {

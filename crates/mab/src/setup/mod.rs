@@ -13,6 +13,7 @@ pub(crate) mod file;
 mod jsonc;
 pub(crate) mod plan;
 pub(crate) mod program;
+pub(crate) mod switches;
 mod toml_text;
 mod words;
 

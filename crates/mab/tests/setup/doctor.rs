@@ -17,7 +17,7 @@ fn client_when_it_is_here_and_not_set_up_gets_the_command() -> Anything {
     let home = Home::new()?;
     home.client("claude", "2.1.330 (Claude Code)", "")?;
     let run = home.mab(&["doctor"])?;
-    let line = "warn\tclaude-code\tClaude Code 2.1.330 is here, and not set up\tmab setup claude-code\n";
+    let line = "ok\tclaude-code\tClaude Code 2.1.330 is here, and not set up\tmab setup claude-code\n";
     assert!(run.stdout.contains(line), "{}", run.stdout);
     home.mab(&["setup", "claude-code"])?.ok()?;
     let run = home.mab(&["doctor"])?;
@@ -58,5 +58,74 @@ fn hook_when_its_program_is_gone_is_told() -> Anything {
     let run = home.mab(&["doctor"])?;
     let line = "scope user: the hook AfterTool: /gone/mab does not exist\tmab setup gemini\n";
     assert!(run.stdout.contains(line), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn hooks_when_they_are_switched_off_are_told_with_the_file() -> Anything {
+    for (client, path, text) in [
+        ("claude-code", ".claude/settings.json", r#"{"disableAllHooks": true}"#),
+        ("claude-code", "project/.claude/settings.local.json", r#"{"disableAllHooks": true}"#),
+        ("gemini", ".gemini/settings.json", r#"{"hooksConfig": {"enabled": false}}"#),
+        ("codex", ".codex/config.toml", "[features]\nhooks = false\n"),
+    ] {
+        let home = Home::new()?;
+        let path = home.write(path, text)?;
+        home.mab(&["setup", client])?.ok()?;
+        let run = home.mab(&["doctor"])?;
+        let warning = format!("scope user: its hooks do not run: {} has ", path.display());
+        assert!(run.stdout.contains(&format!("warn\t{client}\t")), "{}", run.stdout);
+        assert!(run.stdout.contains(&warning), "{}", run.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn hooks_when_a_nearer_file_switches_them_on_again_are_good() -> Anything {
+    let home = Home::new()?;
+    home.write(".claude/settings.json", r#"{"disableAllHooks": true}"#)?;
+    home.write("project/.claude/settings.local.json", r#"{"disableAllHooks": false}"#)?;
+    home.mab(&["setup", "claude-code"])?.ok()?;
+    let run = home.mab(&["doctor"])?;
+    assert!(run.stdout.contains("scope user: set up, with hooks\t"), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn hooks_when_some_of_ours_are_gone_are_named() -> Anything {
+    let home = Home::new()?;
+    home.mab(&["setup", "codex"])?.ok()?;
+    let path = home.path().join(".codex/config.toml");
+    let text = fs::read_to_string(&path)?;
+    let (kept, _) = text.split_once("[[hooks.Stop]]").ok_or("no Stop")?;
+    fs::write(&path, kept)?;
+    let run = home.mab(&["doctor"])?;
+    let line = "scope user: hooks of ours are missing: Stop\tmab setup codex\n";
+    assert!(run.stdout.contains(line), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn project_when_codex_does_not_trust_it_is_told() -> Anything {
+    let home = Home::new()?;
+    home.mab(&["setup", "codex", "--scope", "project"])?.ok()?;
+    let run = home.mab(&["doctor"])?;
+    let line = "scope project: Codex does not trust the project, and reads nothing of its .codex\t";
+    assert!(run.stdout.contains(line), "{}", run.stdout);
+    let project = home.project();
+    let trust = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display());
+    home.write(".codex/config.toml", trust)?;
+    let run = home.mab(&["doctor"])?;
+    assert!(run.stdout.contains("scope project: set up, with hooks\t"), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn entry_when_it_starts_another_program_gets_the_command_that_replaces_it() -> Anything {
+    let home = Home::new()?;
+    home.write(".gemini/settings.json", r#"{"mcpServers": {"mab": {"command": "other"}}}"#)?;
+    let run = home.mab(&["doctor"])?;
+    assert!(run.stdout.contains("starts another program\t"), "{}", run.stdout);
+    assert!(run.stdout.contains("mab setup gemini --force\n"), "{}", run.stdout);
     Ok(())
 }
