@@ -1,13 +1,19 @@
 //! `mab doctor wake`: whether and how an agent that waits is woken here, tried out.
 
 use std::{
-    fs, io,
+    fs,
+    future::{Future, poll_fn},
+    io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    task::Poll,
+    time::Duration,
 };
 
 use clap::CommandFactory as _;
+use mab_core::{Clock as _, Fault};
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cli::{
@@ -20,6 +26,7 @@ use crate::{
     demo::{self, Woken},
     folder::quoted,
     runtime,
+    system::SystemClock,
 };
 
 /// How each known client hears of a message: what its agent can do at once, and what wakes it when it has ended its turn.
@@ -39,23 +46,86 @@ const CLIENTS: [(&str, &str, &str); 9] = [
 /// The longest that looking may take, in milliseconds: once a second, and a busy machine.
 const LOOKING_MAX_MS: u64 = 3_000;
 
+/// What the folder begins with in which it is tried beside the database.
+const PREFIX: &str = ".mab-wake-";
+
+/// After how long such a folder is nobody's, in seconds: a try takes seconds.
+const ABANDONED_AFTER_S: i64 = 600;
+
+/// How often it is tried to remove the folder, and how long it is waited in between.
+const REMOVALS: usize = 20;
+const REMOVE_EVERY: Duration = Duration::from_millis(20);
+
 pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     let config = operator.config()?;
     let mut checks = vec![bells(&config)];
-    match home(&config) {
-        Ok((home, check)) => {
-            checks.push(check);
-            checks.extend(woken(runtime::block_on(demo::wake(home.path()))?));
-        }
-        Err(error) => {
-            let message = format!("no folder to try it in: {error}");
-            checks.push(Check::fail("place", message, "check the space and TMPDIR"));
-        }
-    }
+    checks.extend(runtime::block_on(tried(&config))??);
     checks.push(hook());
     print(&checks, operator.output)?;
     let failed = checks.iter().any(|check| check.state == State::Fail);
     Ok(if failed { Exit::CHECK_FAILED } else { Exit::OK })
+}
+
+/// Tries it in a folder that is gone afterwards, whatever ends it but SIGKILL; what that leaves, the next try takes away.
+async fn tried(config: &Config) -> Result<Vec<Check>, Fault> {
+    // Before there is anything to leave behind.
+    let stopped = stopped()?;
+    if let Some(place) = config.database.parent() {
+        sweep(place, SystemClock.now().millis() / 1_000 - ABANDONED_AFTER_S);
+    }
+    let (home, check) = match home(config) {
+        Ok(found) => found,
+        Err(error) => {
+            let message = format!("no folder to try it in: {error}");
+            return Ok(vec![Check::fail("place", message, "check the space and TMPDIR")]);
+        }
+    };
+    let measured = tokio::select! {
+        measured = demo::wake(home.path()) => measured,
+        () = stopped => Err("stopped before it was over".to_owned()),
+    };
+    remove(home.path()).await;
+    let mut checks = vec![check];
+    checks.extend(woken(measured));
+    Ok(checks)
+}
+
+/// Removes the folder, in which an agent that was just killed may be making its last file.
+async fn remove(home: &Path) {
+    for _ in 0..REMOVALS {
+        if fs::remove_dir_all(home).is_ok() {
+            return;
+        }
+        tokio::time::sleep(REMOVE_EVERY).await;
+    }
+}
+
+/// Completes when the process is told to end.
+fn stopped() -> Result<impl Future<Output = ()>, Fault> {
+    let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let mut signals: Vec<Signal> = kinds.into_iter().map(listen).collect::<Result<_, _>>()?;
+    Ok(poll_fn(move |context| {
+        let any = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// Takes away what tries left behind that were killed: folders of our name and user, last changed before this second.
+fn sweep(place: &Path, before_s: i64) {
+    let own = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let is_of_a_try = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        // Not what a link leads to.
+        let is_abandoned = entry
+            .path()
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_dir() && found.uid() == own && found.mtime() < before_s);
+        if is_of_a_try && is_abandoned {
+            // What cannot be taken away stays for the next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// A folder of its own on the file system of the database, where that exists; bells are sockets, which not every file
@@ -68,7 +138,7 @@ fn home(config: &Config) -> io::Result<(tempfile::TempDir, Check)> {
         let message = format!("tried in {}, there is no database yet", parent(home.path()));
         return Ok((home, Check::good("place", message)));
     };
-    match tempfile::Builder::new().prefix(".mab-wake-").tempdir_in(place) {
+    match tempfile::Builder::new().prefix(PREFIX).tempdir_in(place) {
         Ok(home) => {
             Ok((home, Check::good("place", format!("tried in a folder of its own in {}", place.display()))))
         }

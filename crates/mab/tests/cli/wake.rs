@@ -1,7 +1,13 @@
 //! `mab doctor wake`: one agent wakes another, and nothing is left of it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs::{self, File, FileTimes},
+    os::unix::fs::PermissionsExt as _,
+    process::Stdio,
+    time::SystemTime,
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::home::{Anything, Home, Run};
@@ -67,5 +73,43 @@ fn wake_when_others_may_enter_the_bell_folder_fails_with_the_chmod() -> Anything
     assert_eq!(run.exit, Some(10), "{}", run.stdout);
     let hint = format!("\tchmod 700 {}\n", bells.display());
     assert!(run.stdout.starts_with("fail\tbell folder\t") && run.stdout.contains(&hint), "{}", run.stdout);
+    Ok(())
+}
+
+#[test]
+fn wake_when_it_is_stopped_leaves_nothing() -> Anything {
+    let home = Home::with_store()?;
+    let before = names(&home)?;
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut process =
+            home.command(&["doctor", "wake"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        while names(&home)? == before {
+            assert_eq!(process.try_wait()?, None, "it is over");
+            std::thread::yield_now();
+        }
+        kill_process(Pid::from_child(&process), signal)?;
+        assert_eq!(process.wait()?.code(), Some(10), "{signal:?}");
+        assert_eq!(names(&home)?, before, "{signal:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn wake_takes_away_what_a_killed_one_left_long_ago_and_nothing_else() -> Anything {
+    let home = Home::with_store()?;
+    let before = names(&home)?;
+    let long_ago = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+    for (name, is_old) in [(".mab-wake-old", true), (".mab-wake-new", false), ("mine", true)] {
+        fs::create_dir_all(home.data().join(name).join("data"))?;
+        if is_old {
+            File::open(home.data().join(name))?.set_times(long_ago)?;
+        }
+    }
+    std::os::unix::fs::symlink("mine", home.data().join(".mab-wake-link"))?;
+    assert_eq!(home.mab(&["doctor", "wake"])?.exit, Some(0));
+    let mut expected = before;
+    expected.extend([".mab-wake-new", ".mab-wake-link", "mine"].map(str::to_owned));
+    expected.sort();
+    assert_eq!(names(&home)?, expected);
     Ok(())
 }
