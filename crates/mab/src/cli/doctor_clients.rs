@@ -35,11 +35,27 @@ pub(super) fn clients(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
 }
 
 /// How a client is set up in one scope.
-struct SetUp {
+pub(super) struct SetUp {
+    /// Whose set-up it is.
+    pub(super) client: Client,
+    /// For whom.
+    pub(super) scope: Scope,
     /// Whether hooks belong to it.
-    with_hooks: bool,
+    pub(super) with_hooks: bool,
+    /// The server's entry.
+    pub(super) server: Option<Value>,
     /// What is not as set-up would leave it; the first thing only.
-    complaint: Option<Hindrance>,
+    pub(super) complaint: Option<Hindrance>,
+}
+
+/// Everything that is set up and can be read. No client is started for it.
+pub(super) fn set_up(operator: &Operator<'_>, config: &Config) -> Vec<SetUp> {
+    let (Ok(own), Ok(here)) = (std::env::current_exe(), std::env::current_dir()) else { return Vec::new() };
+    let view = View { operator, config, own, here, found: Vec::new() };
+    let of = |client: Client| {
+        scopes(client).filter_map(|scope| view.look(client, scope)?.ok()).collect::<Vec<_>>()
+    };
+    Client::ALL.into_iter().flat_map(of).collect()
 }
 
 fn scopes(client: Client) -> impl Iterator<Item = Scope> {
@@ -107,7 +123,8 @@ impl View<'_> {
             return None;
         }
         let complaint = self.hindrance((client, scope), &files, &present);
-        Some(Ok(SetUp { with_hooks: files.hooks.is_some(), complaint }))
+        let (with_hooks, server) = (files.hooks.is_some(), present.server);
+        Some(Ok(SetUp { client, scope, with_hooks, server, complaint }))
     }
 
     /// What keeps it from working; the first thing only.

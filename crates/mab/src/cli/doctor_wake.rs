@@ -19,6 +19,7 @@ use crate::{
     cli::{
         Arguments, Exit, Output, Trouble, Visible,
         doctor::{Check, State, render_check, to_json},
+        doctor_clients::{SetUp, set_up},
         operator::Operator,
         table::{Column, Page, Table},
     },
@@ -26,22 +27,17 @@ use crate::{
     demo::{self, Woken},
     folder::quoted,
     runtime,
+    setup::{client::Client, entry},
     system::SystemClock,
 };
 
-/// How each known client hears of a message: what its agent can do at once, and what wakes it when it has ended its turn.
-/// Measured with Claude Code 2.1.330 and Codex 0.169.0 on 2026-11-20; the others by their documentation.
-const CLIENTS: [(&str, &str, &str); 9] = [
-    ("Claude Code", "waits up to 1 h", "`mab hook wait`, which `mab setup` installs, wakes it"),
-    ("Codex", "waits up to 280 s", "`codex queue`, if you allow it; hooks tell it with its next turn"),
-    ("Gemini CLI", "waits up to 570 s", "hooks tell it with its next turn"),
-    ("opencode", "waits up to 50 s", "nothing known: let it wait again"),
-    ("Cursor", "waits up to 50 s", "nothing known: let it wait again"),
-    ("VS Code", "waits up to 50 s", "nothing known: let it wait again"),
-    ("Windsurf", "waits up to 50 s", "nothing known: let it wait again"),
-    ("Zed", "waits up to 50 s", "nothing known: let it wait again"),
-    ("Claude Desktop", "waits up to 50 s", "nothing known: let it wait again"),
-];
+/// A client, how it is set up here, and how its agent hears of a message.
+struct Row {
+    client: &'static str,
+    set_up: String,
+    waits: String,
+    idle: String,
+}
 
 /// The longest that looking may take, in milliseconds: once a second, and a busy machine.
 const LOOKING_MAX_MS: u64 = 3_000;
@@ -61,7 +57,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     let mut checks = vec![bells(&config)];
     checks.extend(runtime::block_on(tried(&config))??);
     checks.push(hook());
-    print(&checks, operator.output)?;
+    print(&checks, &rows(operator, &config), operator.output)?;
     let failed = checks.iter().any(|check| check.state == State::Fail);
     Ok(if failed { Exit::CHECK_FAILED } else { Exit::OK })
 }
@@ -220,29 +216,111 @@ fn hook() -> Check {
     Check::warn(name, "this mab has no hooks".to_owned(), hint)
 }
 
-fn print(checks: &[Check], output: Output) -> Result<(), Trouble> {
+fn rows(operator: &Operator<'_>, config: &Config) -> Vec<Row> {
+    let all = set_up(operator, config);
+    let row = |client: Client| {
+        let own: Vec<&SetUp> = all.iter().filter(|set_up| set_up.client == client).collect();
+        let works = own.iter().any(|set_up| set_up.complaint.is_none());
+        Row {
+            client: client.title(),
+            set_up: standing(&own),
+            waits: format!("waits up to {} s", longest_s(client, &own, config)),
+            idle: when_idle(client, works, config.clients.codex_queue),
+        }
+    };
+    Client::ALL.into_iter().map(row).collect()
+}
+
+/// For whom a client is set up.
+fn standing(own: &[&SetUp]) -> String {
+    if own.is_empty() {
+        return "no".to_owned();
+    }
+    let scope = |set_up: &&SetUp| {
+        let rest = match &set_up.complaint {
+            Some(_) => ", but see `mab doctor`",
+            None if set_up.with_hooks => ", with hooks",
+            None => "",
+        };
+        format!("{}{rest}", set_up.scope.name())
+    };
+    own.iter().map(scope).collect::<Vec<_>>().join("; ")
+}
+
+/// The longest wait, in seconds: as the server's entry says, a project's before the user's; else as the operator set; else
+/// what the client bears, as `mcp/patience.rs` knows it.
+fn longest_s(client: Client, own: &[&SetUp], config: &Config) -> u64 {
+    let said = |set_up: &&SetUp| {
+        let server = set_up.server.as_ref().filter(|server| entry::is_ours(server))?;
+        entry::variable(server, "MAB_WAIT_MAX_SECONDS")?.parse::<u64>().ok()
+    };
+    let of_entry = own.iter().rev().find_map(said);
+    let set = of_entry.unwrap_or_else(|| config.settings.wait_max_s.into());
+    match client {
+        _ if set != 0 => set,
+        Client::ClaudeCode => 3_600,
+        Client::Codex => 280,
+        Client::Gemini => 570,
+        Client::Opencode
+        | Client::Cursor
+        | Client::Vscode
+        | Client::Windsurf
+        | Client::Zed
+        | Client::ClaudeDesktop => 50,
+    }
+}
+
+/// What tells an agent that has ended its turn. `works`: set up, and its hooks run.
+///
+/// Measured with Claude Code 2.1.330 and Codex 0.169.0 on 2026-11-20; the others by their documentation.
+fn when_idle(client: Client, works: bool, codex_queue: bool) -> String {
+    let setting = if codex_queue { "on" } else { "off" };
+    match client {
+        Client::ClaudeCode if works => "woken by `mab hook wait`, once it has had a turn".to_owned(),
+        Client::Codex if works && codex_queue => "woken by `codex queue` (wake.codex_queue is on)".to_owned(),
+        Client::Codex if works => {
+            "not woken (wake.codex_queue is off); hooks tell it with its next turn".to_owned()
+        }
+        Client::Codex => format!("not woken, `mab setup codex` first (wake.codex_queue is {setting})"),
+        Client::Gemini if works => "not woken; hooks tell it with its next turn".to_owned(),
+        Client::ClaudeCode | Client::Gemini => format!("not woken, `mab setup {}` first", client.name()),
+        Client::Opencode
+        | Client::Cursor
+        | Client::Vscode
+        | Client::Windsurf
+        | Client::Zed
+        | Client::ClaudeDesktop => "not woken: let it wait again".to_owned(),
+    }
+}
+
+fn print(checks: &[Check], rows: &[Row], output: Output) -> Result<(), Trouble> {
     if output.is_json() {
         let mut value = to_json(&[], checks);
-        let client = |(client, waits, idle): &(&str, &str, &str)| json!({"client": client, "waits": waits, "when_idle": idle});
+        let client = |row: &Row| json!({"client": row.client, "set_up": row.set_up, "waits": row.waits, "when_idle": row.idle});
         if let Some(fields) = value.as_object_mut() {
             fields.remove("settings");
-            fields.insert("clients".to_owned(), CLIENTS.iter().map(client).collect());
+            fields.insert("clients".to_owned(), rows.iter().map(client).collect());
         }
         return output.json(&value);
     }
     let mut page = output.page();
-    render(checks, &mut page);
+    render(checks, rows, &mut page);
     Output::data(page.as_str())
 }
 
-fn render(checks: &[Check], page: &mut Page) {
+fn render(checks: &[Check], rows: &[Row], page: &mut Page) {
     for check in checks {
         render_check(check, page);
     }
     page.aside("");
-    let row = |(client, waits, idle): &(&str, &str, &str)| [*client, *waits, *idle].map(Visible::line).into();
-    let columns = &[Column::Whole("client"), Column::Text("in a turn"), Column::Text("between turns")];
-    page.table(&Table { kind: Some("client"), columns, rows: CLIENTS.iter().map(row).collect() });
+    let row = |row: &Row| [row.client, &row.set_up, &row.waits, &row.idle].map(Visible::line).into();
+    let columns = &[
+        Column::Whole("client"),
+        Column::Text("set up"),
+        Column::Text("in a turn"),
+        Column::Text("between turns"),
+    ];
+    page.table(&Table { kind: Some("client"), columns, rows: rows.iter().map(row).collect() });
 }
 
 #[cfg(test)]
@@ -261,13 +339,5 @@ mod tests {
         assert_eq!(states(Err("it is broken".to_owned())), [State::Fail]);
         let bell = woken(measured(Some(vec![2, 9, 4]), 800));
         assert!(bell.first().is_some_and(|check| check.message.contains("2 to 9 ms")));
-    }
-
-    #[test]
-    fn clients_on_a_page_for_programs_are_one_line_each() {
-        let mut page = Page::new(None);
-        render(&[], &mut page);
-        assert_eq!(page.as_str().lines().count(), CLIENTS.len());
-        assert!(page.as_str().starts_with("client\tClaude Code\twaits up to 1 h\t"), "{}", page.as_str());
     }
 }

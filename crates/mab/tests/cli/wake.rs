@@ -53,7 +53,8 @@ fn wake_without_a_data_folder_makes_none() -> Anything {
     let run = home.mab(&["doctor", "wake"])?;
     assert_eq!(run.exit, Some(0), "{} {}", run.stdout, run.stderr);
     assert!(
-        run.stdout.contains("\nok\tbell\t") && run.stdout.contains("\nclient\tCodex\t"),
+        run.stdout.contains("\nok\tbell\t")
+            && run.stdout.contains("\nclient\tCodex\tno\twaits up to 280 s\t"),
         "{}",
         run.stdout
     );
@@ -111,5 +112,34 @@ fn wake_takes_away_what_a_killed_one_left_long_ago_and_nothing_else() -> Anythin
     expected.extend([".mab-wake-new", ".mab-wake-link", "mine"].map(str::to_owned));
     expected.sort();
     assert_eq!(names(&home)?, expected);
+    Ok(())
+}
+
+#[test]
+fn table_says_how_each_client_is_set_up_here() -> Anything {
+    let home = Home::with_store()?;
+    for client in ["claude-code", "codex", "cursor"] {
+        assert_eq!(home.mab(&["setup", client])?.exit, Some(0), "{client}");
+    }
+    let clients = |settings: &[(&str, &str)]| -> Anything<Vec<Value>> {
+        let mut command = home.command(&["doctor", "wake", "--json"]);
+        let report = Run::new(command.envs(settings.iter().copied()).output()?)?.json()?;
+        Ok(report.get("clients").and_then(Value::as_array).cloned().unwrap_or_default())
+    };
+    let row = |client, set_up, waits, when_idle| json!({"client": client, "set_up": set_up, "waits": waits, "when_idle": when_idle});
+    let claude = row(
+        "Claude Code",
+        "user, with hooks",
+        "waits up to 3600 s",
+        "woken by `mab hook wait`, once it has had a turn",
+    );
+    let codex = |when_idle| row("Codex", "user, with hooks", "waits up to 3600 s", when_idle);
+    let off = codex("not woken (wake.codex_queue is off); hooks tell it with its next turn");
+    let gemini = row("Gemini CLI", "no", "waits up to 570 s", "not woken, `mab setup gemini` first");
+    let rows = clients(&[])?;
+    assert_eq!(rows.get(..3), Some(&[claude, off, gemini][..]));
+    assert_eq!(rows.get(4), Some(&row("Cursor", "user", "waits up to 50 s", "not woken: let it wait again")));
+    let on = codex("woken by `codex queue` (wake.codex_queue is on)");
+    assert_eq!(clients(&[("MAB_WAKE_CODEX_QUEUE", "true")])?.get(1), Some(&on));
     Ok(())
 }
