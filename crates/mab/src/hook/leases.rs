@@ -79,7 +79,7 @@ struct Verdict {
 }
 
 /// A file and who has reserved it.
-#[derive(Deserialize)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Taken {
     path: String,
     conversation_id: String,
@@ -88,16 +88,19 @@ struct Taken {
 
 /// Those of the files that others have reserved, as `mab lease check` finds them; none when the agent takes part in nothing.
 async fn taken(desk: &Desk, paths: &[String]) -> Result<Vec<Taken>, Failure> {
-    // Whoever lost every place would be shown what everybody has reserved, in whatever project.
-    if desk.glance().await?.is_empty() {
-        return Ok(Vec::new());
-    }
     let asked = json!({"paths": paths, "seats": desk.seats()});
     let arguments = asked.as_object().cloned().unwrap_or_default();
     let answer = desk.bridge.call("lease_check", arguments).await?;
-    let verdict: Verdict = serde_json::from_value(answer)
+    let Verdict { mut conflicts } = serde_json::from_value(answer)
         .map_err(|source| mab_core::Fault::from_source("reading the answer of an operation", source))?;
-    Ok(verdict.conflicts)
+    // Patterns may overlap.
+    conflicts.sort();
+    conflicts.dedup();
+    // Whoever lost every place was shown what everybody has reserved, in whatever project.
+    if !conflicts.is_empty() && desk.glance().await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(conflicts)
 }
 
 fn sentence(taken: &[Taken]) -> String {

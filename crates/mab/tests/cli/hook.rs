@@ -451,6 +451,17 @@ fn blocking(home: &Home, event: &str, input: &str) -> Anything<Option<Value>> {
     Ok(if run.stdout.is_empty() { None } else { Some(serde_json::from_str(&run.stdout)?) })
 }
 
+#[test]
+fn edit_of_a_file_that_was_reserved_twice_is_told_of_once() -> Anything {
+    let mut pair = Pair::new()?;
+    let project = reserved(&mut pair)?;
+    pair.alice.call("reserve_files", &json!({"action": "acquire", "paths": ["src/main.rs", "src/*.rs"]}))?;
+    let answer = blocking(&pair.home, "PreToolUse", &edit(&project, "src/main.rs").to_string())?;
+    let reason = denied_for(answer.as_ref());
+    assert_eq!(reason.matches("src/main.rs is reserved by a").count(), 1, "{reason}");
+    Ok(())
+}
+
 /// Why an edit is denied; nothing when it is not.
 fn denied_for(answer: Option<&Value>) -> &str {
     let said = answer.and_then(|answer| answer.get("hookSpecificOutput"));
