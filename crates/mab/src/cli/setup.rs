@@ -17,7 +17,7 @@ use crate::{
     setup::{
         backup::Backups,
         client::{Client, Scope, project_of},
-        entry::Launch,
+        entry::{self, Launch},
         file::{self, Change, Done, Step},
         plan::{self, Wanted},
         program::{self, Found, Listed},
@@ -145,7 +145,7 @@ impl Setup {
         let (flags, environment) = (operator.global, operator.environment);
         let set = |flag: bool, variable: &str| flag || environment.get(variable).is_some();
         text(&own)?;
-        Ok(Launch {
+        let launch = Launch {
             command: program::command(client, &own, environment),
             variables: program::variables([
                 ("MAB_AGENT", self.agent.clone()),
@@ -153,7 +153,9 @@ impl Setup {
                 ("MAB_DATABASE_URL", given(set(flags.db.is_some(), "MAB_DATABASE_URL"), &config.database)?),
                 ("MAB_DATA_DIR", given(set(flags.data_dir.is_some(), "MAB_DATA_DIR"), &config.data_dir)?),
             ]),
-        })
+        };
+        entry::check_launch(client, &launch)?;
+        Ok(launch)
     }
 
     fn warnings(&self, client: Client, launch: Option<&Launch>) -> Vec<String> {

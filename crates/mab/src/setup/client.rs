@@ -180,6 +180,16 @@ impl Client {
         matches!(self, Self::Opencode)
     }
 
+    /// What makes it put something else in place of what a text of its file says (by its documentation, 2026-11-22).
+    pub(crate) fn expands(self) -> &'static [&'static str] {
+        match self {
+            Self::Gemini => &["$"],
+            Self::Opencode => &["{env:", "{file:"],
+            Self::ClaudeCode | Self::Cursor | Self::Vscode | Self::Windsurf => &["${"],
+            Self::Codex | Self::Zed | Self::ClaudeDesktop => &[],
+        }
+    }
+
     /// Its files.
     ///
     /// # Errors

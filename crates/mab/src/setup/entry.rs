@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use mab_core::{Code, Denied};
 use serde_json::{Map, Value, json};
 
 use super::{client::Client, words};
@@ -58,6 +59,23 @@ const HOOKS: [&str; 10] = [
 
 /// Groups of hooks by event.
 pub(crate) type Hooks = Vec<(&'static str, Vec<Value>)>;
+
+/// Refuses a value that the client would not hand on as it is.
+///
+/// # Errors
+/// `invalid_arguments`, naming the variable; not its value, which may hold a password.
+pub(crate) fn check_launch(client: Client, launch: &Launch) -> Result<(), Denied> {
+    let values = launch.variables.iter().map(|(name, value)| (*name, value));
+    for (name, value) in std::iter::once(("the path of mab", &launch.command)).chain(values) {
+        if let Some(mark) = client.expands().iter().find(|mark| value.contains(*mark)) {
+            let message =
+                format!("{name} has `{mark}` in it, in whose place {} puts something else", client.title());
+            return Err(Denied::new(Code::InvalidArguments, message)
+                .hint("use a path and name without it; nothing was changed"));
+        }
+    }
+    Ok(())
+}
 
 /// The server's entry. What the person added to `existing`, or set otherwise where it is theirs to choose, stays.
 pub(crate) fn server(client: Client, launch: &Launch, existing: Option<&Value>) -> Value {

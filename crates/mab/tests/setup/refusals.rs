@@ -134,6 +134,26 @@ fn options_when_wrong_are_refused() -> Anything {
 }
 
 #[test]
+fn value_that_the_client_would_expand_is_refused() -> Anything {
+    let home = Home::new()?;
+    for (client, folder, mark) in [
+        ("gemini", "/p/d$X", "`$`"),
+        ("claude-code", "/p/${X}", "`${`"),
+        ("cursor", "/p/${env:X}", "`${`"),
+        ("vscode", "/p/${userHome}", "`${`"),
+        ("windsurf", "/p/${env:X}", "`${`"),
+        ("opencode", "/p/{env:HOME}", "`{env:`"),
+        ("opencode", "/p/{file:x}", "`{file:`"),
+    ] {
+        let message = refused(&home, &["setup", client, "--data-dir", folder], 2, "invalid_arguments")?;
+        assert!(message.starts_with(&format!("MAB_DATA_DIR has {mark} in it")), "{message}");
+    }
+    home.mab(&["setup", "codex", "--data-dir", "/p/d$X"])?.ok()?;
+    assert!(fs::read_to_string(home.path().join(".codex/config.toml"))?.contains("\"/p/d$X\""));
+    Ok(())
+}
+
+#[test]
 fn file_when_it_is_too_large_is_refused() -> Anything {
     let home = Home::new()?;
     let path = home.write(".cursor/mcp.json", "")?;
