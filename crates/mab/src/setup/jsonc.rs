@@ -325,7 +325,7 @@ fn after_trivia(text: &str, from: usize) -> usize {
         let length = if comment.starts_with("//") {
             comment.find('\n').unwrap_or(comment.len())
         } else if comment.starts_with("/*") {
-            comment.find("*/").map_or(comment.len(), |end| end + 2)
+            comment_end(comment).unwrap_or(comment.len())
         } else {
             return at + blank;
         };
@@ -346,7 +346,7 @@ fn line_end(text: &str, from: usize) -> Option<usize> {
             let end = comment.find('\n')?;
             return Some(at + blank + part(comment, 0..end).trim_end_matches('\r').len());
         } else if comment.starts_with("/*") {
-            let end = comment.find("*/")? + 2;
+            let end = comment_end(comment)?;
             if part(comment, 0..end).contains('\n') {
                 return None;
             }
@@ -355,4 +355,9 @@ fn line_end(text: &str, from: usize) -> Option<usize> {
             return None;
         }
     }
+}
+
+/// Where a comment that begins with `/*` ends; the star that opens it does not close it.
+fn comment_end(comment: &str) -> Option<usize> {
+    Some(comment.get(2..)?.find("*/")? + 4)
 }

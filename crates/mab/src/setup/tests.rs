@@ -24,6 +24,7 @@ fn trivia() -> impl Strategy<Value = String> {
         "\t",
         " // a \"b\" {\n",
         " /* c, */ ",
+        " /*/ , */ ",
         "\r\n    ",
         "\n// }\n  ",
     ])
