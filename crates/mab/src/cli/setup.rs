@@ -31,7 +31,7 @@ use crate::{
     mab setup                            which clients are here, and which are set up\n  \
     mab setup claude-code --dry-run      what would be written\n  \
     mab setup claude-code                for you, in every project\n  \
-    mab setup codex --scope project --agent backend\n  \
+    mab setup codex --scope project      for everybody in this one\n  \
     mab setup gemini --uninstall         takes out what set-up put in\n\n\
     Everything else in a file stays as it is, comments and layout included. What a file held\n\
     before is kept below ~/.local/state/mab/setup until --uninstall. Nothing is asked.")]
@@ -99,9 +99,11 @@ impl Setup {
             program::check_version(found)?;
         }
         let config = operator.config()?;
-        let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config)?) };
         let within = (self.scope == Scope::Project).then_some(project.as_path());
         let files = client.files(self.scope, &project, operator.environment)?;
+        // The profile stays whose it is until another is named.
+        let agent = self.agent.clone().or_else(|| plan::present(client, &files, within).ok()?.agent());
+        let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config, agent)?) };
         let backups = Backups::of(operator.environment)?;
         let (launch, hooks) = (launch.as_ref(), !self.no_hooks);
         let wanted = Wanted { client, launch, hooks, force: self.force, backups: &backups };
@@ -119,19 +121,25 @@ impl Setup {
     }
 
     /// How the client is to start this program, so that it looks at the same data as the operator.
-    fn launch(&self, client: Client, operator: &Operator<'_>, config: &Config) -> Result<Launch, Trouble> {
+    fn launch(
+        &self,
+        client: Client,
+        operator: &Operator<'_>,
+        config: &Config,
+        agent: Option<String>,
+    ) -> Result<Launch, Trouble> {
         let own =
             std::env::current_exe().map_err(|error| Trouble::reading("the path of this program", &error))?;
         if !own.exists() {
             let hint = "start it again by its new path";
             return Err(Trouble::input(format!("{} was replaced or removed", own.display()), hint));
         }
-        if let Some(agent) = &self.agent {
+        if let Some(agent) = &agent {
             keystore::check_profile(agent)?;
             if agent.is_empty() || agent.chars().any(char::is_control) {
                 return Err(Trouble::input(
-                    "--agent is empty or has control characters",
-                    "use a name such as backend",
+                    "the agent's name is empty or has control characters",
+                    "name one, such as --agent backend",
                 ));
             }
         }
@@ -145,10 +153,15 @@ impl Setup {
         let (flags, environment) = (operator.global, operator.environment);
         let set = |flag: bool, variable: &str| flag || environment.get(variable).is_some();
         text(&own)?;
+        let command = program::command(client, &own, environment);
+        if !entry::is_mab(&command) {
+            let message = format!("this program is {command}, and entries are known again by the name mab");
+            return Err(Trouble::input(message, "rename it to mab and start it by that name"));
+        }
         let launch = Launch {
-            command: program::command(client, &own, environment),
+            command,
             variables: program::variables([
-                ("MAB_AGENT", self.agent.clone()),
+                ("MAB_AGENT", agent),
                 ("MAB_CONFIG", given(set(flags.config.is_some(), "MAB_CONFIG"), &config.file)?),
                 ("MAB_DATABASE_URL", given(set(flags.db.is_some(), "MAB_DATABASE_URL"), &config.database)?),
                 ("MAB_DATA_DIR", given(set(flags.data_dir.is_some(), "MAB_DATA_DIR"), &config.data_dir)?),
@@ -170,10 +183,11 @@ impl Setup {
             warnings
                 .push(format!("{} is a path of this machine, and the project may be shared", launch.command));
         }
-        if let (Some(agent), Scope::User) = (&self.agent, self.scope) {
+        if let Some(agent) = launch.variables.get("MAB_AGENT") {
+            let (title, place) =
+                (client.title(), if self.scope == Scope::User { "of yours" } else { "in this project" });
             warnings.push(format!(
-                "every {} of yours is {agent} now; two that run at once would share its credentials",
-                client.title()
+                "every {title} {place} is {agent}; two that run at once would share its credentials"
             ));
         }
         warnings

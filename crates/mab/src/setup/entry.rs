@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use mab_core::{Code, Denied};
 use serde_json::{Map, Value, json};
 
+pub(crate) use super::words::is_mab;
 use super::{client::Client, words};
 use crate::folder::quoted;
 
@@ -108,7 +109,8 @@ pub(crate) fn is_ours(entry: &Value) -> bool {
     program_of(entry).is_some()
 }
 
-/// The program that an entry of ours starts.
+/// The program that an entry of ours starts. One with more arguments is somebody's own: they would go, or lead the server
+/// to other data than the hooks.
 pub(crate) fn program_of(entry: &Value) -> Option<String> {
     let command = entry.get("command")?;
     let words: Vec<&str> = match command {
@@ -120,7 +122,7 @@ pub(crate) fn program_of(entry: &Value) -> Option<String> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     };
     let (program, arguments) = words.split_first()?;
-    (words::is_mab(program) && arguments.contains(&"mcp")).then(|| (*program).to_owned())
+    (is_mab(program) && *arguments == ["mcp"]).then(|| (*program).to_owned())
 }
 
 /// The variables an entry gives to the server.
@@ -259,9 +261,13 @@ mod tests {
                 assert!(programs.flatten().all(|program| program == "/x y/mab"), "{client:?} {event}");
             }
         }
-        for other in
-            [json!({"command": "other", "args": ["mcp"]}), json!({"command": "mab"}), json!({"url": "x"})]
-        {
+        for other in [
+            json!({"command": "other", "args": ["mcp"]}),
+            json!({"command": "mab"}),
+            json!({"url": "x"}),
+            json!({"command": ["mab", "--db", "x", "mcp"]}),
+            json!({"command": "mab", "args": ["mcp", "--db=x"]}),
+        ] {
             assert!(!is_ours(&other), "{other}");
         }
     }

@@ -57,6 +57,14 @@ pub(crate) struct Present {
     pub(crate) hooks: Vec<(&'static str, String)>,
 }
 
+impl Present {
+    /// The profile that the server of ours has.
+    pub(crate) fn agent(&self) -> Option<String> {
+        let server = self.server.as_ref().filter(|server| entry::is_ours(server))?;
+        entry::variable(server, "MAB_AGENT").map(str::to_owned)
+    }
+}
+
 /// Reads what stands in the files of a client.
 ///
 /// # Errors
@@ -160,9 +168,9 @@ fn edit_server(text: String, mut meant: Value, wanted: Wanted<'_>) -> Result<(St
     };
     if !is_ours && !force {
         let message =
-            format!("{}.{NAME} is there already and does not start this program", client.container());
+            format!("{}.{NAME} is there already, with another program or arguments", client.container());
         return Err(Denied::new(Code::Conflict, message)
-            .hint("rename or remove that entry, or replace it with --force")
+            .hint("rename or remove that entry, or replace it with --force; give --data-dir and the like to set-up")
             .into());
     }
     let new = entry::server(client, launch, existing.as_ref().filter(|_| is_ours));

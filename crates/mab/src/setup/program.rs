@@ -140,11 +140,14 @@ pub(crate) async fn list(client: Client, program: &Path, folder: &Path) -> Optio
     })
 }
 
-/// How the program is to be called: `mab` when that is this very file on the `PATH`, and the client is of the terminal.
+/// How the program is to be called: `mab` when that is this very file on the `PATH`, and the client is of the terminal;
+/// else by its path, the one on the `PATH` before the one behind links.
 pub(crate) fn command(client: Client, own: &Path, environment: &Environment) -> String {
-    let same = on_path("mab", environment).and_then(|path| path.canonicalize().ok());
-    let is_same = same.is_some() && same == own.canonicalize().ok();
-    if is_same && client.is_of_terminal() { "mab".to_owned() } else { own.display().to_string() }
+    let is_own = |path: &PathBuf| {
+        path.canonicalize().is_ok_and(|path| own.canonicalize().is_ok_and(|own| path == own))
+    };
+    let Some(known) = on_path("mab", environment).filter(is_own) else { return own.display().to_string() };
+    if client.is_of_terminal() { "mab".to_owned() } else { known.display().to_string() }
 }
 
 /// The variables of an entry, from what was given to this run.

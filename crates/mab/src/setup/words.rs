@@ -52,7 +52,7 @@ pub(super) fn hook_program(line: &str, events: &[&str]) -> Option<String> {
 const OPTIONS: [&str; 3] = ["--data-dir=", "--config=", "--db="];
 
 /// Whether a program is this one by its name.
-pub(super) fn is_mab(program: &str) -> bool {
+pub(crate) fn is_mab(program: &str) -> bool {
     Path::new(program).file_name().is_some_and(|name| name == "mab")
 }
 

@@ -49,8 +49,12 @@ impl Home {
     }
 
     pub(crate) fn mab_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Anything<Run> {
+        self.run(Path::new(env!("CARGO_BIN_EXE_mab")), words, variables)
+    }
+
+    pub(crate) fn run(&self, program: &Path, words: &[&str], variables: &[(&str, &str)]) -> Anything<Run> {
         #[expect(clippy::disallowed_methods, reason = "the tests run the program")]
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mab"));
+        let mut command = Command::new(program);
         command.args(words).env_clear().env("HOME", self.path()).stdin(Stdio::null());
         // Clients of this machine are no part of a test.
         command.env("PATH", self.path().join("bin"));

@@ -78,6 +78,34 @@ fn entry_when_it_is_not_ours_needs_force() -> Anything {
 }
 
 #[test]
+fn entry_with_arguments_of_its_own_needs_force() -> Anything {
+    let home = Home::new()?;
+    let own =
+        "{\"mcpServers\": {\"mab\": {\"command\": \"mab\", \"args\": [\"--data-dir\", \"/srv\", \"mcp\"]}}}";
+    let path = home.write(".gemini/settings.json", own)?;
+    let message = refused(&home, &["setup", "gemini"], 7, "conflict")?;
+    assert!(message.ends_with("is there already, with another program or arguments"), "{message}");
+    home.mab(&["setup", "gemini", "--uninstall"])?.ok()?;
+    assert_eq!(fs::read_to_string(&path)?, own);
+    home.mab(&["setup", "gemini", "--force", "--data-dir", "/srv"])?.ok()?;
+    assert!(fs::read_to_string(&path)?.contains("\"MAB_DATA_DIR\": \"/srv\""));
+    Ok(())
+}
+
+#[test]
+fn program_of_another_name_is_refused() -> Anything {
+    let home = Home::new()?;
+    let renamed = home.path().join("mab-0.1.0");
+    fs::hard_link(env!("CARGO_BIN_EXE_mab"), &renamed)
+        .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_mab"), &renamed).map(drop))?;
+    let run = home.run(&renamed, &["setup", "cursor"], &[])?;
+    assert!(run.exit == Some(2) && run.stderr.contains("known again by the name mab"), "{run:?}");
+    assert!(run.stderr.contains("rename it to mab"), "{run:?}");
+    assert!(!home.path().join(".cursor").exists());
+    Ok(())
+}
+
+#[test]
 fn file_when_it_is_not_safe_to_write_is_refused() -> Anything {
     let home = Home::new()?;
     let path = home.write(".cursor/mcp.json", "{}")?;
@@ -129,6 +157,10 @@ fn options_when_wrong_are_refused() -> Anything {
     refused(&home, &["setup", "windsurf", "--scope", "project"], 2, "invalid_arguments")?;
     refused(&home, &["setup", "codex", "--agent", ""], 2, "invalid_arguments")?;
     refused(&home, &["setup", "codex", "--agent", &"x".repeat(65)], 2, "misconfigured")?;
+    // A name that stands there already is judged like one that is given.
+    let entry = "{\"mcpServers\": {\"mab\": {\"command\": \"mab\", \"args\": [\"mcp\"], \"env\": {\"MAB_AGENT\": \"a\\nb\"}}}}";
+    home.write(".cursor/mcp.json", entry)?;
+    refused(&home, &["setup", "cursor"], 2, "invalid_arguments")?;
     refused(&home, &["setup", "codex", "--agent", "a", "--uninstall"], 2, "invalid_arguments")?;
     Ok(())
 }

@@ -178,6 +178,36 @@ fn link_when_it_leads_to_the_file_is_followed_and_kept() -> Anything {
 }
 
 #[test]
+fn agent_when_none_is_named_stays() -> Anything {
+    let home = Home::new()?;
+    home.mab(&["setup", "gemini", "--agent", "backend"])?.ok()?;
+    let path = home.path().join(".gemini/settings.json");
+    let before = fs::read_to_string(&path)?;
+    let run = home.mab(&["setup", "gemini"])?.ok()?;
+    assert_eq!(fs::read_to_string(&path)?, before);
+    assert!(
+        run.stdout.contains("warning\tevery Gemini CLI of yours is backend; two that run"),
+        "{}",
+        run.stdout
+    );
+    home.mab(&["setup", "gemini", "--agent", "other"])?.ok()?;
+    let text = fs::read_to_string(&path)?;
+    assert!(!text.contains("backend") && text.matches("MAB_AGENT").count() == 6, "{text}");
+    Ok(())
+}
+
+#[test]
+fn program_behind_a_link_is_called_by_its_name_on_the_path() -> Anything {
+    let home = Home::new()?;
+    let link = home.path().join("bin/mab");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mab"), &link)?;
+    home.mab(&["setup", "cursor"])?.ok()?;
+    let text = fs::read_to_string(home.path().join(".cursor/mcp.json"))?;
+    assert!(text.contains(&format!("\"command\": \"{}\"", link.display())), "{text}");
+    Ok(())
+}
+
+#[test]
 fn data_folder_when_given_goes_into_server_and_hooks() -> Anything {
     let home = Home::new()?;
     let data = home.path().join("my data").display().to_string();
