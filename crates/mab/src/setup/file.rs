@@ -8,7 +8,7 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io::{self, ErrorKind, Read as _, Write as _},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -28,6 +28,9 @@ pub(crate) struct Before {
     /// What it holds; `None` when there is none.
     pub(crate) content: Option<Vec<u8>>,
     mode: u32,
+    /// Its group; `None` for a new file.
+    group: Option<u32>,
+    links: u64,
 }
 
 /// What is to become of a file.
@@ -81,7 +84,14 @@ impl Before {
             judge_folder(&folder)?;
         }
         let mode = if within.is_some() { SHARED_FILE } else { PRIVATE_FILE };
-        let nowhere = Self { path: path.to_owned(), target: target.clone(), content: None, mode };
+        let nowhere = Self {
+            path: path.to_owned(),
+            target: target.clone(),
+            content: None,
+            mode,
+            group: None,
+            links: 1,
+        };
         let Some((file, metadata)) = open(&target)? else { return Ok(nowhere) };
         let mut content = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(|error| refused(&error, &target))?;
@@ -91,7 +101,20 @@ impl Before {
                 .hint("is it the right file? nothing was changed")
                 .into());
         }
-        Ok(Self { content: Some(content), mode: metadata.mode() & 0o7777, ..nowhere })
+        let (mode, group) = (metadata.mode() & 0o7777, Some(metadata.gid()));
+        Ok(Self { content: Some(content), mode, group, links: metadata.nlink(), ..nowhere })
+    }
+
+    /// Refuses a file with other names: it is replaced, not written, and they would keep the old one.
+    ///
+    /// # Errors
+    /// `read_only`.
+    pub(super) fn check_names(&self) -> Result<(), Failure> {
+        if self.links <= 1 {
+            return Ok(());
+        }
+        let message = format!("{} has {} names (hard links)", self.path.display(), self.links);
+        Err(unsafe_file(message, "make it a symbolic link, or a file of its own"))
     }
 
     /// Whether the name is a symbolic link.
@@ -203,7 +226,7 @@ impl<'a> Attempt<'a> {
             let draft = match &change.step {
                 Step::Write(content) => {
                     self.make_folder(&change.before.target)?;
-                    Some(self.draft(&change.before.target, content, change.before.mode)?)
+                    Some(self.draft(&change.before, content)?)
                 }
                 Step::Stay | Step::Delete => None,
             };
@@ -253,15 +276,21 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Writes a durable file beside its place, with the mode of the one it is to replace.
-    fn draft(&self, target: &Path, content: &[u8], mode: u32) -> Result<PathBuf, Failure> {
+    /// Writes a durable file beside its place, with the group and mode of the one it is to replace.
+    fn draft(&self, before: &Before, content: &[u8]) -> Result<PathBuf, Failure> {
+        let target = &before.target;
         let tag = hex::encode(draw::<8>(self.random)?);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let draft = target.with_file_name(format!(".{name}.{tag}"));
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
             file.write_all(content)?;
-            file.set_permissions(Permissions::from_mode(mode))?;
+            if let Some(group) =
+                before.group.filter(|group| file.metadata().is_ok_and(|new| new.gid() != *group))
+            {
+                fchown(&file, None, Some(group))?;
+            }
+            file.set_permissions(Permissions::from_mode(before.mode))?;
             file.sync_all()
         };
         write().map_err(|error| {
@@ -293,9 +322,9 @@ impl<'a> Attempt<'a> {
     fn undo(&self) {
         for before in &self.placed {
             let _ = match &before.content {
-                Some(content) => self
-                    .draft(&before.target, content, before.mode)
-                    .map_or(Ok(()), |draft| fs::rename(draft, &before.target)),
+                Some(content) => {
+                    self.draft(before, content).map_or(Ok(()), |draft| fs::rename(draft, &before.target))
+                }
                 None => fs::remove_file(&before.target),
             };
         }

@@ -108,6 +108,7 @@ fn change(before: Before, parts: Parts, wanted: Wanted<'_>) -> Result<Change, Fa
     if is_same {
         return Ok(Change::none(before));
     }
+    before.check_names()?;
     let stays_ours = wanted.launch.is_some() && (parts.server || wanted.hooks);
     if stays_ours {
         return Change::replace(before, after, wanted.backups);

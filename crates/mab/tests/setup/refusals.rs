@@ -124,6 +124,15 @@ fn file_when_it_is_not_safe_to_write_is_refused() -> Anything {
 }
 
 #[test]
+fn file_with_two_names_is_refused() -> Anything {
+    let home = Home::new()?;
+    let path = home.write(".cursor/mcp.json", "{}")?;
+    fs::hard_link(&path, home.path().join("dotfile.json"))?;
+    assert!(refused(&home, &["setup", "cursor"], 8, "read_only")?.contains("has 2 names (hard links)"));
+    Ok(())
+}
+
+#[test]
 fn project_when_its_file_leads_out_of_it_is_refused() -> Anything {
     let home = Home::new()?;
     let outside = home.write("outside.json", "{}")?;

@@ -1,6 +1,9 @@
 //! Set up, set up again, changed, taken out: each client in each scope.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
 use crate::home::{Anything, Home};
 
@@ -174,6 +177,21 @@ fn link_when_it_leads_to_the_file_is_followed_and_kept() -> Anything {
     assert!(fs::symlink_metadata(&link)?.is_symlink() && fs::read_to_string(&real)?.contains("\"mab\""));
     home.mab(&["setup", "cursor", "--uninstall"])?.ok()?;
     assert_eq!(fs::read_to_string(&real)?, "{}\n");
+    Ok(())
+}
+
+#[test]
+fn group_of_a_file_stays() -> Anything {
+    let home = Home::new()?;
+    let path = home.write(".cursor/mcp.json", "{}\n")?;
+    if std::os::unix::fs::chown(&path, None, Some(4_242)).is_err() {
+        // Only root may give a file to any group; then there is nothing to test here.
+        return Ok(());
+    }
+    home.mab(&["setup", "cursor"])?.ok()?;
+    assert_eq!(fs::metadata(&path)?.gid(), 4_242);
+    home.mab(&["setup", "cursor", "--uninstall"])?.ok()?;
+    assert_eq!(fs::metadata(&path)?.gid(), 4_242);
     Ok(())
 }
 
