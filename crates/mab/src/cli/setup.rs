@@ -103,7 +103,8 @@ impl Setup {
         let files = client.files(self.scope, &project, operator.environment)?;
         // The profile stays whose it is until another is named.
         let agent = self.agent.clone().or_else(|| plan::present(client, &files, within).ok()?.agent());
-        let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config, agent)?) };
+        let launch =
+            if self.uninstall { None } else { Some(Self::launch(client, operator, &config, agent)?) };
         let backups = Backups::of(operator.environment)?;
         let (launch, hooks) = (launch.as_ref(), !self.no_hooks);
         let wanted = Wanted { client, launch, hooks, force: self.force, backups: &backups };
@@ -122,7 +123,6 @@ impl Setup {
 
     /// How the client is to start this program, so that it looks at the same data as the operator.
     fn launch(
-        &self,
         client: Client,
         operator: &Operator<'_>,
         config: &Config,
