@@ -180,8 +180,15 @@ impl Setup {
                 "{command} is in a build folder: install it (cargo install) and run this again"
             ));
         } else if self.scope == Scope::Project && launch.command != "mab" {
-            warnings
-                .push(format!("{} is a path of this machine, and the project may be shared", launch.command));
+            let command = &launch.command;
+            warnings.push(format!(
+                "{command} is a path of this machine, and the project may be shared: put mab on the PATH and run this \
+                 again, or leave --scope out"
+            ));
+        }
+        let is_place = |name: &&&str| **name != "MAB_AGENT";
+        if let (Scope::Project, Some(name)) = (self.scope, launch.variables.keys().find(is_place)) {
+            warnings.push(format!("{name} is a path of this machine, and the project may be shared"));
         }
         if let Some(agent) = launch.variables.get("MAB_AGENT") {
             let (title, place) =
@@ -237,6 +244,16 @@ impl Setup {
             | Client::Windsurf
             | Client::Zed
             | Client::ClaudeDesktop => {}
+        }
+        if client == Client::ClaudeCode {
+            next.push(
+                "Claude Code asks you before each tool of mab, also when nobody is there; `\"permissions\": {\"allow\": \
+                 [\"mcp__mab\"]}` in its settings.json allows them"
+                    .to_owned(),
+            );
+        }
+        if in_project {
+            next.push(format!("everybody who uses {title} in this project needs mab, or sees errors of it"));
         }
         next.push(format!("restart {title} if it runs"));
         next

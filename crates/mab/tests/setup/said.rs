@@ -107,6 +107,20 @@ fn what_a_client_leaves_running_is_ended_and_hides_nothing() -> Anything {
 }
 
 #[test]
+fn next_steps_say_what_others_need_and_what_is_asked() -> Anything {
+    let home = Home::new()?;
+    let run = home.mab(&["setup", "claude-code", "--scope", "project", "--data-dir", "/srv"])?.ok()?;
+    for said in [
+        "warning\tMAB_DATA_DIR is a path of this machine, and the project may be shared\n",
+        "next\tClaude Code asks you before each tool of mab, also when nobody is there; `\"permissions\": {\"allow\": [\"mcp__mab\"]}` in its settings.json allows them\n",
+        "next\teverybody who uses Claude Code in this project needs mab, or sees errors of it\n",
+    ] {
+        assert!(run.stdout.contains(said), "{}", run.stdout);
+    }
+    Ok(())
+}
+
+#[test]
 fn list_tells_what_is_here_and_set_up() -> Anything {
     let home = Home::new()?;
     home.client("gemini", "0.61.0", "")?;
