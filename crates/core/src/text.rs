@@ -56,10 +56,10 @@ impl BoundedText {
             bounds.min_chars
         };
         if chars < bounds.min_chars || (bounds.min_chars > 0 && text.trim().is_empty()) {
-            return refuse(format!(
-                "{} must be at least {} characters and not blank",
-                bounds.name, bounds.min_chars
-            ));
+            return refuse(match bounds.min_chars {
+                1 => format!("{} must not be empty or blank", bounds.name),
+                least => format!("{} must be at least {least} characters and not blank", bounds.name),
+            });
         }
         if chars > bounds.max_chars {
             return refuse(format!(
@@ -68,11 +68,13 @@ impl BoundedText {
             ))
             .map_err(|denied| denied.hint("shorten it, or send it in parts or as a file in the workspace"));
         }
-        if text.contains('\0') || (!bounds.multi_line && text.contains(char::is_control)) {
+        let is_refused = |found: char| found == '\0' || (!bounds.multi_line && found.is_control());
+        if let Some((at, found)) = text.chars().enumerate().find(|(_, found)| is_refused(*found)) {
+            let (name, number, code) = (bounds.name, at + 1, u32::from(found));
             return refuse(format!(
-                "{} contains a character that is not allowed (NUL or control)",
-                bounds.name
-            ));
+                "{name} may not contain the control character U+{code:04X} (character {number})"
+            ))
+            .map_err(|denied| denied.hint("take it out, then call again"));
         }
         Ok(Self(text))
     }
@@ -109,6 +111,21 @@ mod tests {
         assert!(
             refused.is_err_and(|denied| denied.message.contains("50001") && !denied.message.contains('😀'))
         );
+    }
+
+    #[test]
+    fn refusal_names_the_bound_or_the_character_and_its_place() {
+        for (text, bounds, says) in [
+            (" ", MESSAGE, "message must not be empty or blank"),
+            ("ab", ROLE, "role must be at least 3 characters and not blank"),
+            ("é\0", MESSAGE, "message may not contain the control character U+0000 (character 2)"),
+            ("abc\x1b[31m", ROLE, "role may not contain the control character U+001B (character 4)"),
+        ] {
+            assert_eq!(
+                BoundedText::parse(text, &bounds).map_err(|denied| denied.message),
+                Err(says.to_owned())
+            );
+        }
     }
 
     #[test]

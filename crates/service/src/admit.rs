@@ -19,13 +19,23 @@ const PLACES_SHOWN: usize = 5;
 /// The three arguments that say who calls, in the order of the documentation.
 pub(crate) const CREDENTIALS: [&str; 3] = ["conversation_id", "session_id", "token"];
 
-/// Reads an operation's arguments. A refusal names the argument and what is allowed, and repeats nothing of the caller's.
-pub(crate) fn arguments<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Denied> {
+/// Reads an operation's arguments. A refusal names the argument and what is allowed, which their schema knows best, and
+/// repeats nothing of the caller's.
+pub(crate) fn arguments<T: DeserializeOwned>(
+    arguments: Map<String, Value>,
+    schema: fn() -> Value,
+) -> Result<T, Denied> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
         let place = place(error.path());
-        let message = in_json_words(&without_value(&error.into_inner().to_string()));
+        let message = in_json_words(&without_value(&error.inner().to_string()));
+        let is_unknown = message.starts_with("unknown argument");
+        let message = match (message.split_once(", expected "), allowed(&schema(), error.path(), is_unknown))
+        {
+            (Some((found, _)), Some(allowed)) => format!("{found}, expected {allowed}"),
+            (_, _) => message,
+        };
         // The name of an argument that is unknown is the caller's word too.
-        let message = if message.starts_with("unknown argument") { message } else { place + &message };
+        let message = if is_unknown { message } else { place + &message };
         Denied::new(Code::InvalidArguments, message)
             .hint("correct the arguments; the tool's input schema lists them")
     })
@@ -48,6 +58,30 @@ fn place(path: &Path) -> String {
         }
     }
     if place.is_empty() { place } else { place + ": " }
+}
+
+/// What the schema allows where the path ends: names of arguments, values, or a range.
+fn allowed(schema: &Value, path: &Path, is_unknown: bool) -> Option<String> {
+    let mut node = schema;
+    for segment in path {
+        let inner = match segment {
+            Segment::Seq { .. } => node.get("items"),
+            Segment::Map { key } => node.get("properties").and_then(|properties| properties.get(key)),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        };
+        let Some(inner) = inner else { break };
+        node = inner;
+    }
+    let one_of = |names: Vec<&str>| format!("one of `{}`", names.join("`, `"));
+    let number = |bound| node.get(bound).and_then(Value::as_u64);
+    if let Some(values) = node.get("enum").and_then(Value::as_array) {
+        Some(one_of(values.iter().filter_map(Value::as_str).collect()))
+    } else if let (Some(least), Some(most)) = (number("minimum"), number("maximum")) {
+        Some(format!("a whole number, {least} to {most}"))
+    } else {
+        let properties = node.get("properties").filter(|_| is_unknown)?.as_object()?;
+        Some(one_of(properties.keys().map(String::as_str).collect()))
+    }
 }
 
 /// How serde ends when no argument has a place.
@@ -77,6 +111,7 @@ fn in_json_words(message: &str) -> String {
         ("expected a sequence", "expected an array"),
         ("invalid type: map", "invalid type: object"),
         ("invalid type: sequence", "invalid type: array"),
+        ("invalid value: map", "invalid value: object"),
         ("unknown variant", "unknown value"),
         ("unknown field", "unknown argument"),
         ("missing field", "missing argument"),

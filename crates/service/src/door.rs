@@ -19,7 +19,7 @@ use crate::{
     admit::{self, Claims, Given},
     reading::Opener,
     screening,
-    table::{self, Audience},
+    table::{self, Audience, schema},
 };
 
 /// Remembered credentials that are judged when several fit; older ones are passed over.
@@ -182,7 +182,7 @@ async fn run<O: Op>(
         O::disambiguate(&mut arguments, connection);
         given = admit::credentials(&mut arguments)?;
     }
-    let arguments = admit::arguments::<O::Arguments>(arguments)?;
+    let arguments = admit::arguments(arguments, schema::of_caller::<O>(connection.is_some()))?;
     let action = O::action(&arguments);
     let (principal, member) = match (connection, identified) {
         (None, _) => (Principal::operator(), None),

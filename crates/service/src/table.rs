@@ -9,7 +9,7 @@ use crate::{
     ops,
 };
 
-mod schema;
+pub(crate) mod schema;
 
 /// Who an operation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

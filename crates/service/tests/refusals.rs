@@ -235,6 +235,34 @@ async fn arguments_when_of_the_wrong_type_are_named_in_the_words_of_json() {
 }
 
 #[tokio::test]
+async fn arguments_when_refused_are_told_every_value_and_name_that_is_allowed() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    let status = "expected one of `working`, `waiting`, `blocked`, `complete`";
+    for (operation, arguments, says) in [
+        ("update_my_status", json!({"status": 7}), format!("status: invalid type: integer, {status}")),
+        ("update_my_status", json!({"status": {"x": 1, "y": 2}}), format!("status: invalid value: object, {status}")),
+        ("update_my_status", json!({"status": ["done"]}), format!("status: invalid type: array, {status}")),
+        ("update_my_status", json!({"status": "done"}), format!("status: unknown value, {status}")),
+        (
+            "check_messages",
+            json!({"limit": -1}),
+            "limit: invalid value: integer, expected a whole number, 1 to 100".to_owned(),
+        ),
+        (
+            "check_messages",
+            json!({"wait": 5}),
+            "unknown argument, expected one of `ack`, `conversation_id`, `limit`, `peek`, `session_id`, `token`, \
+             `wait_seconds`"
+                .to_owned(),
+        ),
+    ] {
+        let refused = a.call(&house.bridge, operation, arguments.clone()).await.unwrap_err();
+        assert_eq!((refused.code, refused.message), (Code::InvalidArguments, says), "{arguments}");
+    }
+}
+
+#[tokio::test]
 async fn refusal_of_arguments_names_the_field_and_what_is_allowed_and_repeats_nothing() {
     let house = House::new();
     let (a, _b) = house.pair().await;

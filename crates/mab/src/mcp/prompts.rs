@@ -246,11 +246,7 @@ mod tests {
             ),
             ("api-first", json!({"side": 1, "task": "t"}), "side must be a string"),
             ("api-first", json!({"side": "first", "task": ["t"]}), "task must be a string"),
-            (
-                "api-first",
-                json!({"side": "first", "task": " \n"}),
-                "task must be at least 1 characters and not blank",
-            ),
+            ("api-first", json!({"side": "first", "task": " \n"}), "task must not be empty or blank"),
             (
                 "api-first",
                 json!({"side": "first", "task": long}),
@@ -259,7 +255,7 @@ mod tests {
             (
                 "api-first",
                 json!({"side": "first", "task": "a\u{0}b"}),
-                "task contains a character that is not allowed (NUL or control)",
+                "task may not contain the control character U+0000 (character 2)",
             ),
             (
                 "api-first",

@@ -34,6 +34,11 @@ pub(super) fn input<O: Op>() -> Value {
     schema
 }
 
+/// The schema of what a caller may pass.
+pub(crate) fn of_caller<O: Op>(is_agent: bool) -> fn() -> Value {
+    if is_agent { input::<O> } else { arguments::<O> }
+}
+
 /// The schema of an operation's answer.
 pub(super) fn output<O: Op>() -> Value {
     of::<O::Answer>(SchemaSettings::draft2020_12().for_serialize())
