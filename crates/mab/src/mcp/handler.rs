@@ -93,10 +93,11 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.hear(&context);
+        check_page(request)?;
         let result = ListToolsResult::with_all_items(tools::tools().to_vec());
         if !caches(&context) {
             return Ok(result);
@@ -106,10 +107,11 @@ impl ServerHandler for Handler {
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         self.hear(&context);
+        check_page(request)?;
         let result = ListPromptsResult::with_all_items(prompts::prompts());
         if !caches(&context) {
             return Ok(result);
@@ -160,10 +162,11 @@ impl ServerHandler for Handler {
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         self.hear(&context);
+        check_page(request)?;
         Ok(ListResourcesResult::with_all_items(inbox::list(&self.door).await?))
     }
 
@@ -242,6 +245,16 @@ impl Drop for Running<'_> {
 /// Whether the client speaks a revision that knows caching.
 fn caches(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| !version.has_initialize())
+}
+
+/// Refuses every page but the first (specification 2026-07-28, pagination, error handling): no list has a second.
+fn check_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    // Some clients send an empty cursor for the first page.
+    if request.and_then(|request| request.cursor).is_none_or(|cursor| cursor.is_empty()) {
+        return Ok(());
+    }
+    let message = "unknown cursor; the list has one page: ask for it without a cursor";
+    Err(ErrorData::invalid_params(message, None))
 }
 
 /// Turns a panic into a refusal: without an answer the caller would wait for ever.

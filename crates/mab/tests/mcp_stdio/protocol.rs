@@ -41,6 +41,24 @@ fn initialize_agrees_on_every_revision_that_has_it() {
 }
 
 #[test]
+fn page_that_no_list_told_of_is_refused() {
+    let (_place, path) = data();
+    let mut client = Client::opened(&path, &[]);
+    for (list, lists) in
+        [("tools/list", "tools"), ("prompts/list", "prompts"), ("resources/list", "resources")]
+    {
+        for first in [json!({}), json!({"cursor": ""})] {
+            assert!(client.request(list, first)["result"][lists].is_array(), "{list}");
+        }
+        for cursor in ["2", "\u{1b}x"] {
+            let refused = client.request(list, json!({"cursor": cursor}))["error"].clone();
+            let says = "unknown cursor; the list has one page: ask for it without a cursor";
+            assert_eq!((&refused["code"], &refused["message"]), (&json!(-32_602), &json!(says)), "{list}");
+        }
+    }
+}
+
+#[test]
 fn discover_opens_a_connection_without_initialize() {
     let (_place, path) = data();
     let mut client = Client::start(&path);
