@@ -1,6 +1,9 @@
 //! What the live view shows, and what a key means: no terminal, no clock, no call.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+};
 
 use mab_core::ConversationId;
 use serde_json::{Value, json};
@@ -47,6 +50,8 @@ pub(super) struct Open {
     pub(super) state: Option<Seen>,
     pub(super) messages: VecDeque<Said>,
     pub(super) deliveries: BTreeMap<u64, Delivery>,
+    /// Of messages that were counted already.
+    pub(super) heights: RefCell<Heights>,
     /// Messages that cannot be opened.
     pub(super) damaged: u64,
     /// Up to which message was looked.
@@ -62,6 +67,14 @@ pub(super) struct Open {
     /// How many lines of the chosen one were shown, from its first one on, and whether those are all.
     pub(super) read: usize,
     pub(super) read_to_end: bool,
+}
+
+/// How many lines messages take, by seq.
+#[derive(Default)]
+pub(super) struct Heights {
+    /// In so many columns.
+    pub(super) width: usize,
+    pub(super) of: BTreeMap<u64, usize>,
 }
 
 /// What of a conversation is shown.
@@ -252,7 +265,9 @@ impl Model {
             }
         }
         while open.messages.len() > KEPT {
-            open.messages.pop_front();
+            if let Some(oldest) = open.messages.pop_front() {
+                open.heights.get_mut().of.remove(&oldest.seq);
+            }
         }
         while open.deliveries.len() > KEPT {
             open.deliveries.pop_first();
@@ -280,6 +295,7 @@ impl Open {
             state: None,
             messages: VecDeque::new(),
             deliveries: BTreeMap::new(),
+            heights: RefCell::default(),
             damaged: 0,
             until: 0,
             page: Page::Talk,

@@ -43,7 +43,7 @@ pub(super) fn body_height((_, rows): (u16, u16)) -> u16 {
 
 /// How many lines the newest message takes.
 pub(super) fn lines_of_newest(open: &Open, size: (u16, u16)) -> usize {
-    talk::newest(open, talk_width(size)).len()
+    talk::rows_of_newest(open, talk_width(size))
 }
 
 /// Tells the model its size, and scrolls it no further than there is something.
@@ -59,7 +59,7 @@ pub(super) fn fit(model: &mut Model, size: (u16, u16)) {
     let height = usize::from(body_height(size));
     match open.page {
         Page::Talk => {
-            let lines = talk::lines(open, talk_width(size), open.scroll.saturating_add(height)).len();
+            let lines = talk::count(open, talk_width(size), open.scroll.saturating_add(height));
             open.scroll = open.scroll.min(lines.saturating_sub(height));
         }
         Page::Agents => {
@@ -125,10 +125,7 @@ fn conversation(open: &Open, frame: &mut Frame<'_>, body: Rect) {
         talk
     };
     let height = usize::from(talk.height);
-    let mut lines = talk::lines(open, talk_width((body.width, 0)), open.scroll.saturating_add(height));
-    // The newest is at the bottom; what is scrolled past lies below it.
-    lines.truncate(lines.len().saturating_sub(open.scroll));
-    lines.drain(..lines.len().saturating_sub(height));
+    let lines = talk::lines(open, talk_width((body.width, 0)), open.scroll, height);
     frame.render_widget(Paragraph::new(lines), talk);
 }
 

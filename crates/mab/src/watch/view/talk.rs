@@ -1,5 +1,7 @@
 //! Messages, each framed.
 
+use std::collections::BTreeMap;
+
 use mab_core::MessageId;
 use ratatui::text::{Line, Span};
 
@@ -8,7 +10,7 @@ use crate::{
     cli::Visible,
     watch::{
         look::{Delivery, Said},
-        model::Open,
+        model::{Heights, Open},
         wrap::{cut, wrap},
     },
 };
@@ -22,35 +24,66 @@ const CHARACTERS_PER_COLUMN: usize = 2;
 /// What stands before every line of a message.
 const FRAME: &str = "│ ";
 
-/// The newest lines, oldest first: at least `enough`, if there are as many.
-pub(super) fn lines(open: &Open, width: usize, enough: usize) -> Vec<Line<'static>> {
+/// At most `height` lines, oldest first, of which the last one stands `below` lines above the newest.
+pub(super) fn lines(open: &Open, width: usize, below: usize, height: usize) -> Vec<Line<'static>> {
+    let enough = below.saturating_add(height);
     let mut blocks: Vec<Vec<Line<'static>>> = Vec::new();
-    let mut count = 0;
+    // Lines below those of `blocks`, and those with them.
+    let (mut passed, mut count) = (0, 0);
     let mut shown = open.messages.iter().rev().filter(|message| open.shows(message)).peekable();
     while let Some(message) = shown.next() {
         if count >= enough {
             break;
         }
+        let first_of_day = shown.peek().is_none_or(|before| day(&before.at) != day(&message.at));
+        count += rows(open, message, width) + usize::from(first_of_day);
+        if count <= below {
+            passed = count;
+            continue;
+        }
         let mut lines = block(open, message, width, FOLD_LINES);
-        let same_day = |before: &&Said| day(&before.at) == day(&message.at);
-        if !shown.peek().is_some_and(same_day) {
+        if first_of_day {
             lines.insert(0, Line::styled(format!("── {} ──", Visible::line(day(&message.at))), FAINT));
         }
-        count += lines.len();
         blocks.push(lines);
     }
     if shown.peek().is_none() && count < enough {
         blocks.push(vec![Line::styled(beginning(open), FAINT)]);
     }
-    blocks.into_iter().rev().flatten().collect()
+    let mut lines: Vec<_> = blocks.into_iter().rev().flatten().collect();
+    lines.truncate(lines.len().saturating_sub(below.saturating_sub(passed)));
+    lines.drain(..lines.len().saturating_sub(height));
+    lines
 }
 
-/// The lines of the newest message.
-pub(super) fn newest(open: &Open, width: usize) -> Vec<Line<'static>> {
-    open.messages
-        .back()
-        .filter(|message| open.shows(message))
-        .map_or_else(Vec::new, |message| block(open, message, width, FOLD_LINES))
+/// How many lines there are, as far as that is `enough` or less.
+pub(super) fn count(open: &Open, width: usize, enough: usize) -> usize {
+    let mut count = 0;
+    let mut shown = open.messages.iter().rev().filter(|message| open.shows(message)).peekable();
+    while let Some(message) = shown.next() {
+        if count >= enough {
+            return count;
+        }
+        let first_of_day = shown.peek().is_none_or(|before| day(&before.at) != day(&message.at));
+        count += rows(open, message, width) + usize::from(first_of_day);
+    }
+    // What stands above the oldest.
+    count + 1
+}
+
+/// How many lines a message takes, which is found out once for each width: of a thousand long ones it takes long.
+fn rows(open: &Open, message: &Said, width: usize) -> usize {
+    let mut heights = open.heights.borrow_mut();
+    if heights.width != width {
+        *heights = Heights { width, of: BTreeMap::new() };
+    }
+    *heights.of.entry(message.seq).or_insert_with(|| block(open, message, width, FOLD_LINES).len())
+}
+
+/// How many lines the newest message takes.
+pub(super) fn rows_of_newest(open: &Open, width: usize) -> usize {
+    let newest = open.messages.back().filter(|message| open.shows(message));
+    newest.map_or(0, |message| rows(open, message, width))
 }
 
 /// What stands above the oldest message.

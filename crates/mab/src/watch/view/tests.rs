@@ -163,6 +163,30 @@ fn view_that_is_scrolled_stays_where_it_is_when_messages_come() {
 }
 
 #[test]
+fn view_at_every_place_shows_the_lines_of_that_place() {
+    let many: Vec<Value> = (1..=9).map(|n| message(n, "a", &"text\n".repeat(usize::try_from(n).unwrap()))).collect();
+    let mut model = model(&many, &json!({"messages": 9}));
+    let body = |shown: &str| shown.lines().skip(3).map(str::to_owned).collect::<Vec<_>>();
+    let mut all = body(&frame(&mut model, 70, 120));
+    all.pop();
+    all.retain(|line| !line.is_empty());
+    for scroll in 0..all.len() {
+        model.open.as_mut().unwrap().scroll = scroll;
+        let shown = body(&frame(&mut model, 70, 14));
+        let scroll = model.open.as_ref().unwrap().scroll;
+        let end = all.len() - scroll;
+        assert_eq!(shown.get(..10), all.get(end - 10..end), "{scroll}");
+    }
+    // What was counted once is not looked at again.
+    let open = model.open.as_mut().unwrap();
+    assert_eq!(open.heights.borrow().of.len(), 9);
+    open.heights.get_mut().of.insert(1, 1_000);
+    open.scroll = usize::MAX;
+    frame(&mut model, 70, 14);
+    assert!(model.open.as_ref().unwrap().scroll > 900);
+}
+
+#[test]
 fn filter_shows_what_one_agent_sent_or_got_and_escape_everything() {
     let mut model = talk();
     press(&mut model, &[KeyCode::Char('f'), KeyCode::Char('f')]);
