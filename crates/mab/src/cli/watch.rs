@@ -71,8 +71,11 @@ impl Watch {
 
 /// Follows until somebody wants it to end.
 async fn until_stopped(bridge: &Opened, follow: Follow) -> Result<Exit, Trouble> {
+    const ENDING: [SignalKind; 2] = [SignalKind::interrupt(), SignalKind::terminate()];
+    watch::end_though_output_blocks(&ENDING, || {})?;
+    let [interrupt, terminate] = ENDING;
     let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
-    let (mut interrupt, mut end) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (mut interrupt, mut end) = (listen(interrupt)?, listen(terminate)?);
     tokio::select! {
         ended = watch::follow(bridge, follow) => ended,
         _ = interrupt.recv() => Ok(Exit::OK),

@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use mab_core::{Clock as _, ConversationId, Denied, Fault};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use rustix::process::{getpid, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -20,7 +21,8 @@ use crate::{
         look::{self, Look},
         model::{Call, Model, Order, Page},
         plain::{ANEW_EVERY, LOOK_EVERY, PAGE, arguments},
-        screen::Screen,
+        screen::{self, Screen},
+        stop::end_though_output_blocks,
         view,
     },
 };
@@ -43,6 +45,7 @@ pub(crate) async fn show(
     let mut view = View { bridge, model: Model::new(conversation), limit, seen: None, looks: 0, more: false };
     view.look().await?;
     let mut signals = Signals::listen()?;
+    end_though_output_blocks(&ENDING, screen::take_lines_again)?;
     let mut screen = Screen::take().map_err(terminal)?;
     let mut keys = keys_pressed();
     let mut next_look = Instant::now();
@@ -173,10 +176,14 @@ impl View<'_> {
 
 /// Signals that mean something here.
 struct Signals {
-    end: [Signal; 3],
+    end: [Signal; 4],
     stop: Signal,
     go_on: Signal,
 }
+
+/// Signals that end the view.
+const ENDING: [SignalKind; 4] =
+    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
 
 /// What a signal asks for.
 enum Asked {
@@ -189,26 +196,24 @@ impl Signals {
     fn listen() -> Result<Self, Fault> {
         let listen =
             |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
+        let [interrupt, terminate, hangup, quit] = ENDING;
         // tokio has no names for these two, whose numbers differ between systems.
         let [stop, go_on] = [rustix::process::Signal::TSTP, rustix::process::Signal::CONT]
             .map(|signal| SignalKind::from_raw(signal.as_raw()));
         Ok(Self {
-            end: [
-                listen(SignalKind::interrupt())?,
-                listen(SignalKind::terminate())?,
-                listen(SignalKind::hangup())?,
-            ],
+            end: [listen(interrupt)?, listen(terminate)?, listen(hangup)?, listen(quit)?],
             stop: listen(stop)?,
             go_on: listen(go_on)?,
         })
     }
 
     async fn next(&mut self) -> Asked {
-        let [interrupt, terminate, hangup] = &mut self.end;
+        let [interrupt, terminate, hangup, quit] = &mut self.end;
         tokio::select! {
             _ = interrupt.recv() => Asked::End,
             _ = terminate.recv() => Asked::End,
             _ = hangup.recv() => Asked::End,
+            _ = quit.recv() => Asked::End,
             _ = self.stop.recv() => Asked::Stop,
             _ = self.go_on.recv() => Asked::GoOn,
         }
@@ -220,6 +225,12 @@ fn keys_pressed() -> mpsc::Receiver<Event> {
     let (tell, told) = mpsc::channel(KEYS_WAITING);
     std::thread::spawn(move || {
         while let Ok(event) = event::read() {
+            // The loop may be waiting for the terminal, and reads no keys then.
+            if let Event::Key(key) = &event
+                && keys::wish(*key) == Wish::End
+            {
+                let _ = kill_process(getpid(), rustix::process::Signal::INT);
+            }
             if tell.blocking_send(event).is_err() {
                 break;
             }

@@ -15,8 +15,10 @@ mod look;
 mod model;
 mod plain;
 mod screen;
+mod stop;
 mod view;
 mod wrap;
 
 pub(crate) use live::show;
 pub(crate) use plain::{Follow, follow};
+pub(crate) use stop::end_though_output_blocks;

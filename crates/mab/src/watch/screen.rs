@@ -126,6 +126,13 @@ impl Drop for Screen {
     }
 }
 
+/// The part of giving the terminal back that writes nothing: for when writing waits.
+pub(super) fn take_lines_again() {
+    if TAKEN.load(Ordering::SeqCst) {
+        let _ = disable_raw_mode();
+    }
+}
+
 /// Makes the terminal what it was. Nobody is left to tell of what goes wrong.
 fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {

@@ -120,7 +120,7 @@ fn live_view_shows_what_comes_harmlessly_and_gives_the_terminal_back() -> Anythi
 #[test]
 fn live_view_when_it_is_told_to_end_gives_the_terminal_back() -> Anything {
     let scene = scene()?;
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
         let mut watch = OnTerminal::start(&scene.home, &["watch", &scene.conversation])?;
         watch.until("words\\u{1b}")?;
         let pid = Pid::from_raw(watch.process.id().try_into()?).ok_or("no process")?;
@@ -213,6 +213,29 @@ fn piped_it_prints_how_things_stand_and_then_every_event_until_nobody_reads() ->
     assert!(next()?.starts_with("conversation\tpaused\toperator\taccept\t0\t"));
     drop(lines);
     assert!(process.wait()?.success());
+    scene.agent.leave()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn piped_when_nobody_reads_it_ends_when_it_is_told_to() -> Anything {
+    let scene = scene()?;
+    let (unread, mut full) = std::io::pipe()?;
+    // No pipe holds less than that by default, and the first line has no room left.
+    full.write_all(&[b'.'; 64 * 1024])?;
+    let mut process = scene.home.command(&["watch", &scene.conversation]).stdout(full).spawn()?;
+    let pid = process.id();
+    let catches = || -> Anything<bool> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).ok_or("no SigCgt")?;
+        Ok(u64::from_str_radix(caught.trim(), 16)? & (1 << (Signal::TERM.as_raw() - 1)) != 0)
+    };
+    while !catches()? {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_raw(pid.try_into()?).ok_or("no process")?, Signal::TERM)?;
+    assert!(process.wait()?.success());
+    drop(unread);
     scene.agent.leave()
 }
 
