@@ -6,7 +6,12 @@
 
 use std::fmt::{self, Write as _};
 
+use unicode_width::UnicodeWidthChar as _;
+
 use crate::harmless::hides;
+
+/// Marks above or below one character that are shown: more than any script needs, and too few to climb over other lines.
+const MARKS_MAX: usize = 4;
 
 /// One line of text without any character that acts instead of showing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,9 +30,10 @@ impl Visible {
     }
 
     fn but(text: &str, kept: &[char]) -> Self {
-        let (mut shown, mut before) = (String::with_capacity(text.len()), None);
+        let (mut shown, mut before, mut marks) = (String::with_capacity(text.len()), None, 0);
         for character in text.chars() {
-            let hides = hides(character, before.replace(character));
+            marks = if character.width() == Some(0) { marks + 1 } else { 0 };
+            let hides = hides(character, before.replace(character)) || marks > MARKS_MAX;
             match character {
                 plain if kept.contains(&plain) => shown.push(plain),
                 '\n' => shown.push_str("\\n"),
@@ -93,6 +99,14 @@ mod tests {
     #[test]
     fn lines_keep_line_breaks_and_nothing_else() {
         assert_eq!(Visible::lines("a\r\nb\u{1b}c\n\td").as_str(), "a\nb\\u{1b}c\n\\td");
+    }
+
+    #[test]
+    fn line_when_marks_are_piled_up_shows_four_and_escapes_the_rest() {
+        let piled = format!("A{}e\u{301}\n{}", "\u{301}".repeat(6), "\u{302}".repeat(5));
+        let shown = format!("A{}\\u{{301}}\\u{{301}}e\u{301}\\n{}", "\u{301}".repeat(4), "\u{302}".repeat(4));
+        assert_eq!(Visible::line(&piled).as_str(), format!("{shown}\\u{{302}}"));
+        assert_eq!(Visible::line("ส้มตำ नमस्ते שָׁלוֹם Việt").as_str(), "ส้มตำ नमस्ते שָׁלוֹם Việt");
     }
 
     #[test]
