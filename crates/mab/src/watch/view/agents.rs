@@ -39,8 +39,8 @@ pub(super) fn lines(open: &Open, room: Room, width: usize) -> Vec<Line<'static>>
         lines.extend(state.leases.iter().map(|lease| {
             let shared = if lease.exclusive { "" } else { " (shared)" };
             let until = lease.expires_at.get(11..16).unwrap_or("-");
-            let (who, what) = (Visible::line(&lease.session_id), Visible::line(&lease.pattern));
-            Line::raw(cut(&format!(" {who} {what}{shared} until {until}"), width))
+            let (who, what) = (Visible::line(&lease.session_id), in_one(&lease.pattern));
+            Line::raw(cut(&format!(" {who} until {until}{shared} {what}"), width))
         }));
     }
     lines.extend([Line::default(), title("Messages let through")]);
@@ -77,8 +77,8 @@ fn agent(member: &Member, place: usize, width: usize) -> Vec<Line<'static>> {
     let rest = format!(" {presence}{}{}", status.unwrap_or_default(), unread.unwrap_or_default());
     let rest = cut(&rest, width.saturating_sub(name.chars().count()));
     let mut lines = vec![Line::from(vec![Span::styled(name, of_agent(place)), Span::raw(rest)])];
-    let role = member.role.as_deref().map(Visible::line).unwrap_or_default();
-    let role = format!("   {role} ({})", Visible::line(&member.permission));
+    let role = member.role.as_deref().map(in_one).unwrap_or_default();
+    let role = format!("   {}: {role}", Visible::line(&member.permission));
     lines.push(Line::styled(cut(&role, width), FAINT));
     if let Some(note) = &member.note {
         let note = Visible::line(note);
@@ -90,6 +90,12 @@ fn agent(member: &Member, place: usize, width: usize) -> Vec<Line<'static>> {
         );
     }
     lines
+}
+
+/// An agent's words with one blank between two: with more of them, what follows would be cut off. Ours stand before them.
+fn in_one(text: &str) -> String {
+    let visible = Visible::line(text);
+    visible.as_str().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What is used of what, of the conversation and then of each agent.

@@ -148,6 +148,17 @@ fn keys_when_the_terminal_is_too_small_only_end_the_view() {
 }
 
 #[test]
+fn permission_and_end_of_a_lease_are_not_pushed_away_by_an_agents_words() {
+    let mut agents = state(&[], &json!({}))["agents"].clone();
+    agents[1]["role"] = json!(format!("x (owner){}", " ".repeat(90)));
+    let lease = json!({"conversation_id": CONVERSATION, "session_id": "a", "fence": 1, "exclusive": false,
+        "pattern": format!("src until 23:59{}", "\u{a0}".repeat(90)), "expires_at": "2026-11-22T07:45:00.000Z"});
+    let mut model = model(&[], &json!({"agents": agents, "leases": [lease]}));
+    let shown = frame(&mut model, 80, 24);
+    assert!(shown.contains("member: x (owner)\n") && shown.contains("a until 07:45 (shared) src"), "{shown}");
+}
+
+#[test]
 fn view_that_is_scrolled_stays_where_it_is_when_messages_come() {
     let many: Vec<Value> = (1..=30).map(|n| message(n, "a", &format!("text {n}"))).collect();
     let mut model = model(&many, &json!({"messages": 30}));
