@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write as _, stdout},
+    mem::ManuallyDrop,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -34,7 +35,8 @@ const FRAME_BYTES: usize = 64 * 1024;
 
 /// A terminal that shows frames until this is dropped.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would write to stderr that the cursor cannot be shown, and panic when that is gone too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     colour: bool,
 }
 
@@ -54,7 +56,7 @@ impl Screen {
         });
         let colour = anstream::AutoStream::choice(&stdout()) != ColorChoice::Never;
         let written = BufWriter::with_capacity(FRAME_BYTES, stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(written))?;
+        let terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(written))?);
         let mut screen = Self { terminal, colour };
         screen.enter()?;
         Ok(screen)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::{
+    io::{FdFlags, fcntl_setfd},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcgetattr, tcsetwinsize},
@@ -49,6 +50,8 @@ impl OnTerminal {
 
     fn start_with(home: &Home, words: &[&str], environment: &[(&str, &str)]) -> Anything<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        // The program must not hold the other end of its own terminal.
+        fcntl_setfd(&master, FdFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let name = ptsname(&master, Vec::new())?;
@@ -129,6 +132,16 @@ fn live_view_when_it_is_told_to_end_gives_the_terminal_back() -> Anything {
         assert!(status.success(), "{signal:?}: {seen:?}");
         assert!(is_given_back(&seen, &terminal)?, "{signal:?}: {seen:?}");
     }
+    scene.agent.leave()
+}
+
+#[test]
+fn live_view_when_its_terminal_is_closed_ends_without_a_panic() -> Anything {
+    let scene = scene()?;
+    let mut watch = OnTerminal::start(&scene.home, &["watch", &scene.conversation])?;
+    watch.until("words\\u{1b}")?;
+    drop(watch.terminal);
+    assert_eq!(watch.process.wait()?.code(), Some(0));
     scene.agent.leave()
 }
 
