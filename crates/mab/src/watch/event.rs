@@ -172,8 +172,8 @@ impl Event<'_> {
                     "last_heartbeat": member.last_heartbeat, "trust": "peer",
                 }),
             ),
-            Self::Reserved(lease) => event("reserved", written(lease)?),
-            Self::Free(lease) => event("free", written(lease)?),
+            Self::Reserved(lease) => event("reserved", of_peer(written(lease)?)),
+            Self::Free(lease) => event("free", of_peer(written(lease)?)),
             Self::Message(message, to) => {
                 let mut value = written(message)?;
                 if let Some(fields) = value.as_object_mut() {
@@ -202,6 +202,14 @@ impl Lease {
 
 fn written(value: &impl Serialize) -> Result<Value, Fault> {
     serde_json::to_value(value).map_err(|source| Fault::from_source("writing an event", source))
+}
+
+/// Marks what holds words of an agent.
+fn of_peer(mut value: Value) -> Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("trust".to_owned(), json!("peer"));
+    }
+    value
 }
 
 fn word(text: Option<&str>) -> Visible {

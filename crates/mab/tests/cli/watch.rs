@@ -254,18 +254,19 @@ fn piped_when_nobody_reads_it_ends_when_it_is_told_to() -> Anything {
 
 #[test]
 fn as_json_every_line_is_one_event() -> Anything {
-    let scene = scene()?;
+    let mut scene = scene()?;
+    scene.agent.call("reserve_files", &json!({"action": "acquire", "paths": ["src/**"]}))?;
     let mut command = scene.home.command(&["watch", &scene.conversation, "--json", "--limit", "1"]);
     let mut process = command.stdout(Stdio::piped()).spawn()?;
     let lines = BufReader::new(process.stdout.take().ok_or("no stdout")?).lines();
     let mut events = Vec::new();
-    for line in lines.take(4) {
+    for line in lines.take(5) {
         let line = line?;
         assert!(line.is_ascii(), "{line}");
         events.push(serde_json::from_str::<Value>(&line)?);
     }
     let kinds: Vec<_> = events.iter().filter_map(|event| event.get("event")).collect();
-    assert_eq!(kinds, ["conversation", "member", "member", "message"]);
+    assert_eq!(kinds, ["conversation", "member", "member", "reserved", "message"]);
     let message = events.last().ok_or("no events")?;
     assert_eq!((message.get("message"), message.get("to")), (Some(&json!(HOSTILE)), Some(&json!(["b"]))));
     assert!(events.iter().all(|event| event.get("trust") == Some(&json!("peer"))));
