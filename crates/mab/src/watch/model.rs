@@ -188,7 +188,7 @@ impl Model {
                 return Some(Order::Look);
             }
             Wish::Agents => open.show(if open.page == Page::Talk { Page::Agents } else { Page::Talk }),
-            Wish::Filter => open.next_filter(),
+            Wish::Filter if open.page == Page::Talk => open.next_filter(),
             Wish::Up => open.up(1),
             Wish::Down => open.down(1),
             Wish::PageUp | Wish::PageDown if open.page == Page::Held => open.turn(page, wish),
@@ -196,7 +196,8 @@ impl Model {
             Wish::PageDown => open.down(page),
             Wish::First => open.up(usize::MAX),
             Wish::Last => open.down(usize::MAX),
-            Wish::Enter
+            Wish::Filter
+            | Wish::Enter
             | Wish::Back
             | Wish::Yes
             | Wish::Help

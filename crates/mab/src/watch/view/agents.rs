@@ -69,7 +69,7 @@ fn agent(member: &Member, place: usize, width: usize) -> Vec<Line<'static>> {
         "waits" => "◐",
         "alive" => "●",
         "removed" => "✗",
-        _ => "○",
+        _ => "◌",
     };
     let name = format!(" {mark} {}", Visible::line(&member.session_id));
     let status = member.status.as_deref().map(|status| format!(" · {}", Visible::line(status)));

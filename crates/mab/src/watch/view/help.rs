@@ -13,8 +13,9 @@ pub(super) fn lines() -> Vec<Line<'static>> {
     lines
 }
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     " ↑ ↓ PgUp PgDn Home End   scroll",
+    " k  j  b    space  g    G     too",
     " f  one agent   Esc  back",
     " Tab  agents, files, limits",
     " p  pause, or let them go on",
@@ -27,5 +28,5 @@ const MARKS: [&str; 4] = [
     " ✓ acknowledged  ○ handed out",
     " · in the inbox  ‖ held back",
     " ✗ refused  ! cannot arrive",
-    " ◐ waits  ● alive  ○ silent",
+    " ◐ waits  ● alive  ◌ silent",
 ];

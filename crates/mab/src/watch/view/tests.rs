@@ -204,6 +204,9 @@ fn filter_shows_what_one_agent_sent_or_got_and_escape_everything() {
     assert!(frame(&mut model, 80, 24).contains("only from and to b"));
     press(&mut model, &[KeyCode::Esc]);
     assert!(!frame(&mut model, 80, 24).contains("only from"));
+    // Where no messages are shown, it would change what is not seen.
+    press(&mut model, &[KeyCode::Tab, KeyCode::Char('f'), KeyCode::Tab]);
+    assert!(!frame(&mut model, 80, 24).contains("only from"));
 }
 
 #[test]
