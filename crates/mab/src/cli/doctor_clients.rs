@@ -148,7 +148,10 @@ impl View<'_> {
         let (here, environment) = (&self.here, self.operator.environment);
         let on_project =
             || (scope == Scope::Project).then(|| switches::on_project(client, here, environment))?;
-        mended.or_else(on_project).or_else(|| switches::on_hooks(client, here, environment))
+        mended
+            .or_else(on_project)
+            .or_else(|| switches::on_hooks(client, here, environment))
+            .or_else(|| switches::on_trust(client, &files.server, environment))
     }
 
     /// What set-up would mend.

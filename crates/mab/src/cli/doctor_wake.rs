@@ -225,7 +225,7 @@ fn rows(operator: &Operator<'_>, config: &Config) -> Vec<Row> {
             client: client.title(),
             set_up: standing(&own),
             waits: format!("waits up to {} s", longest_s(client, &own, config)),
-            idle: when_idle(client, works, config.clients.codex_queue),
+            idle: when_idle(client, (!own.is_empty(), works), config.clients.codex_queue),
         }
     };
     Client::ALL.into_iter().map(row).collect()
@@ -270,20 +270,23 @@ fn longest_s(client: Client, own: &[&SetUp], config: &Config) -> u64 {
     }
 }
 
-/// What tells an agent that has ended its turn. `works`: set up, and its hooks run.
+/// What tells an agent that has ended its turn. `works`: its hooks run, and its server is this one.
 ///
 /// Measured with Claude Code 2.1.330 and Codex 0.169.0 on 2026-11-20; the others by their documentation.
-fn when_idle(client: Client, works: bool, codex_queue: bool) -> String {
+fn when_idle(client: Client, (is_set_up, works): (bool, bool), codex_queue: bool) -> String {
     let setting = if codex_queue { "on" } else { "off" };
+    let hooks = if works { "hooks tell it with its next turn" } else { "no hooks tell it, see `mab doctor`" };
     match client {
-        Client::ClaudeCode if works => "woken by `mab hook wait`, once it has had a turn".to_owned(),
-        Client::Codex if works && codex_queue => "woken by `codex queue` (wake.codex_queue is on)".to_owned(),
-        Client::Codex if works => {
-            "not woken (wake.codex_queue is off); hooks tell it with its next turn".to_owned()
+        Client::ClaudeCode | Client::Gemini if !is_set_up => {
+            format!("not woken, `mab setup {}` first", client.name())
         }
-        Client::Codex => format!("not woken, `mab setup codex` first (wake.codex_queue is {setting})"),
-        Client::Gemini if works => "not woken; hooks tell it with its next turn".to_owned(),
-        Client::ClaudeCode | Client::Gemini => format!("not woken, `mab setup {}` first", client.name()),
+        Client::Codex if !is_set_up => {
+            format!("not woken, `mab setup codex` first (wake.codex_queue is {setting})")
+        }
+        Client::ClaudeCode if works => "woken by `mab hook wait`, once it has had a turn".to_owned(),
+        Client::Codex if codex_queue => "woken by `codex queue` (wake.codex_queue is on)".to_owned(),
+        Client::Codex => format!("not woken (wake.codex_queue is off); {hooks}"),
+        Client::ClaudeCode | Client::Gemini => format!("not woken; {hooks}"),
         Client::Opencode
         | Client::Cursor
         | Client::Vscode

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     client::{Client, Format, Scope, project_of},
+    entry,
     file::Before,
     jsonc, toml_text,
 };
@@ -76,6 +77,44 @@ pub(crate) fn on_project(client: Client, here: &Path, environment: &Environment)
         what: "Codex does not trust the project, and reads nothing of its .codex".to_owned(),
         mend: "start `codex` in the project and trust it".to_owned(),
     })
+}
+
+/// What keeps the hooks in one of Codex's files from running: each is to be trusted by the person first.
+///
+/// Source: Codex 0.169.0 keeps that in the user's file, as `hooks.state."<file>:<event>:<group>:<hook>".trusted_hash`
+/// (`hooks/list` of its app server, 2026-11-22). Whether the hash still fits is not looked at.
+pub(crate) fn on_trust(client: Client, path: &Path, environment: &Environment) -> Option<Hindrance> {
+    if client != Client::Codex {
+        return None;
+    }
+    let user = client.files(Scope::User, path, environment).ok()?.server;
+    let settings = read(client, &user).unwrap_or_default();
+    let states = settings.pointer("/hooks/state").and_then(Value::as_object);
+    let paths = [Some(path.to_owned()), path.canonicalize().ok()];
+    let is_trusted = |event: &str| {
+        let keys = paths.iter().flatten().map(|path| format!("{}:{}:", path.display(), in_snake_case(event)));
+        let keys: Vec<String> = keys.collect();
+        states.into_iter().flatten().any(|(key, state)| {
+            let is_of_event = keys.iter().any(|start| key.starts_with(start));
+            is_of_event && state.get("trusted_hash").is_some()
+        })
+    };
+    (!entry::events(client).into_iter().all(is_trusted)).then(|| Hindrance {
+        what: "its hooks do not run: Codex was not told to trust them all".to_owned(),
+        mend: "in Codex, review and trust them with /hooks".to_owned(),
+    })
+}
+
+/// `PreToolUse` as `pre_tool_use`.
+fn in_snake_case(event: &str) -> String {
+    let mut name = String::new();
+    for character in event.chars() {
+        if character.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    name
 }
 
 /// The files of a client that may hold a switch; what is said in one that comes before wins.

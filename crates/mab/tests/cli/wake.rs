@@ -1,6 +1,7 @@
 //! `mab doctor wake`: one agent wakes another, and nothing is left of it.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, FileTimes},
     os::unix::fs::PermissionsExt as _,
     process::Stdio,
@@ -121,6 +122,16 @@ fn table_says_how_each_client_is_set_up_here() -> Anything {
     for client in ["claude-code", "codex", "cursor"] {
         assert_eq!(home.mab(&["setup", client])?.exit, Some(0), "{client}");
     }
+    let untrusted = home.mab(&["doctor", "wake"])?.stdout;
+    let row = "\nclient\tCodex\tuser, but see `mab doctor`\twaits up to 3600 s\tnot woken (wake.codex_queue is off); no hooks tell it, see `mab doctor`\n";
+    assert!(untrusted.contains(row), "{untrusted}");
+    let codex_file = home.path().join(".codex/config.toml");
+    let mut settings = fs::read_to_string(&codex_file)?;
+    for event in ["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use", "stop"] {
+        let key = format!("{}:{event}:0:0", codex_file.display());
+        writeln!(settings, "[hooks.state.\"{key}\"]\ntrusted_hash = \"x\"")?;
+    }
+    fs::write(&codex_file, settings)?;
     let clients = |settings: &[(&str, &str)]| -> Anything<Vec<Value>> {
         let mut command = home.command(&["doctor", "wake", "--json"]);
         let report = Run::new(command.envs(settings.iter().copied()).output()?)?.json()?;

@@ -1,6 +1,6 @@
 //! What `mab doctor` says of clients.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use crate::home::{Anything, Home};
 
@@ -113,7 +113,15 @@ fn project_when_codex_does_not_trust_it_is_told() -> Anything {
     let line = "scope project: Codex does not trust the project, and reads nothing of its .codex\t";
     assert!(run.stdout.contains(line), "{}", run.stdout);
     let project = home.project();
-    let trust = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display());
+    let mut trust = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display());
+    home.write(".codex/config.toml", &trust)?;
+    let run = home.mab(&["doctor"])?;
+    let line = "scope project: its hooks do not run: Codex was not told to trust them all\tin Codex, ";
+    assert!(run.stdout.contains(line), "{}", run.stdout);
+    for event in ["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use", "stop"] {
+        let key = format!("{}/.codex/config.toml:{event}:0:0", project.display());
+        writeln!(trust, "[hooks.state.\"{key}\"]\ntrusted_hash = \"x\"")?;
+    }
     home.write(".codex/config.toml", trust)?;
     let run = home.mab(&["doctor"])?;
     assert!(run.stdout.contains("scope project: set up, with hooks\t"), "{}", run.stdout);
