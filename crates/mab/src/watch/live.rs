@@ -8,7 +8,7 @@ use rustix::process::{getpid, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::Instant,
 };
 
@@ -57,10 +57,11 @@ pub(crate) async fn show(
         asked_at = view.model.ask.as_ref().map(|_| asked_at.unwrap_or_else(Instant::now));
         let order = tokio::select! {
             pressed = keys.recv() => match pressed {
-                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => match keys::wish(key) {
-                    Wish::Yes if asked_at.is_some_and(|asked| asked.elapsed() < READING_TAKES) => None,
-                    wish => view.model.wish(wish),
-                },
+                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+                    let wish = keys::wish(key);
+                    let too_soon = asked_at.is_some_and(|asked| asked.elapsed() < READING_TAKES);
+                    if too_soon && wish == Wish::Yes { None } else { view.model.wish(wish) }
+                }
                 // A pasted text means nothing, whatever letters are in it.
                 Some(_) => None,
                 // The terminal is gone.
@@ -231,7 +232,8 @@ fn keys_pressed() -> mpsc::Receiver<Event> {
             {
                 let _ = kill_process(getpid(), rustix::process::Signal::INT);
             }
-            if tell.blocking_send(event).is_err() {
+            // More than are waited for are lost: the next one may be Ctrl-C.
+            if let Err(TrySendError::Closed(_)) = tell.try_send(event) {
                 break;
             }
         }

@@ -16,10 +16,7 @@ const ENDING_TAKES: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// A [`Fault`] when signals cannot be listened for.
-pub(crate) fn end_though_output_blocks(
-    signals: &'static [SignalKind],
-    give_back: fn(),
-) -> Result<(), Fault> {
+pub(crate) fn end_though_output_blocks(signals: &'static [SignalKind], give_back: fn()) -> Result<(), Fault> {
     let (tell, told) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let ended = Builder::new_current_thread().enable_all().build().map(|runtime| {

@@ -97,7 +97,8 @@ fn is_given_back(seen: &str, terminal: &File) -> Anything<bool> {
     use rustix::termios::LocalModes;
     let modes = tcgetattr(terminal)?.local_modes;
     let after = seen.rsplit_once("\u{1b}[?1049l").map(|(_, after)| after.to_owned());
-    let wraps = |seen: &str| seen.rfind("\u{1b}[?7l") < seen.rfind("\u{1b}[?7h") && seen.contains("\u{1b}[?7l");
+    let wraps =
+        |seen: &str| seen.rfind("\u{1b}[?7l") < seen.rfind("\u{1b}[?7h") && seen.contains("\u{1b}[?7l");
     Ok(wraps(seen)
         && modes.contains(LocalModes::ICANON | LocalModes::ECHO)
         && after.is_some_and(|after| after.contains("\u{1b}[?25h") && !after.contains("\u{1b}[?25l")))
@@ -235,7 +236,7 @@ fn piped_when_nobody_reads_it_ends_when_it_is_told_to() -> Anything {
     let scene = scene()?;
     let (unread, mut full) = std::io::pipe()?;
     // No pipe holds less than that by default, and the first line has no room left.
-    full.write_all(&[b'.'; 64 * 1024])?;
+    full.write_all(&vec![b'.'; 64 * 1024])?;
     let mut process = scene.home.command(&["watch", &scene.conversation]).stdout(full).spawn()?;
     let pid = process.id();
     let catches = || -> Anything<bool> {

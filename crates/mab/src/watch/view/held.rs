@@ -56,7 +56,13 @@ fn window(count: usize, height: usize) -> usize {
     if count <= room { room } else { room.saturating_sub(1).max(1) }
 }
 
-fn entry(open: &Open, held: &HeldMessage, mark: &'static str, width: usize, fold: usize) -> Vec<Line<'static>> {
+fn entry(
+    open: &Open,
+    held: &HeldMessage,
+    mark: &'static str,
+    width: usize,
+    fold: usize,
+) -> Vec<Line<'static>> {
     let to = format!("for {}", Visible::line(&held.to.join(", ")));
     let width = width.saturating_sub(2);
     let mut lines = vec![Line::from(vec![Span::styled(mark, STRONG), Span::styled(cut(&to, width), FAINT)])];

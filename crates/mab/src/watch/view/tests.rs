@@ -175,7 +175,8 @@ fn view_that_is_scrolled_stays_where_it_is_when_messages_come() {
 
 #[test]
 fn view_at_every_place_shows_the_lines_of_that_place() {
-    let many: Vec<Value> = (1..=9).map(|n| message(n, "a", &"text\n".repeat(usize::try_from(n).unwrap()))).collect();
+    let many: Vec<Value> =
+        (1..=9).map(|n| message(n, "a", &"text\n".repeat(usize::try_from(n).unwrap()))).collect();
     let mut model = model(&many, &json!({"messages": 9}));
     let body = |shown: &str| shown.lines().skip(3).map(str::to_owned).collect::<Vec<_>>();
     let mut all = body(&frame(&mut model, 70, 120));
