@@ -53,6 +53,8 @@ impl Release {
             render(judged, done, page);
             if judged.messages.is_empty() && judged.kept.is_empty() {
                 Output::talk("no messages wait");
+            } else if !judged.kept.is_empty() && !self.reject {
+                Output::talk("what nobody can receive any more goes out of the way with --reject");
             }
         })?;
         Ok(exit)

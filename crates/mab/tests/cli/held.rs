@@ -110,6 +110,7 @@ fn release_of_everything_when_something_stays_says_so_and_exits_as_it() -> Anyth
     let run = scene.home.mab(&["release", &conversation, "--all"])?;
     assert_eq!(run.exit, Some(3));
     assert!(run.stdout.starts_with(&format!("kept\t{id}\t-\teverybody")), "{}", run.stdout);
+    assert!(run.stderr.contains("with --reject"), "{}", run.stderr);
     scene.other.leave()
 }
 

@@ -14,8 +14,8 @@ fn set_up(client: &str) -> Option<String> {
     let clients = clients(&[client])?;
     let place = Place::new();
     let (home, project) = (place.folder(client), place.folder(&format!("{client}/project")));
-    // Gemini CLI starts no server in a folder that its user has not trusted.
-    let trusted = json!({project.to_str().unwrap(): "TRUST_FOLDER"});
+    // Gemini CLI starts no server in a folder that its user has not trusted; set-up asks it in the root.
+    let trusted = json!({"/": "TRUST_FOLDER"});
     fs::create_dir_all(home.join(".gemini")).unwrap();
     fs::write(home.join(".gemini/trustedFolders.json"), trusted.to_string()).unwrap();
     let mut command = command(Path::new(env!("CARGO_BIN_EXE_mab")), clients.path());
