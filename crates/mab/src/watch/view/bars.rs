@@ -46,7 +46,11 @@ fn status(state: &Seen, now: Timestamp) -> (String, bool) {
     if state.held > 0 {
         parts.push(format!("{} held", state.held));
     }
-    parts.push(format!("{} messages", state.messages));
+    parts.push(if state.messages == 1 {
+        "1 message".to_owned()
+    } else {
+        format!("{} messages", state.messages)
+    });
     if let Some(ends) = Timestamp::parse(&state.expires_at).filter(|_| !state.is_over()) {
         parts.push(format!("ends in {}", span(ends.seconds_since_rounded_up(now))));
     }
