@@ -1,6 +1,7 @@
 //! What a command needs to run: the log, the asynchronous runtime, the opened bridge.
 
 mod log;
+mod signals;
 
 use std::{future::Future, path::Path, sync::Arc};
 
@@ -13,6 +14,7 @@ use mab_store::{
 use serde_json::{Map, Value};
 
 pub use log::start_log;
+pub use signals::{any_of, told_to_end};
 
 use crate::{
     config::Config,

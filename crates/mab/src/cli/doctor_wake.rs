@@ -1,19 +1,15 @@
 //! `mab doctor wake`: whether and how an agent that waits is woken here, tried out.
 
 use std::{
-    fs,
-    future::{Future, poll_fn},
-    io,
+    fs, io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    task::Poll,
     time::Duration,
 };
 
 use clap::CommandFactory as _;
 use mab_core::{Clock as _, Fault};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cli::{
@@ -65,7 +61,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
 /// Tries it in a folder that is gone afterwards, whatever ends it but SIGKILL; what that leaves, the next try takes away.
 async fn tried(config: &Config) -> Result<Vec<Check>, Fault> {
     // Before there is anything to leave behind.
-    let stopped = stopped()?;
+    let stopped = runtime::told_to_end()?;
     if let Some(place) = config.database.parent() {
         sweep(place, SystemClock.now().millis() / 1_000 - ABANDONED_AFTER_S);
     }
@@ -94,17 +90,6 @@ async fn remove(home: &Path) {
         }
         tokio::time::sleep(REMOVE_EVERY).await;
     }
-}
-
-/// Completes when the process is told to end.
-fn stopped() -> Result<impl Future<Output = ()>, Fault> {
-    let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
-    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let mut signals: Vec<Signal> = kinds.into_iter().map(listen).collect::<Result<_, _>>()?;
-    Ok(poll_fn(move |context| {
-        let any = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if any { Poll::Ready(()) } else { Poll::Pending }
-    }))
 }
 
 /// Takes away what tries left behind that were killed: folders of our name and user, last changed before this second.

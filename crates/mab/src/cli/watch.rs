@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 
 use clap::Args;
-use mab_core::{ConversationId, Fault};
-use tokio::signal::unix::{SignalKind, signal};
+use mab_core::ConversationId;
+use tokio::signal::unix::SignalKind;
 
 use crate::{
     cli::{Exit, Trouble, arguments, operator::Operator},
@@ -73,13 +73,10 @@ impl Watch {
 async fn until_stopped(bridge: &Opened, follow: Follow) -> Result<Exit, Trouble> {
     const ENDING: [SignalKind; 2] = [SignalKind::interrupt(), SignalKind::terminate()];
     watch::end_though_output_blocks(&ENDING, || {})?;
-    let [interrupt, terminate] = ENDING;
-    let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
-    let (mut interrupt, mut end) = (listen(interrupt)?, listen(terminate)?);
+    let stopped = runtime::any_of(&ENDING)?;
     tokio::select! {
         ended = watch::follow(bridge, follow) => ended,
-        _ = interrupt.recv() => Ok(Exit::OK),
-        _ = end.recv() => Ok(Exit::OK),
+        () = stopped => Ok(Exit::OK),
     }
 }
 

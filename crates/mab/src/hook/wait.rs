@@ -16,14 +16,13 @@ use std::{
     time::Duration,
 };
 
-use mab_core::{Code, Failure, Fault, source::draw};
+use mab_core::{Code, Failure, source::draw};
 use mab_service::Waiter;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, getppid},
 };
 use serde_json::{Map, Value};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     NOTICE,
@@ -84,7 +83,7 @@ pub(crate) fn wait(length: Duration, flags: &Flags, environment: &Environment) -
 /// Whether mail came.
 fn wait_as(profile: &str, config: &Config, length: Duration) -> Result<bool, Failure> {
     runtime::block_on(async {
-        let stopped = stopped()?;
+        let stopped = runtime::told_to_end()?;
         let began_under = getppid();
         let waits = async {
             let Some(desk) = patiently(async || Desk::open(config, profile)).await? else { return Ok(false) };
@@ -230,17 +229,6 @@ fn somebody_reads() -> bool {
     let looked = poll(&mut streams, Some(&at_once));
     let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
     looked.is_err() || streams.iter().all(|stream| !stream.revents().intersects(gone))
-}
-
-/// Completes when the process is told to end.
-fn stopped() -> Result<impl Future<Output = ()>, Fault> {
-    let listen = |kind| signal(kind).map_err(|source| Fault::from_source("listening for signals", source));
-    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let mut signals: Vec<Signal> = kinds.into_iter().map(listen).collect::<Result<_, _>>()?;
-    Ok(poll_fn(move |context| {
-        let any = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if any { Poll::Ready(()) } else { Poll::Pending }
-    }))
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The end that is asked for while output blocks: on a pipe that nobody reads, or a terminal that is held.
 
-use std::{future::poll_fn, io, sync::mpsc, task::Poll, thread, time::Duration};
+use std::{sync::mpsc, thread, time::Duration};
 
 use mab_core::Fault;
-use tokio::{
-    runtime::Builder,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::{runtime::Builder, signal::unix::SignalKind};
+
+use crate::runtime::any_of;
 
 /// How long the program has to end by itself once it is told to.
 const ENDING_TAKES: Duration = Duration::from_secs(1);
@@ -21,13 +20,12 @@ pub(crate) fn end_though_output_blocks(signals: &'static [SignalKind], give_back
     thread::spawn(move || {
         let ended = Builder::new_current_thread().enable_all().build().map(|runtime| {
             runtime.block_on(async {
-                let listening: io::Result<Vec<Signal>> = signals.iter().map(|kind| signal(*kind)).collect();
-                let (listening, said) = match listening {
-                    Ok(listening) => (listening, Ok(())),
-                    Err(source) => (Vec::new(), Err(source)),
+                let asked = match any_of(signals) {
+                    Ok(asked) => asked,
+                    Err(fault) => return tell.send(Err(fault)).unwrap_or_default(),
                 };
-                let _ = tell.send(said);
-                one_of(listening).await;
+                let _ = tell.send(Ok(()));
+                asked.await;
                 tokio::time::sleep(ENDING_TAKES).await;
                 give_back();
                 end();
@@ -35,18 +33,7 @@ pub(crate) fn end_though_output_blocks(signals: &'static [SignalKind], give_back
         });
         drop(ended);
     });
-    told.recv()
-        .unwrap_or_else(|_| Err(io::Error::other("no thread for signals")))
-        .map_err(|source| Fault::from_source("listening for signals", source))
-}
-
-/// Waits for the first of them; without any, for ever.
-async fn one_of(mut signals: Vec<Signal>) {
-    poll_fn(|context| {
-        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    told.recv().unwrap_or_else(|_| Err(Fault::new("starting a thread for signals")))
 }
 
 #[expect(clippy::exit, reason = "the thread that would end the program waits for somebody who does not read")]
