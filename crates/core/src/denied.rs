@@ -50,6 +50,12 @@ pub enum Code {
     NotAccepted,
     /// The text has a secret that the policy blocks, or takes too long to search for secrets.
     SecretRefused,
+    /// The command was judged and may not run.
+    CommandDenied,
+    /// The command may run only after a person agreed to exactly it.
+    ApprovalRequired,
+    /// The sandbox that the command needs is not there.
+    SandboxUnavailable,
     /// The store is held by somebody else for too long.
     Busy,
     /// The disk is full.
@@ -268,6 +274,29 @@ const TABLE: [CodeRow; CODES] = [
         Remedy::Again("take the secret out, or send less at once"),
     ),
     row(
+        Code::CommandDenied,
+        "command_denied",
+        (403, 4),
+        "The command was judged and may not run; nothing was run. The message says which layer refused it and why.",
+        Remedy::Do(
+            "change the command as the message says, or propose it with send_to_partner, action_type proposal",
+        ),
+    ),
+    row(
+        Code::ApprovalRequired,
+        "approval_required",
+        (403, 4),
+        "The command may run only after a person agreed to exactly it; nothing was run.",
+        Remedy::Tell("the command waits for your yes"),
+    ),
+    row(
+        Code::SandboxUnavailable,
+        "sandbox_unavailable",
+        (503, 8),
+        "The sandbox that the command needs is not there; nothing was run. `mab doctor` shows what is there and what is missing.",
+        Remedy::Tell("the sandbox that the command needs is not there; `mab doctor` says what is missing"),
+    ),
+    row(
         Code::Busy,
         "busy",
         (503, 8),
@@ -313,7 +342,7 @@ const TABLE: [CodeRow; CODES] = [
     ),
 ];
 
-const CODES: usize = 26;
+const CODES: usize = 29;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

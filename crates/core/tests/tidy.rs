@@ -78,7 +78,9 @@ fn crates_import_only_what_their_row_allows() -> io::Result<()> {
                     .map(|imported| format!("{name} may not import {imported}")),
             ),
         }
-        if !manifest.contains("[lints]\nworkspace = true") {
+        if name == "exec" {
+            complaints.extend(unsafe_only_denied(&manifest, &read("Cargo.toml")?));
+        } else if !manifest.contains("[lints]\nworkspace = true") {
             complaints.push(format!("crates/{name}/Cargo.toml does not take the workspace's lints"));
         }
     }
@@ -87,6 +89,19 @@ fn crates_import_only_what_their_row_allows() -> io::Result<()> {
     }
     hold(&complaints);
     Ok(())
+}
+
+/// `crates/exec` may hold one piece of unsafe code, between fork and exec; its lints are the workspace's but for that.
+fn unsafe_only_denied(manifest: &str, workspace: &str) -> Option<String> {
+    let table = |text: &str, from: &str| {
+        let (_, rest) = text.split_once(from)?;
+        Some(rest.split("\n[profile").next().unwrap_or(rest).trim().replace("workspace.lints", "lints"))
+    };
+    let expected = table(workspace, "[workspace.lints.rust]")?
+        .replace("unsafe_code = \"forbid\"", "unsafe_code = \"deny\"");
+    (table(manifest, "[lints.rust]") != Some(expected)).then(|| {
+        "crates/exec/Cargo.toml differs from the workspace's lints in more than unsafe_code".to_owned()
+    })
 }
 
 #[test]

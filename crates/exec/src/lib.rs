@@ -1,10 +1,34 @@
-//! Runs one approved command in a sandbox. Not built yet: with or without the feature `exec`, this crate is empty.
+//! Judges one command, saves the workspace, and runs the command in a sandbox with bounded time and output.
 //!
-//! # What will be here
-//! Judge a command, snapshot the workspace, run the command in a sandbox with bounded time and output, and report what
-//! it did. Nothing will run without a sandbox and an `Approved`: a human's decision about exactly this command, which no
-//! agent can give, widen or use twice.
+//! Three layers, each of which fails closed and says which it was: the *judge* reads the command and is convenience, the
+//! *sandbox* is the boundary, a *person* is consent. What was judged is what is executed: in the modes `safe` and
+//! `restricted` no shell ever sees the text. Nothing here is inferred from what a command printed.
 //!
-//! # Why it is a crate already
-//! It is to be the only one that starts a process, apart from set-up code in `mab`: `clippy.toml` forbids it everywhere
-//! else. Its place in the import order (core, redact ← exec ← service) is held by `crates/core/tests/tidy.rs`.
+//! It may not keep state of the bridge, speak a protocol, read the environment, a clock or randomness: they are passed in.
+//! It is the only crate that may start a process, apart from set-up code in `mab`: `clippy.toml` forbids it everywhere
+//! else.
+
+mod digest;
+mod jcs;
+mod mode;
+mod outcome;
+mod plan;
+mod profile;
+mod request;
+mod sandbox;
+mod tier;
+mod verdict;
+mod wanted;
+mod workspace;
+
+pub use digest::Digest;
+pub use mode::Mode;
+pub use outcome::{Captured, Finished, Killed, Outcome};
+pub use plan::{Argv, Link, Plan, Step};
+pub use profile::{GitAccess, Limits, Network, Profile};
+pub use request::{Binary, Request, RequestHash};
+pub use sandbox::{Ending, Running, Sandbox, Stage, Unavailable, View};
+pub use tier::{Engine, Tier};
+pub use verdict::{Decision, Layer, Verdict};
+pub use wanted::{COMMAND_MAX_BYTES, Wanted};
+pub use workspace::{Resolved, Workspace};

@@ -1,0 +1,50 @@
+//! How strong a sandbox is.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::Mode;
+
+/// What isolates a command. Each holds what those before it hold, and more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// T1: Landlock, seccomp, no capabilities, resource limits, one process per command.
+    Landlock,
+    /// T2: namespaces and a minimal root by bubblewrap, with T1 inside.
+    Bubblewrap,
+    /// T3: a container of an engine that the operator named.
+    Container(Engine),
+}
+
+/// A container engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Docker Engine.
+    Docker,
+    /// Podman.
+    Podman,
+}
+
+impl Tier {
+    /// The weakest tier in which commands of a mode may run.
+    pub const fn needed(mode: Mode) -> Self {
+        match mode {
+            Mode::Safe => Self::Landlock,
+            Mode::Restricted | Mode::Yolo => Self::Bubblewrap,
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Landlock => "T1 landlock",
+            Self::Bubblewrap => "T2 bubblewrap",
+            Self::Container(Engine::Docker) => "T3 docker",
+            Self::Container(Engine::Podman) => "T3 podman",
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The folder a command works in, held open, so that it stays the one that was judged.
+
+use std::{
+    ffi::OsStr,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    },
+    path::{Component, Path, PathBuf},
+};
+
+use mab_core::{Code, Denied};
+use rustix::{
+    fs::{CWD, Mode as Bits, OFlags, ResolveFlags, fstat, openat2},
+    io::Errno,
+};
+
+/// A workspace: a folder that exists, under a path without symbolic links.
+#[derive(Debug)]
+pub struct Workspace {
+    path: PathBuf,
+    folder: OwnedFd,
+    device: u64,
+    inode: u64,
+}
+
+/// Where a path leads, as the kernel resolves it below the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolved {
+    /// To something inside.
+    Inside,
+    /// To nothing yet; it would be inside.
+    Absent,
+    /// Outside, through `..`, an absolute path, a symbolic link or a link of `/proc`; or nobody can tell.
+    Outside,
+}
+
+impl Workspace {
+    /// Opens a workspace.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when it is not there, [`Code::InvalidArguments`] when it is no folder, is not absolute, is the
+    /// root, or its path leads through a symbolic link: who can move that link would choose where commands run.
+    pub fn open(path: &Path) -> Result<Self, Denied> {
+        let refuse = |code, message: &str, hint: &str| Err(Denied::new(code, message.to_owned()).hint(hint));
+        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return refuse(
+                Code::InvalidArguments,
+                "the workspace's path is not absolute",
+                "give its whole path",
+            );
+        }
+        if path.parent().is_none() {
+            return refuse(
+                Code::InvalidArguments,
+                "the workspace is the root of the file system",
+                "name a folder",
+            );
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = match openat2(CWD, path, flags, Bits::empty(), ResolveFlags::NO_SYMLINKS) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT) => {
+                return refuse(Code::NotFound, "there is no such workspace", "create it first");
+            }
+            Err(Errno::LOOP) => {
+                let hint = "give the path that it leads to; `realpath` prints it";
+                return refuse(
+                    Code::InvalidArguments,
+                    "the workspace's path leads through a symbolic link",
+                    hint,
+                );
+            }
+            Err(Errno::NOTDIR) => {
+                return refuse(Code::InvalidArguments, "the workspace is not a folder", "name a folder");
+            }
+            Err(error) => {
+                let message = format!("the workspace cannot be opened: {error}");
+                return refuse(Code::InvalidArguments, &message, "name a folder that you may read");
+            }
+        };
+        let Ok(found) = fstat(&folder) else {
+            return refuse(
+                Code::InvalidArguments,
+                "the workspace cannot be looked at",
+                "look at its file system",
+            );
+        };
+        Ok(Self { path: path.components().collect(), folder, device: found.st_dev, inode: found.st_ino })
+    }
+
+    /// Its absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its device number.
+    pub const fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Its inode number.
+    pub const fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Whether its path still leads to it.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] when another folder, a link or nothing is there now.
+    pub fn still_there(&self) -> Result<(), Denied> {
+        let same = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.is_dir() && (found.dev(), found.ino()) == (self.device, self.inode));
+        if same {
+            return Ok(());
+        }
+        Err(Denied::new(Code::Conflict, "the workspace is not the folder that it was")
+            .hint("look what happened to it, then ask again"))
+    }
+
+    /// Where `path` leads. Absolute paths count when they are written below the workspace's own path.
+    pub fn resolve(&self, path: &OsStr) -> Resolved {
+        let path = Path::new(path);
+        let below = if path.is_absolute() {
+            match path.strip_prefix(&self.path) {
+                Ok(below) => below,
+                Err(_) => return Resolved::Outside,
+            }
+        } else {
+            path
+        };
+        if below.components().any(|part| part == Component::ParentDir) {
+            return Resolved::Outside;
+        }
+        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        if below.as_os_str().as_bytes().contains(&0) {
+            return Resolved::Outside;
+        }
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC, Bits::empty(), how) {
+            Ok(_) => Resolved::Inside,
+            Err(Errno::NOENT) => Resolved::Absent,
+            Err(_) => Resolved::Outside,
+        }
+    }
+}
+
+impl AsFd for Workspace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn paths_when_they_lead_outside_in_any_way_are_outside() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap().join("space");
+        std::fs::create_dir_all(root.join("src")).unwrap();
+        std::fs::write(root.join("src/main.rs"), "x").unwrap();
+        symlink("/etc/shadow", root.join("out")).unwrap();
+        symlink("/etc", root.join("out-folder")).unwrap();
+        symlink("../..", root.join("src/up")).unwrap();
+        symlink("src/main.rs", root.join("in")).unwrap();
+        symlink("../elsewhere/none", root.join("dangling")).unwrap();
+        let space = Workspace::open(&root).unwrap();
+        let absolute = |name: &str| root.join(name).into_os_string().into_string().unwrap();
+        for (path, expected) in [
+            (".", Resolved::Inside),
+            ("", Resolved::Inside),
+            ("src/main.rs", Resolved::Inside),
+            ("in", Resolved::Inside),
+            (&absolute("src"), Resolved::Inside),
+            ("none", Resolved::Absent),
+            ("none/deeper", Resolved::Absent),
+            ("out", Resolved::Outside),
+            ("out-folder/passwd", Resolved::Outside),
+            ("src/up/x", Resolved::Outside),
+            ("src/../src", Resolved::Outside),
+            ("..", Resolved::Outside),
+            ("/etc/passwd", Resolved::Outside),
+            ("dangling", Resolved::Outside),
+            ("/proc/self/root", Resolved::Outside),
+            (&format!("{}-evil/x", root.display()), Resolved::Outside),
+        ] {
+            assert_eq!(space.resolve(OsStr::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn workspace_when_moved_or_replaced_is_a_conflict() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap().join("space");
+        std::fs::create_dir(&root).unwrap();
+        let space = Workspace::open(&root).unwrap();
+        space.still_there().unwrap();
+        std::fs::rename(&root, root.with_extension("old")).unwrap();
+        assert_eq!(space.still_there().unwrap_err().code, Code::Conflict);
+        std::fs::create_dir(&root).unwrap();
+        assert_eq!(space.still_there().unwrap_err().code, Code::Conflict);
+        std::fs::remove_dir(&root).unwrap();
+        symlink(root.with_extension("old"), &root).unwrap();
+        assert_eq!(space.still_there().unwrap_err().code, Code::Conflict);
+    }
+
+    #[test]
+    fn workspace_when_it_is_none_is_refused_with_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        std::fs::write(root.join("file"), "x").unwrap();
+        symlink(&root, root.join("link")).unwrap();
+        for (path, code) in [
+            (root.join("none"), Code::NotFound),
+            (root.join("file"), Code::InvalidArguments),
+            (root.join("link"), Code::InvalidArguments),
+            (root.join("link/.."), Code::InvalidArguments),
+            (PathBuf::from("/"), Code::InvalidArguments),
+            (PathBuf::from("relative"), Code::InvalidArguments),
+        ] {
+            let denied = Workspace::open(&path).unwrap_err();
+            assert_eq!(denied.code, code, "{}", path.display());
+            assert!(denied.hint.is_some(), "{}", path.display());
+        }
+    }
+}
