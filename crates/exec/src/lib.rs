@@ -8,14 +8,22 @@
 //! It is the only crate that may start a process, apart from set-up code in `mab`: `clippy.toml` forbids it everywhere
 //! else.
 
+mod bubblewrap;
+mod conduct;
+mod confine;
 mod digest;
+pub mod inside;
 mod jcs;
+mod keeper;
+mod landlock_tier;
 mod mode;
 mod outcome;
 mod plan;
+mod probe;
 mod profile;
 mod request;
 mod sandbox;
+mod spawn;
 mod tier;
 mod verdict;
 mod wanted;
@@ -25,6 +33,7 @@ pub use digest::Digest;
 pub use mode::Mode;
 pub use outcome::{Captured, Finished, Killed, Outcome};
 pub use plan::{Argv, Link, Plan, Step};
+pub use probe::{ProbeSettings, TierReport, Tiers};
 pub use profile::{GitAccess, Limits, Network, Profile};
 pub use request::{Binary, Request, RequestHash};
 pub use sandbox::{Ending, Running, Sandbox, Stage, Unavailable, View};

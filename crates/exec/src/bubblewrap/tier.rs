@@ -1,0 +1,262 @@
+//! Starts bubblewrap, and the program inside it.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use serde::Deserialize;
+
+use super::{
+    view::Shown,
+    words::{Mount, words},
+};
+use crate::{
+    Ending, Profile, Running, Sandbox, Stage, Tier, Unavailable,
+    conduct::{Setting, code_of},
+    confine::{Children, Files, Rules, Strength, best_abi},
+    inside::{Order, READY},
+    keeper::{Brood, Kept, Pipes, readable},
+    spawn::Birth,
+};
+
+/// The sandbox of T2.
+#[derive(Debug, Clone)]
+pub(crate) struct Bubblewrap {
+    /// The file of bubblewrap.
+    pub(crate) program: PathBuf,
+    /// The file of this program, which runs inside.
+    pub(crate) inside: PathBuf,
+}
+
+impl Sandbox for Bubblewrap {
+    fn tier(&self) -> Tier {
+        Tier::Bubblewrap
+    }
+
+    fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
+        let shown = Shown::new(stage.view, stage.profile)?;
+        let order = order(stage).to_bytes().map_err(|error| failed("the order cannot be written", &error))?;
+        let mounts = mounts(stage.profile, &shown);
+        let started = self.launch(stage.profile, &shown, &mounts)?;
+        let (kept, status) = started.hand_over(&order)?;
+        let judge = move |code| {
+            // Kept until here: bubblewrap writes once more when the command ends, and would die of a closed pipe.
+            drop(status);
+            Ending::Exited(code)
+        };
+        Ok(Box::new(kept.with(enforced(), Box::new(judge))))
+    }
+}
+
+fn order(stage: &Stage<'_>) -> Order {
+    let profile = stage.profile;
+    let mut writable = vec![PathBuf::from("/tmp"), PathBuf::from("/dev")];
+    writable.extend(profile.writable.then(|| profile.workspace.clone()));
+    Order {
+        plan: stage.plan.clone(),
+        setting: Setting { folder: profile.workspace.clone(), environment: profile.environment.clone() },
+        rules: Rules {
+            files: Files {
+                readable: vec![PathBuf::from("/")],
+                writable,
+                hidden: Vec::new(),
+                strength: Strength::Second,
+            },
+            children: Children::Allowed,
+            network: profile.network,
+            limits: profile.limits,
+        },
+    }
+}
+
+/// The host's folders that are shown, and over them what hides. The workspace comes after what may be read around it.
+fn mounts(profile: &Profile, shown: &Shown) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> =
+        profile.readable.iter().map(|path| Mount::ReadOnly(path.clone(), path.clone())).collect();
+    mounts.push(if profile.writable {
+        Mount::Writable(shown.source.clone(), profile.workspace.clone())
+    } else {
+        Mount::ReadOnly(shown.source.clone(), profile.workspace.clone())
+    });
+    mounts.extend(profile.hidden.iter().filter(|path| is_shown(path, profile)).filter_map(|path| hide(path)));
+    mounts
+}
+
+fn is_shown(path: &Path, profile: &Profile) -> bool {
+    profile.readable.iter().chain([&profile.workspace]).any(|shown| path.starts_with(shown))
+}
+
+/// What hides `path`; nothing when nothing is there, or a symbolic link: what it leads to is hidden by its own name.
+fn hide(path: &Path) -> Option<Mount> {
+    let kind = path.symlink_metadata().ok()?.file_type();
+    if kind.is_dir() {
+        return Some(Mount::EmptyFolder(path.to_owned()));
+    }
+    (!kind.is_symlink()).then(|| Mount::NoFile(path.to_owned()))
+}
+
+fn enforced() -> Vec<String> {
+    let abi = best_abi().map_or_else(String::new, |abi| format!("landlock abi {abi}"));
+    ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits"]
+        .map(str::to_owned)
+        .into_iter()
+        .filter(|words| !words.is_empty())
+        .collect()
+}
+
+/// Bubblewrap, started; what runs inside waits for its order.
+struct Started {
+    kept: Kept,
+    brood: Arc<Brood>,
+    socket: UnixStream,
+    status: OwnedFd,
+}
+
+impl Bubblewrap {
+    /// Finds bubblewrap where systems keep it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it is not there.
+    pub(crate) fn find(inside: &Path) -> Result<Self, Unavailable> {
+        let program = PROGRAMS.iter().map(PathBuf::from).find(|path| path.is_file());
+        let program = program.ok_or_else(|| Unavailable {
+            reason: "bubblewrap is not installed".to_owned(),
+            hint: "the administrator can install the package `bubblewrap`".to_owned(),
+        })?;
+        Ok(Self { program, inside: inside.to_owned() })
+    }
+
+    fn launch(&self, profile: &Profile, shown: &Shown, mounts: &[Mount]) -> Result<Started, Unavailable> {
+        let no_descriptors = |error: io::Error| failed("no pipe can be made", &error);
+        let (socket, theirs) = UnixStream::pair().map_err(no_descriptors)?;
+        for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
+            set(&socket, Some(SET_UP_MAX)).map_err(no_descriptors)?;
+        }
+        let (status, their_status) =
+            pipe_with(PipeFlags::CLOEXEC).map_err(|error| no_descriptors(error.into()))?;
+        let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(no_descriptors)?;
+
+        let arguments = words(profile, mounts, &self.inside, their_status.as_raw_fd());
+        let mut command = program(&self.program, shown, &arguments);
+        command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr).current_dir("/");
+        let birth = Birth { groups: Vec::new(), confinement: None, kept: vec![their_status] };
+
+        let brood = Arc::new(Brood::default());
+        let (tell, told) = mpsc::sync_channel(1);
+        let mothers = Arc::clone(&brood);
+        let kept = Kept::start(Arc::clone(&brood), readers, move || {
+            let child = mothers.start(&mut command, birth);
+            drop(command); // with it, this side's ends of what was handed over
+            let (child, said) = match child {
+                Ok(child) => (Some(child), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            drop(tell.send(said));
+            let code = child.and_then(|mut child| child.wait().ok()).map_or(NOT_STARTED, code_of);
+            // The outer process ends first; what is inside may take a moment longer.
+            if let Err(error) = mothers.wait(SET_UP_MAX) {
+                tracing::error!(%error, "a sandbox may have left something");
+            }
+            code
+        })
+        .map_err(no_descriptors)?;
+        let said = told.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended")));
+        said.map_err(|error| failed("bubblewrap cannot be started", &error))?;
+        Ok(Started { kept, brood, socket, status })
+    }
+}
+
+impl Started {
+    /// Gives the order and waits for the answer.
+    fn hand_over(mut self, order: &[u8]) -> Result<(Kept, OwnedFd), Unavailable> {
+        let answered = self.talk(order);
+        match answered {
+            Ok(answer) if answer == [READY] => Ok((self.kept, self.status)),
+            Ok(answer) => Err(self.give_up(&String::from_utf8_lossy(&answer))),
+            Err(error) => Err(self.give_up(&error.to_string())),
+        }
+    }
+
+    fn talk(&mut self, order: &[u8]) -> io::Result<Vec<u8>> {
+        if !readable(&self.status, SET_UP_MAX)? {
+            return Err(io::Error::other("it said nothing"));
+        }
+        let status = File::from(self.status.try_clone()?);
+        let first = serde_json::Deserializer::from_reader(status).into_iter::<Status>().next();
+        let first = first.ok_or_else(|| io::Error::other("it ended at once"))??;
+        self.brood.adopt(first.child)?;
+        self.socket.write_all(order)?;
+        let mut answer = vec![0; ANSWER_MAX_BYTES];
+        let length = self.socket.read(&mut answer)?;
+        answer.truncate(length);
+        if answer.is_empty() { Err(io::Error::other("it ended before it was ready")) } else { Ok(answer) }
+    }
+
+    /// Ends what there is. The reason quotes what bubblewrap said about itself: nothing of the plan has run.
+    fn give_up(mut self, why: &str) -> Unavailable {
+        let outputs = self.kept.take_outputs();
+        if let Err(error) = self.kept.kill() {
+            tracing::error!(%error, "a sandbox may have left something");
+        }
+        let mut said = Vec::new();
+        if let Ok([_, stderr]) = outputs {
+            drop(File::from(stderr).take(SAID_MAX_BYTES).read_to_end(&mut said));
+        }
+        let said = String::from_utf8_lossy(&said);
+        let said: String = said.lines().next().unwrap_or("").chars().filter(|c| !c.is_control()).collect();
+        let reason = if said.is_empty() { why.to_owned() } else { format!("{why} ({said})") };
+        Unavailable { reason: format!("the sandbox was not set up: {reason}"), hint: HINT.to_owned() }
+    }
+}
+
+/// What bubblewrap says first about itself.
+#[derive(Deserialize)]
+struct Status {
+    #[serde(rename = "child-pid")]
+    child: u32,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the sandbox that commands run in")]
+fn program(bubblewrap: &Path, shown: &Shown, arguments: &[OsString]) -> Command {
+    let mut command = match shown.prefix.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(bubblewrap);
+            command
+        }
+        None => Command::new(bubblewrap),
+    };
+    // Its environment can be read by every process of the sandbox, in /proc: it gets none.
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn failed(what: &str, error: &io::Error) -> Unavailable {
+    Unavailable { reason: format!("{what}: {error}"), hint: HINT.to_owned() }
+}
+
+const HINT: &str =
+    "`mab doctor` shows what is missing; the administrator can install bubblewrap and allow user namespaces";
+
+/// Folders that only the administrator writes to.
+const PROGRAMS: [&str; 3] = ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap"];
+
+/// How long the sandbox may take to be set up, and to be torn down.
+const SET_UP_MAX: Duration = Duration::from_secs(10);
+
+const ANSWER_MAX_BYTES: usize = 1024;
+const SAID_MAX_BYTES: u64 = 4096;
+
+/// The code of a run of which nothing was started. Nobody sees it.
+const NOT_STARTED: i32 = 125;

@@ -1,0 +1,123 @@
+//! What bubblewrap is told: a root of its own, in which there is only what a command needs (bwrap(1)).
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use crate::{Network, Profile};
+
+/// Where this program lies inside.
+pub(super) const INSIDE: &str = "/run/mab-sandbox-exec";
+
+/// The home of a command: empty, and gone with it.
+pub(super) const HOME: &str = "/tmp/home";
+
+/// One thing that is mounted after the root and before the program is started, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mount {
+    /// A file or folder of the host, to read.
+    ReadOnly(PathBuf, PathBuf),
+    /// A folder of the host, to change.
+    Writable(PathBuf, PathBuf),
+    /// Nothing: an empty folder.
+    EmptyFolder(PathBuf),
+    /// Nothing: what cannot be opened.
+    NoFile(PathBuf),
+}
+
+/// The words after the name of bubblewrap: `status` is the descriptor for what it says about itself, `program` the file
+/// that runs inside.
+pub(super) fn words(profile: &Profile, mounts: &[Mount], program: &Path, status: i32) -> Vec<OsString> {
+    let mut words = Words::default();
+    words.text(&["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
+    match profile.network {
+        Network::Off => {}
+        Network::Host => words.text(&["--share-net"]),
+    }
+    words.text(&["--hostname", "sandbox", "--json-status-fd", &status.to_string()]);
+    root(&mut words, profile);
+    for mount in mounts {
+        words.mount(mount);
+    }
+    words.path("--ro-bind", &[program, Path::new(INSIDE)]);
+    words.path("--remount-ro", &[Path::new("/run")]);
+    words.path("--remount-ro", &[Path::new("/")]);
+    words.path("--chdir", &[&profile.workspace]);
+    words.text(&["--", INSIDE, crate::inside::FIRST_WORD]);
+    words.0
+}
+
+fn root(words: &mut Words, profile: &Profile) {
+    words.text(&["--ro-bind", "/usr", "/usr"]);
+    for name in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
+        let name = Path::new(name);
+        match std::fs::read_link(name) {
+            Ok(target) => words.path("--symlink", &[&target, name]),
+            Err(_) => words.path("--ro-bind-try", &[name, name]),
+        }
+    }
+    words.text(&["--dir", "/etc"]);
+    let network: &[&str] = match profile.network {
+        Network::Off => &[],
+        Network::Host => OF_THE_NETWORK,
+    };
+    for name in OF_THE_SYSTEM.iter().chain(network) {
+        words.text(&["--ro-bind-try", name, name]);
+    }
+    let scratch = profile.limits.scratch_bytes.max(4096).to_string();
+    words.text(&["--dev", "/dev", "--proc", "/proc", "--size", &scratch, "--tmpfs", "/tmp"]);
+    words.text(&["--dir", HOME, "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]);
+    words.text(&["--size", "1048576", "--perms", "0755", "--tmpfs", "/run"]);
+}
+
+/// What programs need of `/etc`: nothing that is secret, names a person beyond the list of users, or differs per run.
+const OF_THE_SYSTEM: &[&str] = &[
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/nsswitch.conf",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/locale.alias",
+    "/etc/mime.types",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/ca-certificates",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+];
+
+const OF_THE_NETWORK: &[&str] =
+    &["/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/services", "/etc/protocols"];
+
+#[derive(Default)]
+struct Words(Vec<OsString>);
+
+impl Words {
+    fn text(&mut self, words: &[&str]) {
+        self.0.extend(words.iter().map(OsString::from));
+    }
+
+    fn path(&mut self, option: &str, paths: &[&Path]) {
+        self.0.push(option.into());
+        self.0.extend(paths.iter().map(|path| OsStr::new(path).to_owned()));
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        match mount {
+            Mount::ReadOnly(from, to) => self.path("--ro-bind", &[from, to]),
+            Mount::Writable(from, to) => self.path("--bind", &[from, to]),
+            Mount::EmptyFolder(at) => {
+                self.text(&["--size", "4096", "--perms", "0000"]);
+                self.path("--tmpfs", &[at]);
+                self.path("--remount-ro", &[at]);
+            }
+            // A mount of bubblewrap's takes no devices, so that opening this one fails.
+            Mount::NoFile(at) => self.path("--ro-bind", &[Path::new("/dev/null"), at]),
+        }
+    }
+}
