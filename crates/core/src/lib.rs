@@ -28,6 +28,7 @@ pub mod source;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod visible;
 pub mod watchdog;
 
 pub use denied::{Code, Denied, Failure, Fault};

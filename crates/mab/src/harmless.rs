@@ -1,4 +1,4 @@
-//! What acts instead of showing itself, and JSON without it: the one list for the command line and for MCP.
+//! JSON without what acts instead of showing itself ([`mab_core::visible`]).
 //!
 //! JSON (RFC 8259 §7) lets any character stand as its escape, so a reader gets the same strings. A person who prints
 //! the output gets no escape sequence or bidirectional override from an agent, and a model that reads the text finds
@@ -6,6 +6,7 @@
 
 use std::io;
 
+use mab_core::visible::hides;
 use serde::Serialize;
 use serde_json::{
     Value,
@@ -35,89 +36,6 @@ fn text(value: &Value, formatter: impl Formatter) -> String {
     // Writing a Value into memory cannot fail: its keys are strings.
     let _ = value.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless(formatter)));
     String::from_utf8(bytes).unwrap_or_default()
-}
-
-/// Whether a character acts or hides where it stands. One of the two variation selectors that choose how an emoji looks
-/// may follow a character that can be one; any other hides, for a row of them can carry a text that nobody sees.
-pub(crate) fn hides(character: char, before: Option<char>) -> bool {
-    match character {
-        '\u{fe0e}' | '\u{fe0f}' => !before.is_some_and(can_be_emoji),
-        selector if is_selector(selector) => true,
-        other => acts(other),
-    }
-}
-
-/// Whether it may look like text or like an emoji, as one of the two selectors says: the ranges around the first
-/// characters of Unicode 17's emoji-variation-sequences.txt, in which there is no letter. Without the digits, `#` and `*`
-/// of keycaps: a row of numbers could carry a text.
-fn can_be_emoji(character: char) -> bool {
-    matches!(
-        character,
-        '\u{a9}'
-            | '\u{ae}'
-            | '\u{203c}'
-            | '\u{2049}'
-            | '\u{2122}'
-            | '\u{2139}'
-            | '\u{2194}'..='\u{21aa}'
-            | '\u{231a}'..='\u{23fa}'
-            | '\u{24c2}'
-            | '\u{25aa}'..='\u{27bf}'
-            | '\u{2934}'..='\u{2935}'
-            | '\u{2b05}'..='\u{2b55}'
-            | '\u{3030}'
-            | '\u{303d}'
-            | '\u{3297}'
-            | '\u{3299}'
-            | '\u{1f004}'..='\u{1faff}'
-    )
-}
-
-/// Whether it is one of the variation selectors 1 to 16.
-fn is_selector(character: char) -> bool {
-    ('\u{fe00}'..='\u{fe0f}').contains(&character)
-}
-
-/// Whether a character acts on a terminal or on the reading order, or hides, instead of showing itself: control
-/// characters (Unicode Cc), line and paragraph separators, format characters (Cf of Unicode 17), the ignorable
-/// fillers and tags, what is drawn as nothing though it is a symbol (blank Braille, a null notehead, a Khitan filler),
-/// and what Unicode gives no meaning (noncharacters, private use). Variation selectors 1 to 16 are judged by [`hides`].
-pub(crate) fn acts(character: char) -> bool {
-    character.is_control()
-        || u32::from(character) & 0xfffe == 0xfffe
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{890}'..='\u{891}'
-                | '\u{8e2}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{2800}'
-                | '\u{3164}'
-                | '\u{e000}'..='\u{f8ff}'
-                | '\u{fdd0}'..='\u{fdef}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{110bd}'
-                | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{16fe4}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d159}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-                | '\u{f0000}'..
-        )
 }
 
 /// The one ASCII control character that JSON does not escape by itself.
@@ -188,6 +106,7 @@ impl<F: Formatter> Formatter for Harmless<F> {
 
 #[cfg(test)]
 mod tests {
+    use mab_core::visible::acts;
     use serde_json::json;
 
     use super::*;

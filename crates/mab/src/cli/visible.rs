@@ -4,14 +4,9 @@
 //! the cursor, retitle the window or fill the clipboard; a bidirectional override can swap what is read; a line break
 //! can forge a row. [`Visible`] is text in which every such character stands as its escape.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use unicode_width::UnicodeWidthChar as _;
-
-use crate::harmless::hides;
-
-/// Marks above or below one character that are shown: more than any script needs, and too few to climb over other lines.
-const MARKS_MAX: usize = 4;
+use mab_core::visible::visible;
 
 /// One line of text without any character that acts instead of showing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,32 +16,12 @@ impl Visible {
     /// Escapes `text` into one line: line breaks, tabs and carriage returns as `\n`, `\t`, `\r`; everything else that
     /// is invisible as `\u{…}`. A backslash stays as it is.
     pub(crate) fn line(text: &str) -> Self {
-        Self::but(text, &[])
+        Self(visible(text, &[]))
     }
 
     /// Escapes `text` but keeps its line breaks and tabs: for a page that holds nothing else.
     pub(crate) fn text(text: &str) -> Self {
-        Self::but(text, &['\n', '\t'])
-    }
-
-    fn but(text: &str, kept: &[char]) -> Self {
-        let (mut shown, mut before, mut marks) = (String::with_capacity(text.len()), None, 0);
-        for character in text.chars() {
-            marks = if character.width() == Some(0) { marks + 1 } else { 0 };
-            let hides = hides(character, before.replace(character)) || marks > MARKS_MAX;
-            match character {
-                plain if kept.contains(&plain) => shown.push(plain),
-                '\n' => shown.push_str("\\n"),
-                '\r' => shown.push_str("\\r"),
-                '\t' => shown.push_str("\\t"),
-                hidden if hides => {
-                    // Writing to a String cannot fail.
-                    let _ = write!(shown, "{}", hidden.escape_unicode());
-                }
-                plain => shown.push(plain),
-            }
-        }
-        Self(shown)
+        Self(visible(text, &['\n', '\t']))
     }
 
     /// Escapes every line of `text` for a table cell, which frames each of them: the only line breaks left are the
@@ -112,6 +87,6 @@ mod tests {
     #[test]
     fn no_control_character_survives() {
         let every: String = ('\0'..=char::MAX).collect();
-        assert!(!Visible::line(&every).as_str().chars().any(crate::harmless::acts));
+        assert!(!Visible::line(&every).as_str().chars().any(mab_core::visible::acts));
     }
 }

@@ -116,7 +116,7 @@ fn no_frame_of_any_size_holds_a_character_that_acts() {
             press(&mut model, page);
             let shown = frame(&mut model, columns, 20);
             let acting =
-                shown.chars().find(|character| *character != '\n' && crate::harmless::acts(*character));
+                shown.chars().find(|character| *character != '\n' && mab_core::visible::acts(*character));
             assert_eq!(acting, None, "{shown}");
         }
     }
