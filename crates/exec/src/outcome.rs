@@ -46,6 +46,8 @@ pub enum Killed {
     Processes,
     /// Who asked for it cancelled.
     Cancelled,
+    /// The bridge could not follow it any longer; the log says why.
+    Lost,
 }
 
 /// A run that is over.
