@@ -65,6 +65,7 @@ struct Following<'a> {
 
 /// What `poll` woke for.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each descriptor, in any combination")]
 struct Woken {
     outputs: [bool; 2],
     over: bool,

@@ -8,6 +8,8 @@
 //! It is the only crate that may start a process, apart from set-up code in `mab`: `clippy.toml` forbids it everywhere
 //! else.
 
+mod ask;
+mod binaries;
 mod bubblewrap;
 mod conduct;
 mod confine;
@@ -21,10 +23,13 @@ mod mode;
 mod observer;
 mod outcome;
 mod output;
+mod parts;
 mod plan;
+mod prepared;
 mod probe;
 mod profile;
 mod request;
+mod run;
 mod sandbox;
 mod spawn;
 mod tier;
@@ -32,14 +37,18 @@ mod verdict;
 mod wanted;
 mod workspace;
 
+pub use ask::Ask;
 pub use digest::Digest;
 pub use mode::Mode;
 pub use observer::{Observer, Progress};
 pub use outcome::{Captured, Finished, Killed, Outcome};
+pub use parts::{Isolates, Judges, Saves};
 pub use plan::{Argv, Link, Plan, Step};
+pub use prepared::{Approved, Prepared};
 pub use probe::{ProbeSettings, TierReport, Tiers};
 pub use profile::{GitAccess, Limits, Network, Profile};
 pub use request::{Binary, Request, RequestHash};
+pub use run::{Executor, ExecutorSettings};
 pub use sandbox::{Ending, Running, Sandbox, Stage, Unavailable, View};
 pub use tier::{Engine, Tier};
 pub use verdict::{Decision, Layer, Verdict};

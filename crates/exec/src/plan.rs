@@ -56,4 +56,13 @@ impl Plan {
         };
         steps.iter().flat_map(|step| &step.pipeline)
     }
+
+    /// Leaves every program to be looked up where it will run.
+    pub(crate) fn programs_by_name(&mut self) {
+        if let Self::Steps(steps) = self {
+            for argv in steps.iter_mut().flat_map(|step| &mut step.pipeline) {
+                argv.program.clone_from(&argv.name);
+            }
+        }
+    }
 }

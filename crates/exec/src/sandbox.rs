@@ -6,12 +6,18 @@ use std::{
     path::PathBuf,
 };
 
-use crate::{Killed, Plan, Profile, Tier};
+use crate::{Binary, Killed, Plan, Profile, Tier};
 
 /// A way to isolate a run. It was probed before; what cannot be enforced then refuses, it never runs with less.
 pub trait Sandbox: Send + Sync {
     /// Which it is.
     fn tier(&self) -> Tier;
+
+    /// The image that programs come from, by its name and digest; none when they are the host's. With an image the plan
+    /// holds their names only, which are looked up inside.
+    fn brings(&self) -> Option<Binary> {
+        None
+    }
 
     /// Starts `stage`. The program's own standard input, output and other descriptors are not passed on; nor is its
     /// environment.

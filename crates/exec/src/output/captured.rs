@@ -1,5 +1,7 @@
 //! From redacted text to the head and the tail that are shown.
 
+use std::fmt::Write as _;
+
 use mab_core::visible::Visibly;
 use mab_redact::{Action, Finding};
 
@@ -53,7 +55,8 @@ impl Shown {
     fn characters(&mut self, text: &str, visibly: &mut Visibly) {
         for character in text.chars() {
             let kind = if let Some(byte) = marked_byte(character) {
-                self.text.push_str(&format!("\\x{byte:02x}"));
+                // Writing to a String cannot fail.
+                let _ = write!(self.text, "\\x{byte:02x}");
                 *visibly = Visibly::default();
                 Kind::Byte
             } else {

@@ -33,7 +33,8 @@ fn token() -> String {
 
 fn key() -> String {
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
-    let body: String = (0..50).map(|turn| format!("{}{}\n", &line[turn..], &line[..turn])).collect();
+    let lines: Vec<_> = (0..50).map(|turn| [&line[turn..], &line[..turn], "\n"].concat()).collect();
+    let body = lines.concat();
     format!("-----BEGIN {0} KEY-----\n{body}-----END {0} KEY-----\n", "PRIVATE")
 }
 
@@ -132,7 +133,7 @@ fn output_when_it_just_fits_omits_nothing() {
 
 #[test]
 fn output_when_it_grows_by_being_shown_is_cut_all_the_same() {
-    let captured = shown(&[0x1b; 300_000], 65_536);
+    let captured = shown(&vec![0x1b; 300_000], 65_536);
     assert!(captured.head.len() <= PART_BYTES && captured.tail.len() <= PART_BYTES);
     assert_eq!(captured.omitted_bytes, 300_000 - 2 * (PART_BYTES / 6) as u64);
     assert!(captured.head.len() > PART_BYTES - 6);
@@ -196,7 +197,7 @@ fn last_line_when_it_goes_on_is_not_shown_before_it_ended() {
     gathering.push(1, filler(20_000).as_bytes());
     gathering.push(1, b"\n\n");
     assert!(gathering.last_line().starts_with("an ordinary"));
-    gathering.push(1, &[b'x'; 40_000]);
+    gathering.push(1, &vec![b'x'; 40_000]);
     gathering.push(1, b"\n");
     assert_eq!(gathering.last_line(), "");
 }

@@ -1,0 +1,34 @@
+//! What the executor needs of the other parts: so little that tests can stand in for them.
+
+use std::sync::Arc;
+
+use mab_core::{Denied, Timestamp};
+
+use crate::{Digest, Mode, Sandbox, Tier, Unavailable, Verdict, Wanted, Workspace};
+
+/// Judges commands.
+pub trait Judges: Send + Sync {
+    /// What it says about one; it never fails.
+    fn judge(&self, mode: Mode, wanted: &Wanted, workspace: Option<&Workspace>) -> Verdict;
+
+    /// The policy by which it judges.
+    fn policy_digest(&self) -> Digest;
+}
+
+/// Has the sandboxes that were found.
+pub trait Isolates: Send + Sync {
+    /// The one for a mode: the wished one, else the strongest.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when there is none that is strong enough.
+    fn strongest(&self, mode: Mode, wish: Option<Tier>) -> Result<Arc<dyn Sandbox>, Unavailable>;
+}
+
+/// Saves workspaces.
+pub trait Saves: Send + Sync {
+    /// Saves one, and says by which id it is restored.
+    ///
+    /// # Errors
+    /// Why not; then nothing is run.
+    fn save(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<String, Denied>;
+}

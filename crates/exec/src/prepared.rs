@@ -1,0 +1,91 @@
+//! A command that was judged, and the proof that it may run.
+
+use std::sync::Arc;
+
+use mab_core::{Code, Denied};
+
+use crate::{Decision, Request, RequestHash, Sandbox, Verdict, Workspace};
+
+/// A command that was judged and may run, at once or after a person's yes. Nothing of it was run.
+pub struct Prepared(Box<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) verdict: Verdict,
+    pub(crate) request: Request,
+    pub(crate) hash: RequestHash,
+    pub(crate) sandbox: Arc<dyn Sandbox>,
+    pub(crate) workspace: Arc<Workspace>,
+}
+
+/// A prepared command that may run, once: running it takes it.
+///
+/// *Proof type*: made only by [`Prepared::allowed`] where nobody needs to be asked, and by [`Approved::by_person`].
+pub struct Approved(Box<Inner>);
+
+impl Prepared {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Box::new(inner))
+    }
+
+    /// What the judge said.
+    pub fn verdict(&self) -> &Verdict {
+        &self.0.verdict
+    }
+
+    /// Everything that a yes is about.
+    pub fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// What a yes is signed over.
+    pub fn hash(&self) -> RequestHash {
+        self.0.hash
+    }
+
+    /// The proof, when nobody needs to be asked.
+    ///
+    /// # Errors
+    /// Itself, when a person has to agree.
+    pub fn allowed(self) -> Result<Approved, Self> {
+        match self.0.verdict.decision {
+            Decision::Allow => Ok(Approved(self.0)),
+            Decision::Ask | Decision::Deny => Err(self),
+        }
+    }
+}
+
+impl Approved {
+    /// The proof, from a person who saw the request and typed the end of its hash: six digits or more.
+    ///
+    /// # Errors
+    /// [`Code::ApprovalRequired`] when something else was typed.
+    pub fn by_person(prepared: Prepared, typed_hash: &str) -> Result<Self, Denied> {
+        let hash = prepared.hash().to_string();
+        let typed = typed_hash.trim();
+        if typed.len() >= TYPED_MIN && hash.ends_with(typed) && prepared.0.verdict.decision != Decision::Deny
+        {
+            return Ok(Self(prepared.0));
+        }
+        Err(Denied::new(Code::ApprovalRequired, "what was typed is not the end of this request's hash")
+            .hint("read the request again, and type the last six digits of its hash"))
+    }
+
+    pub(crate) fn into_inner(self) -> Inner {
+        *self.0
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Prepared").field(&self.0.hash).finish()
+    }
+}
+
+impl std::fmt::Debug for Approved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Approved").field(&self.0.hash).finish()
+    }
+}
+
+/// Fewest digits that tell one request from another: a slip of the finger is none of them.
+const TYPED_MIN: usize = 6;
