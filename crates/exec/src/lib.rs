@@ -31,6 +31,7 @@ mod profile;
 mod request;
 mod run;
 mod sandbox;
+pub mod snapshot;
 mod spawn;
 mod tier;
 mod verdict;
