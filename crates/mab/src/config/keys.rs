@@ -4,28 +4,29 @@ use std::ops::RangeInclusive;
 
 use mab_core::{Denied, agent::Permission, limit::Limit};
 use mab_service::Settings;
-use mab_store::sqlite::Durability;
 use toml::Value;
 
 use super::{
-    audit, clients,
+    audit, clients, execution,
     load::{Config, Source, refuse},
     redaction::{self, Part},
 };
 use crate::environment::Environment;
 
 mod of_clients;
+mod of_execution;
 mod of_permissions;
 mod of_redaction;
 mod refusals;
 mod values;
 
 use of_clients::OF_CLIENTS;
+use of_execution::OF_EXECUTION;
 use of_permissions::OF_PERMISSIONS;
 use of_redaction::OF_REDACTION;
 use refusals::{not_in_files, only_in_files, unknown};
-pub(super) use values::number;
-use values::switch;
+use values::{durability, durability_name, shown};
+pub(super) use values::{number, switch};
 
 /// One setting.
 pub struct Key {
@@ -55,13 +56,15 @@ enum Field {
     Client(clients::Part),
     /// A part of the policy of redaction.
     Redaction(Part),
+    /// What may be run, and how.
+    Execution(execution::Part),
     /// A limit where it differs for a permission.
     OfPermission(Permission, Limit),
 }
 
 /// Every setting, in the order of the documentation.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(OF_CLIENTS).chain(OF_REDACTION)
+    KEYS.iter().chain(OF_CLIENTS).chain(OF_REDACTION).chain(OF_EXECUTION)
 }
 
 /// Every setting, with those of single permissions.
@@ -83,6 +86,7 @@ impl Key {
     /// Whether the environment may set it; otherwise only the file may.
     pub fn in_environment(&self) -> bool {
         !matches!(&self.field, Field::Redaction(part) if part.is_in_file_only())
+            && !matches!(&self.field, Field::Execution(part) if part.is_in_file_only())
     }
 
     /// The values it accepts, for people; empty when its unit says it all.
@@ -97,6 +101,7 @@ impl Key {
             Field::Switch(_) => "true, false".to_owned(),
             Field::Client(part) => clients::range(*part),
             Field::Redaction(part) => part.range(),
+            Field::Execution(part) => part.range(),
             Field::OfPermission(_, limit) => format!("{} to {}", limit.range().start(), limit.range().end()),
         }
     }
@@ -114,6 +119,7 @@ impl Key {
             Field::AnchorCommand => audit::show_command(&config.audit),
             Field::Client(part) => clients::show(*part, config),
             Field::Redaction(part) => redaction::show(*part, config),
+            Field::Execution(part) => execution::show(*part, &config.execution),
             Field::OfPermission(permission, limit) => settings.limits.of(*permission, *limit).to_string(),
         }
     }
@@ -125,18 +131,25 @@ impl Key {
                 .hint(self.usage(value, &source))
         };
         let number = |value| number(value, &source);
+        if source.is_text() && self.in_file() && !self.in_environment() {
+            return Err(only_in_files(self, &source));
+        }
         match &self.field {
             Field::Place(_) => return Err(not_in_files(self, &source)),
             Field::Client(part) => {
                 clients::set(*part, &mut config.clients, value, switch(value, &source)).ok_or_else(wrong)?;
             }
-            Field::Redaction(part) if source.is_text() && part.is_in_file_only() => {
-                return Err(only_in_files(self, &source));
-            }
             Field::Redaction(part) => {
                 let is_set = redaction::set(*part, config, value, &source)
                     .map_err(|fault| redaction::refusal(self.name, &fault, &source))?;
                 // What the environment would relax stays as it was.
+                if !is_set {
+                    return Ok(());
+                }
+            }
+            Field::Execution(part) => {
+                let is_set = execution::set(*part, &mut config.execution, value, &source)
+                    .map_err(|fault| redaction::refusal(self.name, &fault, &source))?;
                 if !is_set {
                     return Ok(());
                 }
@@ -183,7 +196,7 @@ impl Key {
             Field::Switch(_) => "use true or false".to_owned(),
             Field::Client(_) => format!("use one of: {}", self.range()),
             Field::AnchorFile => "use an absolute path".to_owned(),
-            Field::Redaction(_) => String::new(),
+            Field::Redaction(_) | Field::Execution(_) => String::new(),
             Field::AnchorCommand => r#"use an array of words, such as ["logger", "-t", "mab"]"#.to_owned(),
             Field::Place(_)
             | Field::Count(..)
@@ -227,6 +240,7 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         "MAB_HOOKS_",
         "MAB_WAKE_",
         "MAB_REDACTION_",
+        "MAB_EXECUTION_",
     ] {
         for name in environment.names_with_prefix(section) {
             if all_keys().all(|key| key.variable() != name) {
@@ -236,23 +250,6 @@ pub(super) fn refuse_unknown_variables(environment: &Environment) -> Result<(), 
         }
     }
     Ok(())
-}
-
-fn shown(value: &Value) -> String {
-    let text = value.as_str().map(|text| format!("{text:?}"));
-    text.or_else(|| value.as_integer().map(|number| number.to_string()))
-        .unwrap_or_else(|| format!("a {}", value.type_str()))
-}
-
-fn durability(name: &str) -> Option<Durability> {
-    [Durability::Full, Durability::Normal].into_iter().find(|durability| durability_name(*durability) == name)
-}
-
-fn durability_name(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Full => "full",
-        Durability::Normal => "normal",
-    }
 }
 
 /// Calls in one window, messages of one talk; zero turns the limit off.

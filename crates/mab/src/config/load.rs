@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     clients::Clients,
+    execution::{self, Execution},
     file,
     keys::{self, Key, all_keys, keys},
     places::{CLAUDE_CODE_SESSION, Places},
@@ -54,6 +55,8 @@ pub struct Config {
     pub audit: AuditPlaces,
     /// What is done on the side of the agents' clients.
     pub clients: Clients,
+    /// What may be run, and how.
+    pub execution: Execution,
     /// What came of the policy of redaction, which is among the settings.
     pub redaction_report: RedactionReport,
     pub(super) redaction: redaction::Written,
@@ -102,6 +105,7 @@ impl Config {
             log: places.log,
             audit: AuditPlaces::default(),
             clients: Clients::default(),
+            execution: Execution::default(),
             redaction_report: RedactionReport::default(),
             redaction: redaction::Written::default(),
             sources: places.sources,
@@ -126,6 +130,7 @@ impl Config {
             config.clients.codex = program::on_path("codex", environment);
         }
         config.check_together()?;
+        execution::resolve(&mut config, environment)?;
         let today = SystemClock.now().to_string();
         redaction::resolve(&mut config, environment, today.get(..DAY_CHARS).unwrap_or_default())?;
         Ok(config)

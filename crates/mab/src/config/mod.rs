@@ -5,6 +5,7 @@
 
 mod audit;
 mod clients;
+mod execution;
 mod file;
 mod keys;
 mod load;
@@ -14,6 +15,7 @@ mod redaction;
 mod tests;
 
 pub use clients::{Clients, OnLease};
+pub use execution::{Execution, Isolation};
 pub use keys::{Key, keys};
 pub use load::{AuditPlaces, Config, EffectiveSetting, Flags};
 pub use redaction::{RedactionReport, Warning};

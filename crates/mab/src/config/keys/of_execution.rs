@@ -1,0 +1,143 @@
+//! What may be run, and how.
+
+use super::{
+    super::execution::{Number, Part},
+    Field, Key,
+};
+
+/// One row.
+macro_rules! key {
+    ($part:expr, $name:literal, $unit:literal, $default:literal, $help:literal) => {
+        Key {
+            name: concat!("execution.", $name),
+            unit: $unit,
+            help: $help,
+            default: $default,
+            field: Field::Execution($part),
+        }
+    };
+}
+
+/// All of them.
+pub(super) static OF_EXECUTION: &[Key] = &[
+    key!(
+        Part::Workspaces,
+        "workspaces",
+        "array of paths",
+        "none",
+        "The folders in which agents may have commands run; without one, none are."
+    ),
+    key!(
+        Part::Mode,
+        "mode",
+        "a word",
+        "safe",
+        "The widest mode that anything may have here. The environment can only make it narrower."
+    ),
+    key!(
+        Part::Policy,
+        "policy",
+        "path",
+        "none",
+        "A policy file that tightens or extends what the judge knows; `mab judge --check-policy` tries it."
+    ),
+    key!(
+        Part::Sandbox,
+        "sandbox",
+        "a word",
+        "auto",
+        "What isolates commands: auto is the strongest of landlock and bubblewrap that the mode needs; a container only when it is named here."
+    ),
+    key!(
+        Part::Image,
+        "image",
+        "name of an image",
+        "none",
+        "The image of containers; it is never pulled, so have it there before."
+    ),
+    key!(
+        Part::Network,
+        "network",
+        "a switch",
+        "false",
+        "Whether commands that a person agreed to may reach the host's network. The environment can only switch it off."
+    ),
+    key!(
+        Part::Readable,
+        "readable",
+        "array of paths",
+        "none",
+        "Folders of the host that commands may read besides the system's own, such as tool chains."
+    ),
+    key!(
+        Part::Environment,
+        "environment",
+        "array of names",
+        "none",
+        "Variables that commands are given from the environment of this program, besides PATH, HOME, LANG, TZ and TERM, which are made."
+    ),
+    key!(
+        Part::Path,
+        "path",
+        "array of paths",
+        "none",
+        "Folders in which programs are looked for before the system's own."
+    ),
+    key!(
+        Part::Number(Number::Time),
+        "timeout_s",
+        "seconds",
+        "120",
+        "Longest time of one command. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::Memory),
+        "memory_mib",
+        "MiB",
+        "4096",
+        "Memory of one command with all its processes where a control group holds it, else of each. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::Processes),
+        "processes",
+        "processes and threads",
+        "512",
+        "Processes and threads of one command at once. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::Cpu),
+        "cpu_s",
+        "seconds",
+        "120",
+        "Processor time of each process. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::File),
+        "file_mib",
+        "MiB",
+        "1024",
+        "Size of a file it writes. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::Scratch),
+        "scratch_mib",
+        "MiB",
+        "512",
+        "Size of its private /tmp. The environment can only lower it."
+    ),
+    key!(
+        Part::Number(Number::SnapshotsKeep),
+        "snapshots_keep",
+        "snapshots",
+        "50",
+        "Snapshots of one workspace that are kept; older ones go first."
+    ),
+    key!(Part::Number(Number::SnapshotsDays), "snapshots_days", "days", "30", "How long a snapshot is kept."),
+    key!(
+        Part::Preview,
+        "preview",
+        "a switch",
+        "false",
+        "Whether commands of the mode yolo only run on a copy-on-write view until somebody has seen what they changed. The environment can only switch it on."
+    ),
+];
