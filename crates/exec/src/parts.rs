@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mab_core::{Denied, Timestamp};
 
-use crate::{Digest, Mode, Sandbox, Tier, Unavailable, Verdict, Wanted, Workspace};
+use crate::{Digest, Mode, Sandbox, Tier, Tiers, Unavailable, Verdict, Wanted, Workspace};
 
 /// Judges commands.
 pub trait Judges: Send + Sync {
@@ -31,4 +31,10 @@ pub trait Saves: Send + Sync {
     /// # Errors
     /// Why not; then nothing is run.
     fn save(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<String, Denied>;
+}
+
+impl Isolates for Tiers {
+    fn strongest(&self, mode: Mode, wish: Option<Tier>) -> Result<Arc<dyn Sandbox>, Unavailable> {
+        Self::strongest(self, mode, wish)
+    }
 }

@@ -1,0 +1,133 @@
+//! An executor on this machine's sandboxes, with a judge that says yes.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use mab_core::Timestamp;
+use mab_exec::{
+    Ask, Decision, Digest, Executor, ExecutorSettings, Finished, GitAccess, Judges, Layer, Limits, Mode,
+    Network, Observer, Plan, ProbeSettings, Progress, Tier, Tiers, Verdict, Wanted, Workspace,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+
+/// Allows every text, for a shell.
+struct Yes;
+
+impl Judges for Yes {
+    fn judge(&self, _: Mode, wanted: &Wanted, _: Option<&Workspace>) -> Verdict {
+        let Wanted::Text(text) = wanted else { panic!("the tests give texts") };
+        Verdict {
+            decision: Decision::Allow,
+            layer: Layer::Policy,
+            reason: String::new(),
+            plan: Some(Plan::Shell(text.clone())),
+            writes: true,
+            git: GitAccess::ReadOnly,
+        }
+    }
+
+    fn policy_digest(&self) -> Digest {
+        Digest::of(&[])
+    }
+}
+
+fn tiers() -> &'static Tiers {
+    static TIERS: OnceLock<Tiers> = OnceLock::new();
+    TIERS.get_or_init(|| {
+        Tiers::probe(&ProbeSettings { helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into() })
+    })
+}
+
+/// Runs `text` in T2; none, loudly, where that is not there.
+pub(crate) fn run(text: &str, limits: Limits, observer: &dyn Observer) -> Option<Finished> {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(&folder.path().canonicalize().unwrap(), text, limits, observer)
+}
+
+pub(crate) fn run_in(
+    workspace: &Path,
+    text: &str,
+    limits: Limits,
+    observer: &dyn Observer,
+) -> Option<Finished> {
+    if let Err(why) = tiers().strongest(Mode::Yolo, Some(Tier::Bubblewrap)) {
+        println!("SKIPPED: no T2 here: {why}");
+        return None;
+    }
+    let executor = Executor::new(ExecutorSettings::default(), tiers().clone(), Yes, None);
+    let workspace = Arc::new(Workspace::open(workspace).unwrap());
+    let ask = Ask {
+        mode: Mode::Yolo,
+        wanted: Wanted::Text(text.to_owned()),
+        conversation: None,
+        agent: None,
+        limits,
+        network: Network::Off,
+    };
+    let now = Timestamp::from_millis(1_795_332_600_000);
+    let prepared = executor.prepare(&ask, &workspace, now, [3; 16]).unwrap();
+    Some(executor.run(prepared.allowed().unwrap(), now, observer))
+}
+
+/// Cancels as soon as the command printed something.
+pub(crate) struct Impatient {
+    wish: OwnedFd,
+    canceller: OwnedFd,
+}
+
+impl Impatient {
+    pub(crate) fn new() -> Self {
+        let (wish, canceller) = rustix::pipe::pipe().unwrap();
+        Self { wish, canceller }
+    }
+}
+
+impl Observer for Impatient {
+    fn cancelled(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.wish.as_fd())
+    }
+
+    fn progress(&self, progress: &Progress) {
+        if progress.stdout_bytes > 0 {
+            rustix::io::write(&self.canceller, b"x").unwrap();
+        }
+    }
+}
+
+/// A number of seconds for `sleep` that nothing else on this machine sleeps.
+pub(crate) fn mark(test: u32) -> String {
+    format!("3600.{:010}{test:03}", std::process::id())
+}
+
+/// The processes whose command line holds `mark`, held by descriptors.
+pub(crate) fn processes_with(mark: &str) -> Vec<OwnedFd> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers
+        .filter(|number| {
+            let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            let words: Vec<_> = line.split(|byte| *byte == 0).collect();
+            words.windows(2).any(|pair| pair[0].ends_with(b"sleep") && pair[1] == mark.as_bytes())
+        })
+        .filter_map(|number| pidfd_open(Pid::from_raw(number)?, PidfdFlags::empty()).ok())
+        .collect()
+}
+
+/// Whether all of them end within a time.
+pub(crate) fn end_within(processes: &[OwnedFd], time: Duration) -> io::Result<bool> {
+    let time = Timespec::try_from(time).unwrap();
+    for process in processes {
+        if poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&time))? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,8 @@
+//! Runs as they are: real sandboxes, real processes, and none of them left.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod kills;
