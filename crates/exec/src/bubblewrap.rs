@@ -8,3 +8,4 @@ mod view;
 mod words;
 
 pub(crate) use tier::Bubblewrap;
+pub(crate) use words::Mount;

@@ -17,6 +17,7 @@ use crate::{
     conduct::{Outputs, Setting, conduct},
     confine::{Children, Confinement, Files, Rules, Strength},
     keeper::{Brood, Kept, Pipes},
+    secret_names,
     spawn::{Birth, was_not_confined},
 };
 
@@ -31,7 +32,8 @@ impl Sandbox for Landlock {
 
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
         let steps = steps(stage)?.to_vec();
-        let confinement = Confinement::new(&rules(stage.profile))?;
+        let found = secret_names::find(&stage.profile.workspace).map_err(|error| failed(&error))?;
+        let confinement = Confinement::new(&rules(stage.profile, found.secrets))?;
         let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(|error| failed(&error))?;
         let profile = stage.profile;
         let setting = Setting { folder: profile.workspace.clone(), environment: profile.environment.clone() };
@@ -75,13 +77,13 @@ fn steps<'a>(stage: &Stage<'a>) -> Result<&'a [Step], Unavailable> {
     }
 }
 
-fn rules(profile: &Profile) -> Rules {
+fn rules(profile: &Profile, secrets: Vec<PathBuf>) -> Rules {
     let readable = OF_THE_SYSTEM.iter().map(PathBuf::from).chain(profile.readable.iter().cloned());
     Rules {
         files: Files {
             readable: readable.chain([profile.workspace.clone()]).collect(),
             writable: vec![PathBuf::from("/dev/null")],
-            hidden: profile.hidden.clone(),
+            hidden: profile.hidden.iter().cloned().chain(secrets).collect(),
             strength: Strength::Alone,
         },
         children: Children::Forbidden,

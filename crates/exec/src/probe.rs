@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Argv, Ending, GitAccess, Limits, Link, Mode, Network, Plan, Profile, Sandbox, Stage, Step, Tier,
-    Unavailable, View, bubblewrap::Bubblewrap, keeper::wait, landlock_tier::Landlock,
+    Unavailable, View, bubblewrap::Bubblewrap, keeper::wait, landlock_tier::Landlock, stubs::sweep,
 };
 
 /// What a probe needs to know.
@@ -16,6 +16,9 @@ use crate::{
 pub struct ProbeSettings {
     /// The file of this program, which also runs inside sandboxes.
     pub helper: PathBuf,
+    /// A private folder of the program's own, outside every workspace: notes of what has to be taken away again. It is made
+    /// when it is missing.
+    pub records: PathBuf,
 }
 
 /// The sandboxes of this machine.
@@ -40,15 +43,17 @@ pub struct TierReport {
 }
 
 impl Tiers {
-    /// Runs `true` in each tier once; some milliseconds each.
+    /// Takes away what killed servers left, and runs `true` in each tier once; some milliseconds each.
     pub fn probe(settings: &ProbeSettings) -> Self {
+        sweep(&settings.records);
         let landlock: Arc<dyn Sandbox> = Arc::new(Landlock);
-        let bubblewrap = Bubblewrap::find(&settings.helper).map(|found| Arc::new(found) as Arc<dyn Sandbox>);
+        let bubblewrap = Bubblewrap::find(&settings.helper, &settings.records)
+            .map(|found| Arc::new(found) as Arc<dyn Sandbox>);
         let all = [(Tier::Landlock, Ok(landlock)), (Tier::Bubblewrap, bubblewrap)];
         let all = all.map(|(tier, sandbox)| Probed {
             tier,
             sandbox: sandbox.and_then(|sandbox| {
-                let enforced = try_out(&*sandbox)?;
+                let enforced = try_out(&*sandbox, &settings.records)?;
                 Ok((sandbox, enforced))
             }),
         });
@@ -101,8 +106,8 @@ impl std::fmt::Debug for Tiers {
     }
 }
 
-/// Runs `true` and says what was enforced.
-fn try_out(sandbox: &dyn Sandbox) -> Result<Vec<String>, Unavailable> {
+/// Runs `true`, in the folder of notes because it is small, and says what was enforced.
+fn try_out(sandbox: &dyn Sandbox, records: &Path) -> Result<Vec<String>, Unavailable> {
     let program = ["/usr/bin/true", "/bin/true"].into_iter().find(|path| Path::new(path).exists());
     let argv = Argv {
         name: "true".to_owned(),
@@ -112,7 +117,7 @@ fn try_out(sandbox: &dyn Sandbox) -> Result<Vec<String>, Unavailable> {
     };
     let plan = Plan::Steps(vec![Step { link: Link::Always, pipeline: vec![argv] }]);
     let profile = Profile {
-        workspace: PathBuf::from("/usr"),
+        workspace: records.to_owned(),
         writable: false,
         git: GitAccess::ReadOnly,
         network: Network::Off,

@@ -27,6 +27,7 @@ use crate::{
     confine::{Children, Files, Rules, Strength, best_abi},
     inside::{Order, READY},
     keeper::{Brood, Kept, Pipes, readable},
+    protected::{Protection, hide},
     spawn::Birth,
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Bubblewrap {
     pub(crate) program: PathBuf,
     /// The file of this program, which runs inside.
     pub(crate) inside: PathBuf,
+    /// The private folder of notes about what was put into workspaces.
+    pub(crate) records: PathBuf,
 }
 
 impl Sandbox for Bubblewrap {
@@ -47,15 +50,18 @@ impl Sandbox for Bubblewrap {
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
         let shown = Shown::new(stage.view, stage.profile)?;
         let order = order(stage).to_bytes().map_err(|error| failed("the order cannot be written", &error))?;
-        let mounts = mounts(stage.profile, &shown);
+        let Protection { mounts: protecting, stubs, is_whole } =
+            Protection::new(stage.profile, (stage.view, &shown.source), &self.records)?;
+        let mounts = mounts(stage.profile, &shown, &protecting);
         let started = self.launch(stage.profile, &shown, &mounts)?;
         let (kept, status) = started.hand_over(&order)?;
         let judge = move |code| {
             // Kept until here: bubblewrap writes once more when the command ends, and would die of a closed pipe.
             drop(status);
+            drop(stubs);
             Ending::Exited(code)
         };
-        Ok(Box::new(kept.with(enforced(), Box::new(judge))))
+        Ok(Box::new(kept.with(enforced(is_whole), Box::new(judge))))
     }
 }
 
@@ -81,7 +87,7 @@ fn order(stage: &Stage<'_>) -> Order {
 }
 
 /// The host's folders that are shown, and over them what hides. The workspace comes after what may be read around it.
-fn mounts(profile: &Profile, shown: &Shown) -> Vec<Mount> {
+fn mounts(profile: &Profile, shown: &Shown, protecting: &[Mount]) -> Vec<Mount> {
     let mut mounts: Vec<Mount> =
         profile.readable.iter().map(|path| Mount::ReadOnly(path.clone(), path.clone())).collect();
     mounts.push(if profile.writable {
@@ -89,6 +95,7 @@ fn mounts(profile: &Profile, shown: &Shown) -> Vec<Mount> {
     } else {
         Mount::ReadOnly(shown.source.clone(), profile.workspace.clone())
     });
+    mounts.extend(protecting.iter().cloned());
     mounts.extend(profile.hidden.iter().filter(|path| is_shown(path, profile)).filter_map(|path| hide(path)));
     mounts
 }
@@ -97,18 +104,11 @@ fn is_shown(path: &Path, profile: &Profile) -> bool {
     profile.readable.iter().chain([&profile.workspace]).any(|shown| path.starts_with(shown))
 }
 
-/// What hides `path`; nothing when nothing is there, or a symbolic link: what it leads to is hidden by its own name.
-fn hide(path: &Path) -> Option<Mount> {
-    let kind = path.symlink_metadata().ok()?.file_type();
-    if kind.is_dir() {
-        return Some(Mount::EmptyFolder(path.to_owned()));
-    }
-    (!kind.is_symlink()).then(|| Mount::NoFile(path.to_owned()))
-}
-
-fn enforced() -> Vec<String> {
+fn enforced(is_whole: bool) -> Vec<String> {
     let abi = best_abi().map_or_else(String::new, |abi| format!("landlock abi {abi}"));
-    ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits"]
+    let secrets =
+        if is_whole { "secret names hidden" } else { "secret names hidden in the first 20000 entries" };
+    ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits", secrets]
         .map(str::to_owned)
         .into_iter()
         .filter(|words| !words.is_empty())
@@ -128,13 +128,13 @@ impl Bubblewrap {
     ///
     /// # Errors
     /// [`Unavailable`] when it is not there.
-    pub(crate) fn find(inside: &Path) -> Result<Self, Unavailable> {
+    pub(crate) fn find(inside: &Path, records: &Path) -> Result<Self, Unavailable> {
         let program = PROGRAMS.iter().map(PathBuf::from).find(|path| path.is_file());
         let program = program.ok_or_else(|| Unavailable {
             reason: "bubblewrap is not installed".to_owned(),
             hint: "the administrator can install the package `bubblewrap`".to_owned(),
         })?;
-        Ok(Self { program, inside: inside.to_owned() })
+        Ok(Self { program, inside: inside.to_owned(), records: records.to_owned() })
     }
 
     fn launch(&self, profile: &Profile, shown: &Shown, mounts: &[Mount]) -> Result<Started, Unavailable> {

@@ -15,7 +15,14 @@ use mab_exec::{
 
 /// The sandboxes of this machine.
 pub(crate) fn tiers() -> Tiers {
-    Tiers::probe(&ProbeSettings { helper: PathBuf::from(env!("CARGO_BIN_EXE_mab-sandbox-exec")) })
+    Tiers::probe(&settings(&std::env::temp_dir().join("mab-exec-test-records")))
+}
+
+pub(crate) fn settings(records: &Path) -> ProbeSettings {
+    ProbeSettings {
+        helper: PathBuf::from(env!("CARGO_BIN_EXE_mab-sandbox-exec")),
+        records: records.to_owned(),
+    }
 }
 
 /// The sandbox of a tier; none, and loudly so, where this machine has none.

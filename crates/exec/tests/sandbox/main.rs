@@ -4,3 +4,5 @@
 mod bench;
 #[cfg(test)]
 mod plain;
+#[cfg(test)]
+mod traps;

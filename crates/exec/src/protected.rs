@@ -1,0 +1,191 @@
+//! Paths of a workspace that no command may change, because something outside the sandbox later obeys what is in them:
+//! git, editors, agents, shells and package managers, without being asked.
+//!
+//! What is there is bound read-only on itself. What is not there is put there, empty, for as long as the run lasts
+//! (`stubs.rs`): otherwise a command would make it. Where a command could move the folder around it away, that folder is
+//! bound on itself too, because what is mounted on cannot be moved.
+//!
+//! Not here are files that run only when somebody asks for it, like a Makefile or a build script: a command that works on
+//! a project writes these. To add a path, add it to a list below.
+
+use std::path::Path;
+
+use crate::{
+    GitAccess, Profile, Unavailable, View,
+    bubblewrap::Mount,
+    secret_names,
+    stubs::{Stub, Stubs},
+};
+
+/// What protects the workspace in one run.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    /// What is mounted over the workspace, in this order.
+    pub(crate) mounts: Vec<Mount>,
+    /// What was put there for it; taken away again when this is dropped.
+    pub(crate) stubs: Option<Stubs>,
+    /// Whether all of the workspace was looked at for secrets.
+    pub(crate) is_whole: bool,
+}
+
+impl Protection {
+    /// Says what protects the workspace of `profile`, which is shown from `source`. `records` is the private folder in
+    /// which it is noted what was put into workspaces.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when something cannot be protected.
+    pub(crate) fn new(
+        profile: &Profile,
+        (view, source): (&View, &Path),
+        records: &Path,
+    ) -> Result<Self, Unavailable> {
+        let found = secret_names::find(&profile.workspace)
+            .map_err(|error| unavailable(format!("the workspace cannot be listed: {error}")))?;
+        let mut builder = Builder { profile, view, source, records, mounts: Vec::new(), stubs: None };
+        if profile.writable {
+            for (name, stub) in OF_A_WORKSPACE {
+                builder.protect(Path::new(name), *stub)?;
+            }
+            builder.git()?;
+            for repository in &found.repositories {
+                if let Ok(below) = repository.strip_prefix(&profile.workspace) {
+                    builder.hold_parents(below, Path::new(""));
+                    builder.protect(below, Stub::Folder)?;
+                }
+            }
+        }
+        let Builder { mut mounts, stubs, .. } = builder;
+        mounts.extend(found.secrets.iter().filter_map(|path| hide(path)));
+        Ok(Self { mounts, stubs, is_whole: found.is_whole })
+    }
+}
+
+/// What hides `path`; nothing when nothing is there, or a symbolic link: what it leads to is hidden by its own name.
+pub(crate) fn hide(path: &Path) -> Option<Mount> {
+    let kind = path.symlink_metadata().ok()?.file_type();
+    if kind.is_dir() {
+        return Some(Mount::EmptyFolder(path.to_owned()));
+    }
+    (!kind.is_symlink()).then(|| Mount::NoFile(path.to_owned()))
+}
+
+struct Builder<'a> {
+    profile: &'a Profile,
+    view: &'a View,
+    source: &'a Path,
+    records: &'a Path,
+    mounts: Vec<Mount>,
+    stubs: Option<Stubs>,
+}
+
+impl Builder<'_> {
+    fn git(&mut self) -> Result<(), Unavailable> {
+        let git = Path::new(".git");
+        let is_folder = self.profile.workspace.join(git).symlink_metadata().is_ok_and(|found| found.is_dir());
+        match self.profile.git {
+            GitAccess::Commit if is_folder => {
+                self.mounts.push(self.writable(git));
+                for (name, stub) in OF_A_REPOSITORY {
+                    let path = git.join(name);
+                    self.hold_parents(&path, git);
+                    self.protect(&path, *stub)?;
+                }
+                Ok(())
+            }
+            GitAccess::Commit | GitAccess::ReadOnly => self.protect(git, Stub::Folder),
+        }
+    }
+
+    /// Binds `below`, which is relative, read-only on itself; when it is not there, what stands for it.
+    fn protect(&mut self, below: &Path, stub: Stub) -> Result<(), Unavailable> {
+        let path = self.profile.workspace.join(below);
+        match path.symlink_metadata() {
+            Ok(found) if found.is_symlink() => {
+                return Err(unavailable(format!(
+                    "{} is a symbolic link, which cannot be kept as it is",
+                    below.display()
+                )));
+            }
+            Ok(_) => {}
+            Err(_) => match self.view {
+                View::Direct => self.put(below, stub)?,
+                // It is made in the view by whoever mounts on it, not in the workspace.
+                View::Overlay { .. } => {
+                    self.mounts.push(match stub {
+                        Stub::Folder => Mount::EmptyFolder(path),
+                        Stub::File | Stub::SameFolder => Mount::NoFile(path),
+                    });
+                    return Ok(());
+                }
+            },
+        }
+        self.mounts.push(Mount::ReadOnly(self.source.join(below), path));
+        Ok(())
+    }
+
+    fn put(&mut self, below: &Path, stub: Stub) -> Result<(), Unavailable> {
+        let failed = |error: std::io::Error| {
+            unavailable(format!("{} cannot be kept from being made: {error}", below.display()))
+        };
+        let stubs = match self.stubs.take() {
+            Some(stubs) => stubs,
+            None => Stubs::open(self.records, &self.profile.workspace).map_err(failed)?,
+        };
+        let stubs = self.stubs.insert(stubs);
+        stubs.put(below, stub).map_err(failed)
+    }
+
+    /// Binds every folder between `above` and `below` on itself.
+    fn hold_parents(&mut self, below: &Path, above: &Path) {
+        let parents =
+            below.ancestors().skip(1).take_while(|parent| *parent != above && !parent.as_os_str().is_empty());
+        let mut parents: Vec<_> = parents.map(|parent| self.writable(parent)).collect();
+        parents.reverse();
+        parents.retain(|mount| !self.mounts.contains(mount));
+        self.mounts.extend(parents);
+    }
+
+    fn writable(&self, below: &Path) -> Mount {
+        Mount::Writable(self.source.join(below), self.profile.workspace.join(below))
+    }
+}
+
+/// Settings of agents, editors, shells, hooks and package managers, in the workspace's own folder.
+pub(crate) const OF_A_WORKSPACE: &[(&str, Stub)] = &[
+    (".mcp.json", Stub::File),
+    (".claude", Stub::Folder),
+    (".codex", Stub::Folder),
+    (".gemini", Stub::Folder),
+    (".agents", Stub::Folder),
+    (".cursor", Stub::Folder),
+    (".vscode", Stub::Folder),
+    (".idea", Stub::Folder),
+    (".zed", Stub::Folder),
+    (".windsurf", Stub::Folder),
+    (".devcontainer", Stub::Folder),
+    (".envrc", Stub::File),
+    (".husky", Stub::Folder),
+    (".githooks", Stub::Folder),
+    (".pre-commit-config.yaml", Stub::File),
+    // A program of the project's choice instead of the compiler, or instead of npm's shell or yarn itself.
+    (".cargo", Stub::Folder),
+    (".npmrc", Stub::File),
+    (".yarnrc.yml", Stub::File),
+];
+
+/// What git obeys, or is sent elsewhere by, in a repository whose objects and references may be written
+/// (gitrepository-layout(5)).
+const OF_A_REPOSITORY: &[(&str, Stub)] = &[
+    ("hooks", Stub::Folder),
+    ("config", Stub::File),
+    ("config.worktree", Stub::File),
+    // An empty one would be an error; this one says what git takes for granted without it.
+    ("commondir", Stub::SameFolder),
+    ("modules", Stub::Folder),
+    ("worktrees", Stub::Folder),
+    ("objects/info/alternates", Stub::File),
+];
+
+fn unavailable(reason: String) -> Unavailable {
+    Unavailable { reason, hint: "look at it, and move or replace it if it should not be there".to_owned() }
+}

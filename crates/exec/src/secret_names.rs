@@ -1,0 +1,148 @@
+//! Names under which people keep secrets, and where they lie in a workspace.
+//!
+//! One list for the judge and for the sandboxes. A name says little: it is a second line, for secrets that should not lie in
+//! a workspace at all. To add one, add it to a list below.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Whether a file or folder of this name is taken to hold a secret, in upper or lower case.
+pub(crate) fn is_secret_name(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    if HARMLESS.contains(&name.as_str()) {
+        return false;
+    }
+    NAMES.contains(&name.as_str())
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || name.starts_with(".env.")
+        || (name.starts_with("id_") && !name.contains('.') && KEYS.iter().any(|kind| name.contains(kind)))
+}
+
+/// What was found in a workspace.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Files and folders with the names of secrets.
+    pub(crate) secrets: Vec<PathBuf>,
+    /// `.git` of repositories below the workspace's own, files and folders.
+    pub(crate) repositories: Vec<PathBuf>,
+    /// Whether it was looked at to the end.
+    pub(crate) is_whole: bool,
+}
+
+/// Looks through a workspace, what lies on top first; it follows no symbolic link, and into no repository's own state.
+/// Files that this user cannot list are not there for a command either.
+///
+/// # Errors
+/// When the workspace itself cannot be listed.
+pub(crate) fn find(workspace: &Path) -> io::Result<Found> {
+    let mut found = Found { is_whole: true, ..Found::default() };
+    let mut folders = VecDeque::from([(workspace.to_owned(), 0)]);
+    let mut seen = 0;
+    while let Some((folder, depth)) = folders.pop_front() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if depth == 0 => return Err(error),
+            Err(_) => continue,
+        };
+        for entry in entries.flatten() {
+            seen += 1;
+            if seen > ENTRIES_MAX || found.secrets.len() + found.repositories.len() > FOUND_MAX {
+                return Ok(Found { is_whole: false, ..found });
+            }
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_symlink() {
+                continue;
+            }
+            if entry.file_name() == ".git" {
+                found.repositories.extend((depth > 0).then(|| entry.path()));
+            } else if is_secret_name(&entry.file_name()) {
+                found.secrets.push(entry.path());
+            } else if kind.is_dir() {
+                if depth < DEPTH_MAX {
+                    folders.push_back((entry.path(), depth + 1));
+                } else {
+                    found.is_whole = false;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How much of a workspace is looked at before each run: about 20 ms.
+const ENTRIES_MAX: usize = 20_000;
+const DEPTH_MAX: usize = 12;
+
+/// How much of it may be hidden: each is a mount.
+const FOUND_MAX: usize = 500;
+
+const NAMES: &[&str] = &[
+    ".env",
+    ".envrc",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".my.cnf",
+    ".git-credentials",
+    ".pypirc",
+    ".htpasswd",
+    ".dockercfg",
+    ".vault-token",
+    ".ssh",
+    ".gnupg",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".password-store",
+    "credentials.json",
+];
+
+const ENDINGS: &[&str] =
+    &[".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".tfstate", ".env"];
+
+const KEYS: &[&str] = &["rsa", "dsa", "ecdsa", "ed25519"];
+
+/// Templates without values, and lists of public authorities.
+const HARMLESS: &[&str] =
+    &[".env.example", ".env.sample", ".env.template", ".env.dist", "cacert.pem", "ca-bundle.pem"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_when_people_keep_secrets_under_them_are_secret() {
+        for name in [".env", ".ENV.local", "server.Pem", "id_ed25519", "id_RSA", ".netrc", "prod.env", ".ssh"]
+        {
+            assert!(is_secret_name(OsStr::new(name)), "{name}");
+        }
+        for name in
+            ["env", ".environment", "main.rs", "id_ed25519.pub", ".env.example", "id_card", "key", ".git"]
+        {
+            assert!(!is_secret_name(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn workspace_when_looked_through_shows_secrets_and_repositories_but_follows_no_link() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path();
+        for folder in ["a/b", "a/.git", ".git", ".ssh"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in ["a/b/.env", ".git/x.key", ".ssh/id_rsa", "a/main.rs"] {
+            std::fs::write(root.join(file), "x").unwrap();
+        }
+        std::os::unix::fs::symlink("/etc", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("a/main.rs", root.join("x.pem")).unwrap();
+        let found = find(root).unwrap();
+        assert_eq!(found.secrets, [root.join(".ssh"), root.join("a/b/.env")]);
+        assert_eq!(found.repositories, [root.join("a/.git")]);
+        assert!(found.is_whole);
+    }
+}
