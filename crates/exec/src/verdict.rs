@@ -1,11 +1,11 @@
 //! What the judge says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Plan, profile::GitAccess};
 
 /// Whether a command may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// At once.

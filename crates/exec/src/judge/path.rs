@@ -1,0 +1,76 @@
+//! Which paths a command may name: below the workspace, and none that holds a secret or the bridge's own state.
+
+use std::ffi::OsStr;
+
+use crate::{Resolved, Workspace, policy::Paths};
+
+/// Where the words of a command are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// Names that are hidden or protected.
+    pub(crate) paths: &'a Paths,
+    /// The workspace; without one, paths are judged by their text alone.
+    pub(crate) workspace: Option<&'a Workspace>,
+}
+
+/// Longest path that the kernel takes (`PATH_MAX`, Linux).
+const PATH_MAX_BYTES: usize = 4096;
+/// Deepest path that is looked at.
+const DEPTH_MAX: usize = 64;
+
+impl Scope<'_> {
+    /// Whether a command may read `path`.
+    pub(crate) fn may_read(&self, path: &str) -> Result<(), String> {
+        if path == "-" {
+            return Ok(());
+        }
+        let below = self.below(path)?;
+        self.is_shown(below)?;
+        match self.workspace.map(|workspace| workspace.resolve(OsStr::new(path))) {
+            Some(Resolved::Outside) => Err(format!("`{path}` leads outside the workspace")),
+            Some(Resolved::Inside | Resolved::Absent) | None => Ok(()),
+        }
+    }
+
+    /// Whether a command may write `path`, when a person agrees.
+    pub(crate) fn may_write(&self, path: &str) -> Result<(), String> {
+        self.may_read(path)?;
+        let protected = self.below(path)?.split('/').find(|name| self.paths.is_protected(name));
+        match protected {
+            Some(name) => Err(format!("`{name}` may not be changed: it decides what other programs run")),
+            None if path == "-" => Err("`-` is no file to write".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `path` names nothing hidden; where it leads is not asked.
+    pub(crate) fn is_shown(&self, path: &str) -> Result<(), String> {
+        match path.split('/').find(|name| self.paths.is_hidden(name)) {
+            Some(name) => Err(format!("`{name}` is hidden from commands: such files hold secrets")),
+            None => Ok(()),
+        }
+    }
+
+    /// `path` as it is written below the workspace.
+    fn below<'p>(&self, path: &'p str) -> Result<&'p str, String> {
+        let outside = || Err(format!("`{path}` is outside the workspace; give a path from the workspace"));
+        if path.is_empty() {
+            return Err("an empty word is no path".to_owned());
+        }
+        if path.len() > PATH_MAX_BYTES || path.bytes().filter(|&byte| byte == b'/').count() > DEPTH_MAX {
+            return Err("a path is too long or too deep".to_owned());
+        }
+        if path.starts_with('~') || path.split('/').any(|name| name == "..") {
+            return outside();
+        }
+        if !path.starts_with('/') {
+            return Ok(path);
+        }
+        let root = self.workspace.and_then(|workspace| workspace.path().to_str());
+        match root.and_then(|root| path.strip_prefix(root)) {
+            Some("") => Ok("."),
+            Some(rest) if rest.starts_with('/') => Ok(rest.trim_start_matches('/')),
+            Some(_) | None => outside(),
+        }
+    }
+}
