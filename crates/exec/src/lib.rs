@@ -46,6 +46,7 @@ mod workspace;
 pub use ask::Ask;
 pub use digest::Digest;
 pub use judge::Judge;
+pub use judge::shell::{Rule as ShellRule, rules as shell_rules};
 pub use mode::Mode;
 pub use observer::{Observer, Progress};
 pub use outcome::{Captured, Finished, Killed, Outcome};

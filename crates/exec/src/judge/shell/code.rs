@@ -1,0 +1,358 @@
+//! Programs in other languages, given as text: looked at for what nobody should approve by mistake, and no more.
+//!
+//! A language can hide anything from a reader of its text: what runs is bounded by the sandbox, not by this.
+
+use super::{
+    Refusal,
+    command::Call,
+    files, network,
+    paths::{self, Place},
+    refuse,
+    value::Value,
+    walk::{Walk, refuse_foreign},
+};
+
+/// Interpreters, and the letters of their options whose next word is a program.
+const INTERPRETERS: [(&str, &str); 26] = [
+    ("python", "c"),
+    ("python2", "c"),
+    ("python3", "c"),
+    ("pypy", "c"),
+    ("pypy3", "c"),
+    ("ipython", "c"),
+    ("perl", "eE"),
+    ("ruby", "e"),
+    ("node", "ep"),
+    ("nodejs", "ep"),
+    ("deno", ""),
+    ("bun", "e"),
+    ("php", "r"),
+    ("lua", "e"),
+    ("luajit", "e"),
+    ("tclsh", ""),
+    ("Rscript", "e"),
+    ("osascript", "e"),
+    ("julia", "eE"),
+    ("groovy", "e"),
+    ("elixir", "e"),
+    ("guile", "c"),
+    ("raku", "e"),
+    ("expect", "c"),
+    ("irb", ""),
+    ("swift", "e"),
+];
+const AWKS: [&str; 4] = ["awk", "gawk", "mawk", "nawk"];
+
+/// Words with which a program hands text to a shell.
+const RUNS: [&str; 14] = [
+    "system",
+    "popen",
+    "subprocess",
+    "exec",
+    "spawn",
+    "shell",
+    "qx",
+    "`",
+    "getline",
+    "Popen",
+    "check_call",
+    "check_output",
+    "passthru",
+    "proc_open",
+];
+const FORKS: [&str; 6] =
+    ["fork", "os.fork", "Process.fork", "pcntl_fork", "child_process", "multiprocessing"];
+const LOOPS: [&str; 10] = [
+    "while",
+    "for",
+    "loop",
+    "forever",
+    "until",
+    "iter(int",
+    "itertools",
+    "setInterval",
+    "fork;fork",
+    "fork&&fork",
+];
+const DELETES: [&str; 9] =
+    ["rmtree", "rmSync", "rm_rf", "rm_r", "rmdir", "unlink", "removeSync", "remove_tree", "rimraf"];
+const SOCKETS: [&str; 10] = [
+    "socket",
+    "Socket",
+    "fsockopen",
+    "TCPSocket",
+    "net.connect",
+    "net.Socket",
+    "/inet/tcp",
+    "createConnection",
+    "IO::Socket",
+    "stream_socket_client",
+];
+const SHELLS: [&str; 9] =
+    ["/bin/sh", "/bin/bash", "pty", "dup2", "exec", "spawn", "subprocess", "system", "popen"];
+const FETCHES: [&str; 11] = [
+    "urlopen",
+    "requests.get",
+    "urllib",
+    "http.get",
+    "https.get",
+    "fetch(",
+    "LWP",
+    "Net::HTTP",
+    "open-uri",
+    "file_get_contents(\"http",
+    "file_get_contents('http",
+];
+const DECODES: [&str; 12] = [
+    "b64decode",
+    "base64",
+    "fromhex",
+    "unhexlify",
+    "decode_base64",
+    "unpack(",
+    "zlib",
+    "codecs.decode",
+    "atob(",
+    "marshal.loads",
+    "rot13",
+    "pack(",
+];
+const EVALUATES: [&str; 7] = ["exec(", "eval(", "eval ", "system(", "compile(", "new Function", "exec "];
+
+/// Whether `call` is an interpreter that reads its program from its input.
+pub(super) fn reads_program(call: &Call<'_>) -> bool {
+    interpreter(call.name).is_some_and(|letters| {
+        let coded = texts(call, letters).next().is_some();
+        let operands = call.operands();
+        let named = operands.first().is_some_and(|first| !matches!(first.text.as_str(), "-" | "/dev/stdin"));
+        let other = call.has('m', "")
+            || call
+                .arguments
+                .iter()
+                .any(|one| matches!(one.text.as_str(), "--version" | "-V" | "--help" | "-v" | "-h"));
+        !coded && !named && !other
+    })
+}
+
+/// The letters of the options of an interpreter; versions in the name do not matter.
+fn interpreter(name: &str) -> Option<&'static str> {
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let known =
+        |wanted: &str| INTERPRETERS.iter().find(|(known, _)| *known == wanted).map(|(_, letters)| *letters);
+    known(name).or_else(|| known(bare))
+}
+
+/// The programs among the arguments.
+fn texts<'c>(call: &'c Call<'_>, letters: &'c str) -> impl Iterator<Item = Value> + 'c {
+    let mut before: Option<&str> = None;
+    call.arguments.iter().filter_map(move |argument| {
+        let text = argument.text.as_str();
+        let follows = before.is_some_and(|option| {
+            matches!(option, "--eval" | "--print" | "eval")
+                || (option.starts_with('-')
+                    && !option.starts_with("--")
+                    && option.ends_with(|c| letters.contains(c)))
+        });
+        before = Some(text);
+        if follows {
+            return Some(argument.clone());
+        }
+        let attached = text.strip_prefix("--eval=").or_else(|| {
+            let (option, rest) = text.split_at_checked(2)?;
+            (option.starts_with('-')
+                && option.ends_with(|c| letters.contains(c))
+                && rest.contains(['(', ' ', '\'', '"']))
+            .then_some(rest)
+        })?;
+        Some(argument.with(attached))
+    })
+}
+
+impl Walk {
+    /// Refuses programs in other languages that do what a command may not.
+    pub(super) fn code(&mut self, call: &Call<'_>, input: &Value) -> Result<(), Refusal> {
+        if let Some(text) = network::remote(call) {
+            self.text(&text, &[], input)?;
+        }
+        if AWKS.contains(&call.name) {
+            for argument in call.arguments {
+                self.program(argument)?;
+            }
+            return Ok(());
+        }
+        if let Some(option) = call.arguments.iter().find_map(|one| {
+            one.text
+                .split_once("exec=")
+                .filter(|(before, _)| before.contains("action"))
+                .map(|(_, text)| one.with(text))
+        }) {
+            self.text(&option, &[], &Value::default())?;
+        }
+        if call.name == "git" {
+            return self.git_aliases(call);
+        }
+        let Some(letters) = interpreter(call.name) else { return Ok(()) };
+        let texts: Vec<Value> = texts(call, letters).collect();
+        for text in &texts {
+            self.program(text)?;
+        }
+        if reads_program(call) {
+            return self.program(input);
+        }
+        if texts.is_empty()
+            && !call.has('m', "")
+            && let Some(file) = call.operands().first()
+        {
+            let content = self.content(file);
+            self.program(&content)?;
+        }
+        Ok(())
+    }
+
+    /// Values of git's configuration that begin with `!` are commands.
+    fn git_aliases(&mut self, call: &Call<'_>) -> Result<(), Refusal> {
+        for argument in call.arguments {
+            let value = argument.text.split_once('=').map_or(argument.text.as_str(), |(_, value)| value);
+            if let Some(text) = value.strip_prefix('!') {
+                self.text(&argument.with(text), &[], &Value::default())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One program.
+    fn program(&mut self, text: &Value) -> Result<(), Refusal> {
+        if text.foreign() {
+            return refuse_foreign(text.taint);
+        }
+        let code = text.text.as_str();
+        self.spend(code.len())?;
+        check_code(code)?;
+        let deletes = holds(code, &DELETES);
+        let literals = literals(code);
+        for literal in &literals {
+            let found = paths::place(literal, None);
+            let wide =
+                matches!(found, Place::Root | Place::Home | Place::System) && literal.starts_with(['/', '~']);
+            if deletes && wide {
+                return refuse(
+                    "wide-destruction",
+                    format!("this program deletes `{literal}`; stay inside the workspace"),
+                );
+            }
+            let writes = literals
+                .iter()
+                .any(|mode| matches!(mode.as_str(), "w" | "wb" | "a" | "ab" | "r+" | "w+" | "rb+" | "r+b"))
+                || code.contains("writeFile")
+                || code.contains("file_put_contents")
+                || code.contains("File.write");
+            if writes && literal.starts_with(['/', '~']) {
+                files::check_write(&Value::known(literal.as_str()), None)?;
+            }
+        }
+        if holds(code, &RUNS) {
+            for command in literals.iter().chain(&lists(code)) {
+                // What is no shell text is no command either.
+                match self.text(&Value::known(command.as_str()), &[], &Value::default()) {
+                    Err(refusal) if refusal.rule != "unreadable" => return Err(refusal),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses shapes of programs that mean harm whatever else they hold.
+fn check_code(code: &str) -> Result<(), Refusal> {
+    if holds(code, &FORKS)
+        && (holds(code, &LOOPS) || code.contains("__filename") || code.matches("fork").count() > 2)
+        && !code.contains("wait")
+    {
+        return refuse("fork-bomb", "this program starts itself again and again; bound it");
+    }
+    if code.contains("pty.spawn") || (holds(code, &SOCKETS) && holds(code, &SHELLS)) {
+        return refuse(
+            "reverse-shell",
+            "this program gives a shell to another machine; run the commands here",
+        );
+    }
+    if holds(code, &EVALUATES) && holds(code, &FETCHES) {
+        return refuse(
+            "download-run",
+            "this program executes what it fetches; fetch it into a file and read it first",
+        );
+    }
+    if holds(code, &EVALUATES) && holds(code, &DECODES) {
+        return refuse(
+            "encoded-run",
+            "this program executes what it decodes; decode it into a file and read it first",
+        );
+    }
+    let flat: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+    if ["kill(-1,", "kill(1,", "kill9,-1", "kill(9,-1", "kill(\"KILL\",-1"]
+        .iter()
+        .any(|shape| flat.contains(shape))
+    {
+        return refuse("kill-all", "this program ends every process, or the first one");
+    }
+    if ["setuid(0", "setgid(0", "setreuid(0", "setresuid(0"].iter().any(|shape| flat.contains(shape)) {
+        return refuse("privilege", "this program takes other rights");
+    }
+    Ok(())
+}
+
+fn holds(code: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| code.contains(word))
+}
+
+/// The strings of a program, in quotes of any kind.
+fn literals(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(['\'', '"', '`', '{']) {
+        let (_, from) = rest.split_at_checked(at).unwrap_or_default();
+        let mut characters = from.chars();
+        let quote = characters.next().unwrap_or('"');
+        let inner = characters.as_str();
+        // `q{…}` and `qx{…}`: another brace is a block.
+        let before = rest.get(..at).unwrap_or_default();
+        if quote == '{' && !before.ends_with(['q', 'x', 'w']) {
+            rest = inner;
+            continue;
+        }
+        let close = if quote == '{' { '}' } else { quote };
+        let mut text = String::new();
+        let mut escaped = false;
+        let end = inner.char_indices().find(|&(_, next)| {
+            if escaped {
+                escaped = false;
+                text.push(if next == 'n' { '\n' } else { next });
+            } else if next == '\\' {
+                escaped = true;
+            } else if next == close {
+                return true;
+            } else {
+                text.push(next);
+            }
+            false
+        });
+        match end {
+            Some((length, _)) => rest = inner.get(length + 1..).unwrap_or_default(),
+            None => return found,
+        }
+        found.push(text);
+    }
+    found
+}
+
+/// The strings of each list of a program, joined: `["rm", "-r", "x"]` is a command.
+fn lists(code: &str) -> Vec<String> {
+    let parts = code.split(['[', '(']).skip(1);
+    let inside = parts.filter_map(|part| part.split([']', ')']).next());
+    inside
+        .filter(|list| list.contains(','))
+        .map(|list| literals(list).join(" "))
+        .filter(|text| text.contains(' '))
+        .collect()
+}
