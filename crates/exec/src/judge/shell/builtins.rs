@@ -60,7 +60,7 @@ impl Walk {
                     self.text(text, &[], input)?;
                 }
             }
-            "printf" if call.has('v', "") => {
+            "printf" if call.leads_with('v') => {
                 if let Some((_, [name, rest @ ..])) = call.arguments.split_first() {
                     let value = output::printed(rest);
                     self.variables.insert(name.text.clone(), value);

@@ -125,7 +125,7 @@ pub(super) fn reads_program(call: &Call<'_>) -> bool {
         let coded = texts(call, letters).next().is_some();
         let operands = call.operands();
         let named = operands.first().is_some_and(|first| !matches!(first.text.as_str(), "-" | "/dev/stdin"));
-        let other = call.has('m', "")
+        let other = call.leads_with('m')
             || call
                 .arguments
                 .iter()
@@ -200,7 +200,7 @@ impl Walk {
             return self.program(input);
         }
         if texts.is_empty()
-            && !call.has('m', "")
+            && !call.leads_with('m')
             && let Some(file) = call.operands().first()
         {
             let content = self.content(file);
@@ -253,10 +253,12 @@ impl Walk {
         if holds(code, &RUNS) {
             for command in literals.iter().chain(&lists(code)) {
                 // What is no shell text is no command either.
+                let (depth, folder) = (self.depth, self.folder.clone());
                 match self.text(&Value::known(command.as_str()), &[], &Value::default()) {
                     Err(refusal) if refusal.rule != "unreadable" => return Err(refusal),
-                    _ => {}
+                    Ok(_) | Err(_) => {}
                 }
+                (self.depth, self.folder) = (depth, folder);
             }
         }
         Ok(())

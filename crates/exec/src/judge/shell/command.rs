@@ -29,6 +29,9 @@ const SHELLS: [&str; 14] = [
     "hush",
 ];
 
+/// How deep commands may be wrapped in each other.
+const DEPTH_MAX: usize = 40;
+
 /// A command that is about to be executed.
 pub(super) struct Call<'c> {
     /// The last part of its name.
@@ -62,6 +65,16 @@ impl Call<'_> {
             }
             None => option.chars().skip(1).any(|c| c == short),
         })
+    }
+
+    /// Whether one of the options before the first other word holds the letter `short`.
+    pub(super) fn leads_with(&self, short: char) -> bool {
+        let leading = self
+            .arguments
+            .iter()
+            .map(|argument| argument.text.as_str())
+            .take_while(|text| text.starts_with('-'));
+        leading.filter(|text| !text.starts_with("--")).any(|text| text.contains(short))
     }
 
     /// Its options, up to `--`.
@@ -99,7 +112,7 @@ impl Walk {
         let Some((program, arguments)) = words.split_first() else { return Ok(input.clone()) };
         self.spend(words.len())?;
         self.depth += 1;
-        if self.depth > 60 {
+        if self.depth > DEPTH_MAX {
             return refuse(
                 "too-complex",
                 "commands are wrapped too deep to be judged; write the command itself",

@@ -52,7 +52,7 @@ impl Walk {
     pub(super) fn fields(&mut self, words: &[Word]) -> Result<Vec<Value>, Refusal> {
         let mut all = Vec::new();
         for word in words {
-            for word in braces(word)? {
+            for word in self.braces(word)? {
                 let mut fields = Fields::default();
                 for piece in &word.pieces {
                     self.piece(piece, true, &mut fields)?;
@@ -145,7 +145,7 @@ impl Walk {
         Ok(match change {
             Change::Default(word) if !set || value.text.is_empty() => self.value(word)?,
             Change::Instead(word) => self.value(word)?,
-            Change::Required if !set => Value::known("./\0"),
+            Change::Required if !set => Value::known("./\0x"),
             Change::None | Change::Default(_) | Change::Required => value,
             Change::Part(word) => {
                 let part = self.value(word)?;
@@ -215,46 +215,51 @@ enum Unit {
     Piece(Piece),
 }
 
-/// The words that `word` comes to when its `{a,b}` are written out.
-fn braces(word: &Word) -> Result<Vec<Word>, Refusal> {
-    let plain =
-        |piece: &Piece| matches!(piece, Piece::Text { text, quoted: false, .. } if text.contains('{'));
-    if !word.pieces.iter().any(plain) {
-        return Ok(vec![word.clone()]);
-    }
-    let mut units = Vec::new();
-    for piece in &word.pieces {
-        match piece {
-            Piece::Text { text, quoted: false, .. } => units.extend(text.chars().map(Unit::Character)),
-            Piece::Text { .. }
-            | Piece::Variable { .. }
-            | Piece::Run { .. }
-            | Piece::Process { .. }
-            | Piece::Number(_)
-            | Piece::Array(_) => units.push(Unit::Piece(piece.clone())),
+impl Walk {
+    /// The words that `word` comes to when its `{a,b}` are written out.
+    fn braces(&mut self, word: &Word) -> Result<Vec<Word>, Refusal> {
+        let plain =
+            |piece: &Piece| matches!(piece, Piece::Text { text, quoted: false, .. } if text.contains('{'));
+        if !word.pieces.iter().any(plain) {
+            return Ok(vec![word.clone()]);
         }
-    }
-    let mut done = Vec::new();
-    let mut waiting = vec![(units, 0)];
-    while let Some((units, from)) = waiting.pop() {
-        match alternatives(&units, from) {
-            None => done.push(Word { pieces: joined(units) }),
-            Some((open, parts, close)) => {
-                for part in parts.into_iter().rev() {
-                    let head = units.iter().take(open).cloned();
-                    let tail = units.iter().skip(close + 1).cloned();
-                    waiting.push((head.chain(part).chain(tail).collect(), open));
-                }
+        let mut units = Vec::new();
+        for piece in &word.pieces {
+            match piece {
+                Piece::Text { text, quoted: false, .. } => units.extend(text.chars().map(Unit::Character)),
+                Piece::Text { .. }
+                | Piece::Variable { .. }
+                | Piece::Run { .. }
+                | Piece::Process { .. }
+                | Piece::Number(_)
+                | Piece::Array(_) => units.push(Unit::Piece(piece.clone())),
             }
         }
-        if done.len() + waiting.len() > BRACES_MAX {
-            return refuse(
-                "too-complex",
-                format!("braces come to more than {BRACES_MAX} words, which nobody can judge; use a loop"),
-            );
+        let mut done = Vec::new();
+        let mut waiting = vec![(units, 0)];
+        while let Some((units, from)) = waiting.pop() {
+            self.spend(units.len())?;
+            match alternatives(&units, from) {
+                None => done.push(Word { pieces: joined(units) }),
+                Some((open, parts, close)) => {
+                    for part in parts.into_iter().rev() {
+                        let head = units.iter().take(open).cloned();
+                        let tail = units.iter().skip(close + 1).cloned();
+                        waiting.push((head.chain(part).chain(tail).collect(), open));
+                    }
+                }
+            }
+            if done.len() + waiting.len() > BRACES_MAX {
+                return refuse(
+                    "too-complex",
+                    format!(
+                        "braces come to more than {BRACES_MAX} words, which nobody can judge; use a loop"
+                    ),
+                );
+            }
         }
+        Ok(done)
     }
-    Ok(done)
 }
 
 /// The first pair of braces with a comma from `from` on: where it opens, its parts, and where it closes.

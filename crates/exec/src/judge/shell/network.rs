@@ -192,7 +192,10 @@ fn leaving(call: &Call<'_>, input: &Value) -> Result<(), Refusal> {
         one.taint == Some(Taint::Secret) || (paths::is_secret(text) && !text.contains("://"))
     };
     // A key that ssh logs in with is not sent.
-    let used = ["-i", "-F", "--cert", "--key", "--cacert", "-E", "--netrc-file", "-K"];
+    let used: &[&str] = match call.name {
+        "curl" => &["--cert", "--key", "--cacert", "-E", "--netrc-file", "-K"],
+        _ => &["-i", "-F", "-E"],
+    };
     let mut previous = "";
     let sent = call.arguments.iter().any(|one| {
         let sent = !used.contains(&previous) && named(one);

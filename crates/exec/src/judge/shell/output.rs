@@ -178,7 +178,9 @@ fn fetched(walk: &mut Walk, call: &Call<'_>) -> Value {
     let download = Value::tainted(Taint::Download);
     let target = match call.name {
         "wget" | "wget2" => call.option("-O", "--output-document"),
-        "scp" | "sftp" => call.operands().last().map(|last| (*last).clone()),
+        "scp" => {
+            call.operands().last().map(|last| (*last).clone()).filter(|last| last_part(&last.text) != ".")
+        }
         _ => call.option("-o", "--output").or_else(|| call.option("--out", "--out")),
     };
     let by_name = match call.name {
@@ -206,7 +208,8 @@ fn fetched(walk: &mut Walk, call: &Call<'_>) -> Value {
     if by_name {
         for operand in call.operands() {
             let name = operand.text.split(['?', '#']).next().unwrap_or_default();
-            walk.remember(last_part(name), &download);
+            let name = last_part(name).rsplit(':').next().unwrap_or_default();
+            walk.remember(name, &download);
         }
     }
     download

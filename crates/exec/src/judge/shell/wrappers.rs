@@ -129,7 +129,7 @@ pub(super) fn unwrap(call: &Call<'_>, input: &Value) -> Result<Option<Inner>, Re
     if call.name == "xargs" {
         return xargs(call, input).map(Some);
     }
-    if call.name == "command" && (call.has('v', "") || call.has('V', "")) {
+    if call.name == "command" && (call.leads_with('v') || call.leads_with('V')) {
         return Ok(None);
     }
     if matches!(call.name, "script" | "flock" | "nix-shell" | "tmux" | "screen" | "expect") {
@@ -153,8 +153,7 @@ pub(super) fn unwrap(call: &Call<'_>, input: &Value) -> Result<Option<Inner>, Re
             // Its tunnels are judged with the network; what it runs elsewhere too.
             return Ok(None);
         }
-        let rest: Vec<_> = rest.iter().take_while(|word| !word.text.starts_with(":::")).cloned().collect();
-        return Ok(Some(Inner::Text(joined(&rest))));
+        return Ok(Some(Inner::Text(filled_in(rest))));
     }
     if call.name.starts_with("ld-linux") || call.name.starts_with("ld-musl") || call.name == "ld.so" {
         return Ok(Some(Inner::Words(
@@ -191,6 +190,21 @@ pub(super) fn after_options<'a>(mut words: &'a [Value], valued: &[&str], operand
         }
     }
     words.get(operands..).unwrap_or_default()
+}
+
+/// The words before `:::`, with those after it in place of `{}` or at the end.
+fn filled_in(words: &[Value]) -> Value {
+    let at = words.iter().position(|word| word.text.starts_with(":::")).unwrap_or(words.len());
+    let (command, given) = words.split_at_checked(at).unwrap_or((words, &[]));
+    let given = joined(given.get(1..).unwrap_or_default());
+    let mut text = joined(command);
+    if text.text.contains("{}") {
+        text.text = text.text.replace("{}", &given.text);
+    } else {
+        text.append(&Value::known(" "));
+        text.append(&given);
+    }
+    text
 }
 
 /// `words` with blanks between them.
