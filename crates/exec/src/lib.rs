@@ -28,6 +28,7 @@ mod parts;
 mod plan;
 mod policy;
 mod prepared;
+pub mod preview;
 mod probe;
 mod profile;
 mod protected;

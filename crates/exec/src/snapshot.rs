@@ -34,6 +34,7 @@ mod survey;
 mod text;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -47,12 +48,14 @@ pub use record::{NotSaved, Snapshot, SnapshotId};
 pub use text::TextChange;
 
 pub(crate) use carry_out::carry_out;
-pub(crate) use compare::steps;
+pub(crate) use compare::{Step, steps};
+pub(crate) use entry::{Entry, Kind, Place, as_path, is_git, to_path};
+pub(crate) use failure::doing;
 pub(crate) use keep::Known;
+pub(crate) use survey::{BELOW, Stamp};
+pub(crate) use text::compare as compare_texts;
 
 use crate::Workspace;
-use entry::Kind;
-use failure::doing;
 use keep::{Pack, contents};
 use record::{NOT_SAVED_SHOWN, Record};
 use store::Store;
@@ -167,7 +170,7 @@ impl Snapshots {
         let store = self.store(workspace)?;
         let wanted = store.tree(&store.record(id)?.tree)?;
         let now = self.look(&store, workspace)?;
-        Ok(Difference::of_steps(&steps(&now.entries, &now.stamps, &wanted)).reversed())
+        Ok(Difference::of(&steps(&now.entries, &now.stamps, &wanted)).reversed())
     }
 
     /// How the text of one file changed since a snapshot.
@@ -206,7 +209,7 @@ impl Snapshots {
         if !how.with_git {
             steps.retain(|step| !entry::is_git(&step.path));
         }
-        let plan = Difference::of_steps(&steps);
+        let plan = Difference::of(&steps);
         let kept = if how.dry_run {
             Vec::new()
         } else {
@@ -232,6 +235,37 @@ impl Snapshots {
             pruned.freed_bytes += removed.freed_bytes;
         }
         Ok(pruned)
+    }
+
+    /// Every path as it is now. Nothing is kept.
+    pub(crate) fn known(&self, workspace: &Workspace) -> Result<Known, Denied> {
+        self.look(&self.store(workspace)?, workspace)
+    }
+
+    /// Takes steps that lead to something else than a snapshot. `plan` makes them of what is there, which must at their
+    /// paths be what the snapshot `since` has. It is saved before.
+    pub(crate) fn change(
+        &self,
+        workspace: &Workspace,
+        (since, now): (&SnapshotId, Timestamp),
+        plan: &mut dyn FnMut(&Known) -> Vec<Step>,
+        content: carry_out::Content<'_>,
+    ) -> Result<Restored, Denied> {
+        let store = self.store(workspace)?;
+        let saved = store.tree(&store.record(since)?.tree)?;
+        let label = format!("before applying a preview on {since}");
+        let (taken, known) = self.take_into(&store, workspace, &label, now)?;
+        let moved = steps(&known.entries, &known.stamps, &saved);
+        let moved: BTreeSet<_> = moved.iter().map(|step| step.path.as_slice()).collect();
+        let planned = plan(&known);
+        if let Some(step) = planned.iter().find(|step| moved.contains(step.path.as_slice())) {
+            let path = String::from_utf8_lossy(&step.path).escape_debug().to_string();
+            return Err(Denied::new(Code::Conflict, format!("{path} changed since the command was started"))
+                .hint("discard the preview and run the command again"));
+        }
+        let kept = carry_out(workspace, &planned, content, &self.draw()?)?;
+        self.retain(&store, now)?;
+        Ok(Restored { plan: Difference::of(&planned), kept, undo: Some(taken.id) })
     }
 
     fn store(&self, workspace: &Workspace) -> Result<Store, Denied> {

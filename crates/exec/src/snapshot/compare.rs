@@ -72,7 +72,7 @@ impl Side {
 
 impl Difference {
     /// As the steps lead from what is there to what is wanted.
-    pub(crate) fn of_steps(steps: &[Step]) -> Self {
+    pub(crate) fn of(steps: &[Step]) -> Self {
         let changes = steps.iter().map(|step| Change {
             path: to_path(&step.path),
             before: step.now.as_ref().and_then(|(entry, _)| Side::of(entry)),

@@ -1,0 +1,188 @@
+//! A run on a copy-on-write view of the workspace: nothing is written to the workspace before a person saw what would change
+//! and said yes.
+//!
+//! The view is an overlay (Linux overlayfs): the workspace below, a private folder above that takes what is written.
+//! [`mount`] mounts it over the workspace's own path, in a mount namespace of its own, and becomes bubblewrap; so the command
+//! sees the path it would see without a preview, and everything ends with its processes. The folder above is then read as
+//! what would change: a character device 0/0 is something removed, `user.overlay.opaque` a folder that was replaced (Linux
+//! `Documentation/filesystems/overlayfs.rst`).
+//!
+//! ```text
+//! <state>/previews/<16 hex digits>/     0700
+//!   upper/                              what was written
+//!   work/                               the file system's own
+//! ```
+//!
+//! Applied are files, links and folders with their permission bits; never a device, pipe, socket, the power to become
+//! somebody else, a repository's own state, a path that is protected, or one that no snapshot holds. Each such path is told.
+
+mod changes;
+pub mod mount;
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mab_core::{Code, Denied, Random, Timestamp};
+
+use crate::{
+    View, Workspace,
+    snapshot::{Difference, Kept, Restored, SnapshotId, Snapshots, TextChange, compare_texts, doing},
+};
+use changes::{Written, plan};
+
+/// A view of one workspace, and what was written to it.
+#[derive(Debug)]
+pub struct Preview {
+    folder: PathBuf,
+}
+
+/// What applying a preview would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// From what is there to what the command made of it.
+    pub difference: Difference,
+    /// What the command did that is never applied.
+    pub refused: Vec<Kept>,
+}
+
+/// Says of a path below the workspace whether nothing may ever be applied there.
+pub type Protected<'a> = &'a dyn Fn(&Path) -> bool;
+
+impl Preview {
+    /// An empty view of `workspace`, in a private folder below `state_dir`.
+    ///
+    /// # Errors
+    /// [`Code::Misconfigured`] when the two lie one in the other; when the folder cannot be made.
+    pub fn begin(state_dir: &Path, workspace: &Workspace, random: &Arc<dyn Random>) -> Result<Self, Denied> {
+        let refuse = doing("cannot make the folder of the preview");
+        let bytes = mab_core::source::draw::<8>(&**random)
+            .map_err(|fault| Denied::new(Code::Internal, fault.to_string()))?;
+        let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        let previews = state_dir.join("previews");
+        private(&previews).map_err(refuse)?;
+        let previews = previews.canonicalize().map_err(refuse)?;
+        if previews.starts_with(workspace.path()) {
+            return Err(Denied::new(Code::Misconfigured, "the state folder lies in the workspace")
+                .hint("choose a data folder outside the workspace"));
+        }
+        let preview = Self { folder: previews.join(hex::encode(bytes)) };
+        private(&preview.work()).map_err(refuse)?;
+        let begin = || {
+            // The folder above stands for the workspace's own: it has its mode and owner.
+            fs::create_dir(preview.upper())?;
+            let like = fs::symlink_metadata(workspace.path())?;
+            fs::set_permissions(preview.upper(), fs::Permissions::from_mode(like.mode() & 0o1777))?;
+            if fs::metadata(preview.upper())?.uid() != like.uid() {
+                std::os::unix::fs::chown(preview.upper(), Some(like.uid()), Some(like.gid()))?;
+            }
+            Ok(())
+        };
+        begin().map_err(refuse)?;
+        Ok(preview)
+    }
+
+    /// What is shown as the workspace.
+    pub fn view(&self) -> View {
+        View::Overlay { upper: self.upper(), work: self.work() }
+    }
+
+    /// What applying it would do, beside the workspace as it is now. The command must have ended.
+    ///
+    /// # Errors
+    /// When either cannot be read, or there is too much of it.
+    pub fn proposed(
+        &self,
+        snapshots: &Snapshots,
+        workspace: &Workspace,
+        protected: Protected<'_>,
+    ) -> Result<Proposed, Denied> {
+        let written = Written::read(&self.upper())?;
+        let (steps, refused) = plan(&written, &snapshots.known(workspace)?, protected);
+        Ok(Proposed { difference: Difference::of(&steps), refused })
+    }
+
+    /// How the text of one file would change.
+    ///
+    /// # Errors
+    /// When it cannot be read; [`Code::NotFound`] when the command wrote no such file.
+    pub fn text(&self, workspace: &Workspace, path: &Path) -> Result<TextChange, Denied> {
+        let written = Written::read(&self.upper())?;
+        let mut after = Vec::new();
+        written.content_at(path, &mut after)?;
+        let mut before = Vec::new();
+        if let Some(file) = changes::open_below(workspace, path) {
+            file.take(TEXT_MAX_BYTES).read_to_end(&mut before).map_err(doing("cannot read the file"))?;
+        }
+        Ok(compare_texts(&before, &after))
+    }
+
+    /// Applies it to the workspace, which is saved before, and removes the preview. `since` is the snapshot that was taken
+    /// before the command: what the command changed must still be as it was then.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] when it is not, [`Code::StorageFull`]: nothing was changed then, and the preview is still there.
+    pub fn apply(
+        &self,
+        snapshots: &Snapshots,
+        workspace: &Workspace,
+        protected: Protected<'_>,
+        (since, now): (&SnapshotId, Timestamp),
+    ) -> Result<Restored, Denied> {
+        let written = Written::read(&self.upper())?;
+        let content =
+            |entry: &crate::snapshot::Entry, out: &mut dyn std::io::Write| written.content(entry, out);
+        let mut refused = Vec::new();
+        let mut restored = snapshots.change(
+            workspace,
+            (since, now),
+            &mut |known| {
+                let (steps, kept) = plan(&written, known, protected);
+                refused = kept;
+                steps
+            },
+            &content,
+        )?;
+        restored.kept.extend(refused);
+        Ok(restored)
+    }
+
+    /// Removes it. Nothing was changed in the workspace.
+    ///
+    /// # Errors
+    /// When its folder cannot be removed.
+    pub fn discard(self) -> Result<(), Denied> {
+        let remove = || {
+            open_up(&self.folder)?;
+            fs::remove_dir_all(&self.folder)
+        };
+        remove().map_err(doing("cannot remove the preview"))
+    }
+
+    fn upper(&self) -> PathBuf {
+        self.folder.join("upper")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.folder.join("work")
+    }
+}
+
+/// Makes folders that a command closed, and the file system's own, removable for their owner.
+fn open_up(folder: &Path) -> std::io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// One byte more than what is compared as text.
+const TEXT_MAX_BYTES: u64 = (1 << 20) + 1;
