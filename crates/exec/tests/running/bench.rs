@@ -42,7 +42,10 @@ impl Judges for Yes {
 fn tiers() -> &'static Tiers {
     static TIERS: OnceLock<Tiers> = OnceLock::new();
     TIERS.get_or_init(|| {
-        Tiers::probe(&ProbeSettings { helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into() })
+        Tiers::probe(&ProbeSettings {
+            helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into(),
+            records: std::env::temp_dir().join("mab-exec-test-records"),
+        })
     })
 }
 
