@@ -43,8 +43,12 @@ impl Protection {
             .map_err(|error| unavailable(format!("the workspace cannot be listed: {error}")))?;
         let mut builder = Builder { profile, view, source, records, mounts: Vec::new(), stubs: None };
         if profile.writable {
-            for (name, stub) in OF_A_WORKSPACE {
-                builder.protect(Path::new(name), *stub)?;
+            for name in OF_A_WORKSPACE {
+                builder.protect(Path::new(name), Stub::Folder)?;
+            }
+            let there = |name: &&&str| profile.workspace.join(name).symlink_metadata().is_ok();
+            for name in IF_THERE.iter().filter(there) {
+                builder.protect(Path::new(name), Stub::Folder)?;
             }
             builder.git()?;
             for repository in &found.repositories {
@@ -150,28 +154,29 @@ impl Builder<'_> {
     }
 }
 
-/// Settings of agents, editors, shells, hooks and package managers, in the workspace's own folder.
-pub(crate) const OF_A_WORKSPACE: &[(&str, Stub)] = &[
-    (".mcp.json", Stub::File),
-    (".claude", Stub::Folder),
-    (".codex", Stub::Folder),
-    (".gemini", Stub::Folder),
-    (".agents", Stub::Folder),
-    (".cursor", Stub::Folder),
-    (".vscode", Stub::Folder),
-    (".idea", Stub::Folder),
-    (".zed", Stub::Folder),
-    (".windsurf", Stub::Folder),
-    (".devcontainer", Stub::Folder),
-    (".envrc", Stub::File),
-    (".husky", Stub::Folder),
-    (".githooks", Stub::Folder),
-    (".pre-commit-config.yaml", Stub::File),
-    // A program of the project's choice instead of the compiler, or instead of npm's shell or yarn itself.
-    (".cargo", Stub::Folder),
-    (".npmrc", Stub::File),
-    (".yarnrc.yml", Stub::File),
+/// Settings of agents, editors, shells and hooks, in the workspace's own folder. What stands for one that is missing is a
+/// folder, also where people have a file: git lists no empty folder, so that no `git add` takes it.
+pub(crate) const OF_A_WORKSPACE: &[&str] = &[
+    ".mcp.json",
+    ".claude",
+    ".codex",
+    ".gemini",
+    ".agents",
+    ".cursor",
+    ".vscode",
+    ".idea",
+    ".zed",
+    ".windsurf",
+    ".devcontainer",
+    ".envrc",
+    ".husky",
+    ".githooks",
+    ".pre-commit-config.yaml",
 ];
+
+/// Settings of package managers. One that is made is no worse than a build script that is, which a command may write; one
+/// that is there may be what holds such scripts back.
+const IF_THERE: &[&str] = &[".cargo", ".npmrc", ".yarnrc.yml"];
 
 /// What git obeys, or is sent elsewhere by, in a repository whose objects and references may be written
 /// (gitrepository-layout(5)).

@@ -15,7 +15,9 @@ use mab_exec::{
 
 /// The sandboxes of this machine.
 pub(crate) fn tiers() -> Tiers {
-    Tiers::probe(&settings(&std::env::temp_dir().join("mab-exec-test-records")))
+    Tiers::probe(&settings(
+        &std::env::temp_dir().join(format!("mab-test-{}", rustix::process::geteuid().as_raw())),
+    ))
 }
 
 pub(crate) fn settings(records: &Path) -> ProbeSettings {

@@ -77,11 +77,13 @@ fn trap_3_absent_settings_when_written_are_not_there_afterwards_nor_any_stub() {
     let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
     let space = Space::new();
     space.write(".vscode/settings.json", "{}");
+    space.write(".npmrc", "ignore-scripts=true");
     let attempts = "for f in .mcp.json .claude/settings.json .codex/config.toml .vscode/settings.json .envrc .git/config \
-        .husky/pre-commit .cargo/config.toml .npmrc; do mkdir -p $(dirname $f); echo evil > $f; done
+        .husky/pre-commit .npmrc; do mkdir -p $(dirname $f); echo evil > $f; done
         mv .vscode v; rm -rf .claude; ln -s /tmp .claude; echo fine > ok; true";
     run(&*sandbox, &shell(attempts), &space.writing());
-    assert_eq!(space.names(), [".vscode", "ok"]);
+    assert_eq!(space.names(), [".npmrc", ".vscode", "ok"]);
+    assert_eq!(space.read(".npmrc").as_deref(), Some("ignore-scripts=true"));
     assert_eq!(space.read(".vscode/settings.json").as_deref(), Some("{}"));
 }
 
