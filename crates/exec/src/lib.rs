@@ -11,6 +11,7 @@
 mod ask;
 mod binaries;
 mod bubblewrap;
+mod cgroup;
 mod conduct;
 mod confine;
 mod digest;

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     Ending, Profile, Running, Sandbox, Stage, Tier, Unavailable,
+    cgroup::{Group, Hierarchy},
     conduct::{Setting, code_of},
     confine::{Children, Files, Rules, Strength, best_abi},
     inside::{Order, READY},
@@ -40,6 +41,8 @@ pub(crate) struct Bubblewrap {
     pub(crate) inside: PathBuf,
     /// The private folder of notes about what was put into workspaces.
     pub(crate) records: PathBuf,
+    /// Where control groups can be made; none where they cannot.
+    pub(crate) groups: Option<Hierarchy>,
 }
 
 impl Sandbox for Bubblewrap {
@@ -53,15 +56,20 @@ impl Sandbox for Bubblewrap {
         let Protection { mounts: protecting, stubs, is_whole } =
             Protection::new(stage.profile, (stage.view, &shown.source), &self.records)?;
         let mounts = mounts(stage.profile, &shown, &protecting);
-        let started = self.launch(stage.profile, &shown, &mounts)?;
+        let group = self.groups.as_ref().map(|groups| groups.group(&stage.profile.limits)).transpose();
+        let group = group.map_err(|error| failed("no control group can be made", &error))?;
+        let doors = group.as_ref().map_or_else(|| Ok(Vec::new()), Group::doors);
+        let doors = doors.map_err(|error| failed("the control group cannot be joined", &error))?;
+        let started = self.launch(stage.profile, &shown, &mounts, doors)?;
         let (kept, status) = started.hand_over(&order)?;
         let judge = move |code| {
             // Kept until here: bubblewrap writes once more when the command ends, and would die of a closed pipe.
             drop(status);
             drop(stubs);
-            Ending::Exited(code)
+            let met = group.and_then(|group| group.met());
+            met.filter(|_| code != 0).map_or(Ending::Exited(code), Ending::Limit)
         };
-        Ok(Box::new(kept.with(enforced(is_whole), Box::new(judge))))
+        Ok(Box::new(kept.with(self.enforced(is_whole), Box::new(judge))))
     }
 }
 
@@ -104,17 +112,6 @@ fn is_shown(path: &Path, profile: &Profile) -> bool {
     profile.readable.iter().chain([&profile.workspace]).any(|shown| path.starts_with(shown))
 }
 
-fn enforced(is_whole: bool) -> Vec<String> {
-    let abi = best_abi().map_or_else(String::new, |abi| format!("landlock abi {abi}"));
-    let secrets =
-        if is_whole { "secret names hidden" } else { "secret names hidden in the first 20000 entries" };
-    ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits", secrets]
-        .map(str::to_owned)
-        .into_iter()
-        .filter(|words| !words.is_empty())
-        .collect()
-}
-
 /// Bubblewrap, started; what runs inside waits for its order.
 struct Started {
     kept: Kept,
@@ -134,10 +131,31 @@ impl Bubblewrap {
             reason: "bubblewrap is not installed".to_owned(),
             hint: "the administrator can install the package `bubblewrap`".to_owned(),
         })?;
-        Ok(Self { program, inside: inside.to_owned(), records: records.to_owned() })
+        Ok(Self {
+            program,
+            inside: inside.to_owned(),
+            records: records.to_owned(),
+            groups: Hierarchy::find(),
+        })
     }
 
-    fn launch(&self, profile: &Profile, shown: &Shown, mounts: &[Mount]) -> Result<Started, Unavailable> {
+    fn enforced(&self, is_whole: bool) -> Vec<String> {
+        let abi = best_abi().map_or_else(|| "no landlock".to_owned(), |abi| format!("landlock abi {abi}"));
+        let groups = self.groups.as_ref().map_or("memory limit per process", Hierarchy::words);
+        let secrets =
+            if is_whole { "secret names hidden" } else { "secret names hidden in the first 20000 entries" };
+        ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits", groups, secrets]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    fn launch(
+        &self,
+        profile: &Profile,
+        shown: &Shown,
+        mounts: &[Mount],
+        groups: Vec<OwnedFd>,
+    ) -> Result<Started, Unavailable> {
         let no_descriptors = |error: io::Error| failed("no pipe can be made", &error);
         let (socket, theirs) = UnixStream::pair().map_err(no_descriptors)?;
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
@@ -150,7 +168,7 @@ impl Bubblewrap {
         let arguments = words(profile, mounts, &self.inside, their_status.as_raw_fd());
         let mut command = program(&self.program, shown, &arguments);
         command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr).current_dir("/");
-        let birth = Birth { groups: Vec::new(), confinement: None, kept: vec![their_status] };
+        let birth = Birth { groups, confinement: None, kept: vec![their_status] };
 
         let brood = Arc::new(Brood::default());
         let (tell, told) = mpsc::sync_channel(1);
