@@ -32,7 +32,10 @@ impl Sandbox for Landlock {
 
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
         let steps = steps(stage)?.to_vec();
-        let found = secret_names::find(&stage.profile.workspace).map_err(|error| failed(&error))?;
+        let found = secret_names::find(&stage.profile.workspace).map_err(|error| Unavailable {
+            reason: format!("the workspace cannot be listed: {error}"),
+            hint: "look whether it is still there".to_owned(),
+        })?;
         let confinement = Confinement::new(&rules(stage.profile, found.secrets))?;
         let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(|error| failed(&error))?;
         let profile = stage.profile;

@@ -19,8 +19,8 @@ use crate::{Network, Unavailable};
 pub(crate) enum Children {
     /// As many as its limits allow.
     Allowed,
-    /// None, only threads; and no socket, and no change to any file's mode, owner, times or attributes. It is for commands
-    /// that read, where no namespace ends what is left behind.
+    /// None, only threads; and no socket, no change to any file's mode, owner, times or attributes, nor to other processes'
+    /// limits. It is for commands that read, where no namespace stands around them.
     Forbidden,
 }
 
@@ -38,6 +38,9 @@ pub(super) fn filters(children: Children, network: Network) -> Result<Vec<BpfPro
         Children::Forbidden => {
             denied.extend(CHANGING.iter().map(|call| (*call, vec![])));
             denied.insert(libc::SYS_clone, vec![not_a_thread()?]);
+            for call in [libc::SYS_prlimit64, libc::SYS_sched_setaffinity] {
+                denied.insert(call, vec![rule(vec![condition(0, SeccompCmpOp::Ne, 0)?])?]);
+            }
         }
     }
     denied.insert(libc::SYS_ioctl, terminal_input()?);
@@ -196,7 +199,8 @@ const FORBIDDEN: &[i64] = &[
 // Linux 6.15; the same on every processor.
 const OPEN_TREE_ATTR: i64 = 467;
 
-/// What only changes something, or starts something: not for commands that read. Landlock says nothing about most of it.
+/// What only changes something, or starts something, or reaches other processes of the same user: not for commands that
+/// read. Landlock says nothing about most of it.
 const CHANGING: &[i64] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -222,6 +226,11 @@ const CHANGING: &[i64] = &[
     libc::SYS_mq_open,
     libc::SYS_inotify_init1,
     libc::SYS_fanotify_init,
+    libc::SYS_setpriority,
+    libc::SYS_ioprio_set,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]

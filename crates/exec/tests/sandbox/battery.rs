@@ -68,7 +68,21 @@ fn battery_when_run_without_a_sandbox_finds_everything_it_could_open_to_be_open(
     }
 }
 
-const PROBES: usize = 36;
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn calls_by_the_numbers_of_another_abi_when_made_end_the_process() {
+    let build = tempfile::tempdir().unwrap();
+    let Some(program) = compile(build.path()) else { return };
+    for tier in [Tier::Landlock, Tier::Bubblewrap] {
+        let Some(sandbox) = sandbox(tier) else { continue };
+        let space = Space::new();
+        let profile = Profile { readable: vec![build.path().to_owned()], ..space.reading() };
+        let ran = run(&*sandbox, &one(&[program.to_str().unwrap(), "x32"]), &profile);
+        assert_eq!(ran.code(), 128 + 31, "{tier}: {ran:?}"); // SIGSYS
+    }
+}
+
+const PROBES: usize = 37;
 
 /// What lies outside, within reach of who is not held.
 struct Outside {

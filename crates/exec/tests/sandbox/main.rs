@@ -5,6 +5,8 @@ mod battery;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod given;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod plain;

@@ -17,6 +17,7 @@ use crate::bench::{Space, end, one, run, sandbox, shell, start};
 
 /// Starts children that leave the session and the parent, in several ways, each a `sleep` of `number`; then says so.
 fn leavers(number: u32) -> String {
+    let number = own(number);
     format!(
         "setsid sleep {number} & (setsid sh -c 'trap \"\" TERM HUP INT; (sleep {number} & sleep {number}) & wait' &) &
         nohup sleep {number} >/dev/null 2>&1 & while [ $(pgrep -c -x -f 'sleep {number}') -lt 4 ]; do :; done; echo on; "
@@ -53,11 +54,12 @@ fn run_when_it_ends_by_itself_or_is_dropped_leaves_nothing() {
 fn command_of_t1_when_killed_or_when_it_tries_to_fork_leaves_nothing() {
     let Some(sandbox) = sandbox(Tier::Landlock) else { return };
     let space = Space::new();
-    let mut running = start(&*sandbox, &one(&["sleep", "81004"]), &space.reading());
+    let mut running = start(&*sandbox, &one(&["sleep", &own(81_004).to_string()]), &space.reading());
     // The thread of the run may not have come to it yet; killed it must be either way.
     running.kill().unwrap();
     assert_eq!(alive(81_004), [0; 0]);
-    let ran = run(&*sandbox, &one(&["sh", "-c", "sleep 81005 & echo on"]), &space.reading());
+    let ran =
+        run(&*sandbox, &one(&["sh", "-c", &format!("sleep {} & echo on", own(81_005))]), &space.reading());
     assert_ne!(ran.code(), 0, "{ran:?}");
     assert_eq!(alive(81_005), [0; 0]);
 }
@@ -70,7 +72,7 @@ fn server_with_runs() {
     let space = Space::new();
     let mut first = start(&*t2, &shell(&(leavers(81_006) + "wait")), &space.writing());
     let _outputs = until_on(&mut *first);
-    let _second = t1.map(|t1| start(&*t1, &one(&["sleep", "81006"]), &space.reading()));
+    let _second = t1.map(|t1| start(&*t1, &one(&["sleep", &own(81_006).to_string()]), &space.reading()));
     println!("\nspace {}", space.path.display());
     end(&mut *first);
 }
@@ -120,9 +122,14 @@ fn watch(process: i32) -> OwnedFd {
     pidfd_open(Pid::from_raw(process).unwrap(), PidfdFlags::empty()).unwrap()
 }
 
+/// A number that no other user's run of these tests has.
+fn own(number: u32) -> u32 {
+    number + 100 * rustix::process::geteuid().as_raw()
+}
+
 /// The processes, of any sandbox, that are a `sleep` of this number.
 fn alive(number: u32) -> Vec<i32> {
-    let words = format!("sleep\0{number}\0").into_bytes();
+    let words = format!("sleep\0{}\0", own(number)).into_bytes();
     let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap());
     let ours = processes
         .filter(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|all| all == words));
