@@ -140,7 +140,7 @@ fn is_number(word: &str) -> bool {
     let unit = digits.trim_start_matches(|found: char| found.is_ascii_digit() || ".,:".contains(found));
     digits.starts_with(|found: char| found.is_ascii_digit())
         && unit.len() <= 3
-        && unit.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'%')
+        && unit.bytes().all(|byte| b"%bBcdEGhikKmMPsTwY".contains(&byte))
 }
 
 fn pathspec(word: &str, scope: &Scope<'_>) -> Result<(), String> {
