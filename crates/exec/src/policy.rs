@@ -3,7 +3,7 @@
 //! Three files, the first of which is part of the program: *builtin*, the *operator's*, a *project's*. The operator's may
 //! describe more commands, which come before the builtin ones, and decide otherwise by rules. A project's comes from whoever
 //! wrote the project, so it may only tighten: hide and protect more names, refuse programs, and add rules that ask or deny.
-//! Anything else in it makes it invalid as a whole. What no form takes is denied, whatever a rule says.
+//! Anything else in it makes it invalid as a whole. What no form takes in a mode is denied there, whatever a rule says.
 //!
 //! An invalid file is refused, with its line: a policy that is read in part is not the one that somebody wrote.
 
