@@ -2,6 +2,7 @@
 //! an agent is told.
 
 mod advisories;
+mod git;
 mod hostile;
 mod told;
 
