@@ -6,10 +6,28 @@ use super::{
     output,
     paths::{self, Place},
     refuse,
-    value::{UNKNOWN, Value},
+    value::{Taint, UNKNOWN, Value},
     walk::{Walk, is_name, refuse_foreign},
     wrappers::joined,
 };
+
+/// Variables of which some program executes the value.
+const EXECUTED: [&str; 14] = [
+    "BASH_ENV",
+    "ENV",
+    "PROMPT_COMMAND",
+    "PAGER",
+    "GIT_PAGER",
+    "EDITOR",
+    "VISUAL",
+    "GIT_EDITOR",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_ASKPASS",
+    "LESSOPEN",
+    "GIT_SEQUENCE_EDITOR",
+];
 
 impl Walk {
     /// What a builtin writes, if `call` is one that matters.
@@ -23,23 +41,12 @@ impl Walk {
             "source" | "." => return self.source(call, input).map(Some),
             "export" | "declare" | "typeset" | "local" | "readonly" => {
                 if call.operands().is_empty() {
-                    return Ok(Some(Value::tainted(super::value::Taint::Secret)));
+                    return Ok(Some(Value::tainted(Taint::Secret)));
                 }
                 self.assign(call)?;
             }
             "read" | "mapfile" | "readarray" => self.read(call, input),
-            "set" => {
-                if call.arguments.is_empty() {
-                    return Ok(Some(Value::tainted(super::value::Taint::Secret)));
-                }
-                let operands = call.operands().into_iter().cloned().collect::<Vec<_>>();
-                if !operands.is_empty() {
-                    self.variables.insert("@".to_owned(), joined(&operands));
-                    for (index, operand) in operands.into_iter().enumerate().take(9) {
-                        self.variables.insert((index + 1).to_string(), operand);
-                    }
-                }
-            }
+            "set" => return self.set(call).map(Some),
             "unset" => {
                 for name in call.operands() {
                     if name.text.starts_with("HIST") {
@@ -70,6 +77,25 @@ impl Walk {
             _ => return Ok(None),
         }
         Ok(Some(Value::default()))
+    }
+
+    /// `set`: shows every variable, sets options, or `$1` and so on.
+    fn set(&mut self, call: &Call<'_>) -> Result<Value, Refusal> {
+        if call.arguments.is_empty() {
+            return Ok(Value::tainted(Taint::Secret));
+        }
+        let operands: Vec<Value> = call.operands().into_iter().cloned().collect();
+        let off = call.arguments.iter().any(|one| one.text == "+o");
+        if off && operands.iter().any(|one| one.text == "history") {
+            return history().map(Option::unwrap_or_default);
+        }
+        if !operands.is_empty() {
+            self.variables.insert("@".to_owned(), joined(&operands));
+            for (index, operand) in operands.into_iter().enumerate().take(9) {
+                self.variables.insert((index + 1).to_string(), operand);
+            }
+        }
+        Ok(Value::default())
     }
 
     fn change_folder(&mut self, call: &Call<'_>) -> Result<(), Refusal> {
@@ -103,7 +129,7 @@ impl Walk {
                 && is_name(name)
             {
                 let value = operand.with(value);
-                check_assigned(&[(name.to_owned(), value.clone())])?;
+                self.check_assigned(&[(name.to_owned(), value.clone())])?;
                 self.variables.insert(name.to_owned(), value);
             }
         }
@@ -126,25 +152,20 @@ impl Walk {
     }
 }
 
-/// Refuses variables that change what the shell itself does.
-pub(super) fn check_assigned(assigned: &[(String, Value)]) -> Result<(), Refusal> {
-    for (name, value) in assigned {
-        match name.as_str() {
-            "HISTFILE" | "HISTSIZE" | "HISTFILESIZE"
-                if matches!(value.text.as_str(), "/dev/null" | "0" | "") =>
-            {
+impl Walk {
+    /// Refuses variables that keep no record, and looks at those that programs execute.
+    pub(super) fn check_assigned(&mut self, assigned: &[(String, Value)]) -> Result<(), Refusal> {
+        for (name, value) in assigned {
+            let off = matches!(value.text.as_str(), "/dev/null" | "0" | "");
+            if matches!(name.as_str(), "HISTFILE" | "HISTSIZE" | "HISTFILESIZE") && off {
                 return history().map(drop);
             }
-            "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "LD_PRELOAD" if value.foreign() => {
-                return refuse(
-                    "download-run",
-                    "what this variable makes the shell execute comes from elsewhere",
-                );
+            if EXECUTED.contains(&name.as_str()) {
+                self.text(value, &[], &Value::default())?;
             }
-            _ => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn history() -> Result<Option<Value>, Refusal> {

@@ -41,6 +41,19 @@ const INTERPRETERS: [(&str, &str); 26] = [
     ("irb", ""),
     ("swift", "e"),
 ];
+/// Ends of git's settings whose value is executed.
+const EXECUTED_KEYS: [&str; 10] = [
+    "command",
+    "pager",
+    "editor",
+    "fsmonitor",
+    "external",
+    "helper",
+    "textconv",
+    "cmd",
+    "program",
+    "askpass",
+];
 const AWKS: [&str; 4] = ["awk", "gawk", "mawk", "nawk"];
 
 /// Words with which a program hands text to a shell.
@@ -88,8 +101,20 @@ const SOCKETS: [&str; 10] = [
     "IO::Socket",
     "stream_socket_client",
 ];
-const SHELLS: [&str; 9] =
-    ["/bin/sh", "/bin/bash", "pty", "dup2", "exec", "spawn", "subprocess", "system", "popen"];
+const SHELLS: [&str; 12] = [
+    "/bin/sh",
+    "/bin/bash",
+    "pty",
+    "dup2",
+    "exec",
+    "spawn",
+    "subprocess",
+    "system",
+    "popen",
+    "`sh",
+    "`bash",
+    "`/bin/sh",
+];
 const FETCHES: [&str; 11] = [
     "urlopen",
     "requests.get",
@@ -123,7 +148,10 @@ const EVALUATES: [&str; 7] = ["exec(", "eval(", "eval ", "system(", "compile(", 
 pub(super) fn reads_program(call: &Call<'_>) -> bool {
     interpreter(call.name).is_some_and(|letters| {
         let coded = texts(call, letters).next().is_some();
-        let operands = call.operands();
+        let mut operands = call.operands();
+        if operands.first().is_some_and(|first| first.text == "run") {
+            operands.remove(0);
+        }
         let named = operands.first().is_some_and(|first| !matches!(first.text.as_str(), "-" | "/dev/stdin"));
         let other = call.leads_with('m')
             || call
@@ -132,6 +160,11 @@ pub(super) fn reads_program(call: &Call<'_>) -> bool {
                 .any(|one| matches!(one.text.as_str(), "--version" | "-V" | "--help" | "-v" | "-h"));
         !coded && !named && !other
     })
+}
+
+/// Whether `call` is an interpreter with a program among its arguments.
+pub(super) fn has_text(call: &Call<'_>) -> bool {
+    interpreter(call.name).is_some_and(|letters| texts(call, letters).next().is_some())
 }
 
 /// The letters of the options of an interpreter; versions in the name do not matter.
@@ -176,6 +209,7 @@ impl Walk {
         }
         if AWKS.contains(&call.name) {
             for argument in call.arguments {
+                check_input(&argument.text, input)?;
                 self.program(argument)?;
             }
             return Ok(());
@@ -194,6 +228,7 @@ impl Walk {
         let Some(letters) = interpreter(call.name) else { return Ok(()) };
         let texts: Vec<Value> = texts(call, letters).collect();
         for text in &texts {
+            check_input(&text.text, input)?;
             self.program(text)?;
         }
         if reads_program(call) {
@@ -213,7 +248,9 @@ impl Walk {
     fn git_aliases(&mut self, call: &Call<'_>) -> Result<(), Refusal> {
         for argument in call.arguments {
             let value = argument.text.split_once('=').map_or(argument.text.as_str(), |(_, value)| value);
-            if let Some(text) = value.strip_prefix('!') {
+            let key = argument.text.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            let executed = key.contains('.') && EXECUTED_KEYS.iter().any(|end| key.ends_with(end));
+            if let Some(text) = value.strip_prefix('!').or(executed.then_some(value)) {
                 self.text(&argument.with(text), &[], &Value::default())?;
             }
         }
@@ -229,9 +266,17 @@ impl Walk {
         self.spend(code.len())?;
         check_code(code)?;
         let deletes = holds(code, &DELETES);
-        let literals = literals(code);
+        let (literals, lists) = literals(code);
         for literal in &literals {
             let found = paths::place(literal, None);
+            if found == Place::Bridge {
+                return refuse("bridge", "this is the bridge's own data; a command may not touch it");
+            }
+            if holds(code, &EVALUATES) && literal.contains('(') && self.depth < 20 {
+                self.depth += 1;
+                self.program(&Value::known(literal.as_str()))?;
+                self.depth -= 1;
+            }
             let wide =
                 matches!(found, Place::Root | Place::Home | Place::System) && literal.starts_with(['/', '~']);
             if deletes && wide {
@@ -251,7 +296,7 @@ impl Walk {
             }
         }
         if holds(code, &RUNS) {
-            for command in literals.iter().chain(&lists(code)) {
+            for command in literals.iter().chain(&lists) {
                 // What is no shell text is no command either.
                 let (depth, folder) = (self.depth, self.folder.clone());
                 match self.text(&Value::known(command.as_str()), &[], &Value::default()) {
@@ -298,6 +343,12 @@ fn check_code(code: &str) -> Result<(), Refusal> {
     {
         return refuse("kill-all", "this program ends every process, or the first one");
     }
+    if ["rmtree(Path.home())", "rmtree(pathlib.Path.home())"].iter().any(|shape| flat.contains(shape)) {
+        return refuse(
+            "wide-destruction",
+            "this program deletes a whole home; name the folder in the workspace",
+        );
+    }
     if ["setuid(0", "setgid(0", "setreuid(0", "setresuid(0"].iter().any(|shape| flat.contains(shape)) {
         return refuse("privilege", "this program takes other rights");
     }
@@ -308,53 +359,63 @@ fn holds(code: &str, words: &[&str]) -> bool {
     words.iter().any(|word| code.contains(word))
 }
 
-/// The strings of a program, in quotes of any kind.
-fn literals(code: &str) -> Vec<String> {
-    let mut found = Vec::new();
+/// Refuses a program that executes what it reads, when that comes from elsewhere.
+fn check_input(code: &str, input: &Value) -> Result<(), Refusal> {
+    if input.foreign() && (holds(code, &EVALUATES) || code.contains("system")) {
+        return refuse_foreign(input.taint);
+    }
+    Ok(())
+}
+
+/// The strings of a program, in quotes of any kind; and those that only commas part, joined: `"rm", "-r", "x"` is a
+/// command.
+fn literals(code: &str) -> (Vec<String>, Vec<String>) {
+    let (mut found, mut lists) = (Vec::<String>::new(), Vec::<String>::new());
     let mut rest = code;
+    let mut listed = false;
     while let Some(at) = rest.find(['\'', '"', '`', '{']) {
-        let (_, from) = rest.split_at_checked(at).unwrap_or_default();
+        let (before, from) = rest.split_at_checked(at).unwrap_or_default();
         let mut characters = from.chars();
         let quote = characters.next().unwrap_or('"');
         let inner = characters.as_str();
         // `q{…}` and `qx{…}`: another brace is a block.
-        let before = rest.get(..at).unwrap_or_default();
         if quote == '{' && !before.ends_with(['q', 'x', 'w']) {
             rest = inner;
+            listed = false;
             continue;
         }
-        let close = if quote == '{' { '}' } else { quote };
-        let mut text = String::new();
-        let mut escaped = false;
-        let end = inner.char_indices().find(|&(_, next)| {
-            if escaped {
-                escaped = false;
-                text.push(if next == 'n' { '\n' } else { next });
-            } else if next == '\\' {
-                escaped = true;
-            } else if next == close {
-                return true;
-            } else {
-                text.push(next);
+        let Some((text, after)) = literal(inner, if quote == '{' { '}' } else { quote }) else { break };
+        rest = after;
+        if listed && before.trim() == "," {
+            if let Some(list) = lists.last_mut() {
+                list.push(' ');
+                list.push_str(&text);
             }
-            false
-        });
-        match end {
-            Some((length, _)) => rest = inner.get(length + 1..).unwrap_or_default(),
-            None => return found,
+        } else {
+            lists.push(text.clone());
         }
+        listed = true;
         found.push(text);
     }
-    found
+    lists.retain(|list| !found.contains(list));
+    (found, lists)
 }
 
-/// The strings of each list of a program, joined: `["rm", "-r", "x"]` is a command.
-fn lists(code: &str) -> Vec<String> {
-    let parts = code.split(['[', '(']).skip(1);
-    let inside = parts.filter_map(|part| part.split([']', ')']).next());
-    inside
-        .filter(|list| list.contains(','))
-        .map(|list| literals(list).join(" "))
-        .filter(|text| text.contains(' '))
-        .collect()
+/// The string up to `close`, without its escapes, and what follows it.
+fn literal(inner: &str, close: char) -> Option<(String, &str)> {
+    let mut text = String::new();
+    let mut escaped = false;
+    for (length, next) in inner.char_indices() {
+        if escaped {
+            escaped = false;
+            text.push(if next == 'n' { '\n' } else { next });
+        } else if next == '\\' {
+            escaped = true;
+        } else if next == close {
+            return Some((text, inner.get(length + close.len_utf8()..)?));
+        } else {
+            text.push(next);
+        }
+    }
+    None
 }

@@ -147,7 +147,9 @@ impl Walk {
             return refuse_foreign(content.taint);
         }
         if shown.contains('/') && content.is_known() && !content.text.starts_with("#!") {
-            self.text(&content, arguments, input)?;
+            let mut words = vec![program.clone()];
+            words.extend_from_slice(arguments);
+            self.text(&content, &words, input)?;
         }
         if let Some(output) = self.builtin(&call, input)? {
             return Ok(output);
@@ -171,6 +173,7 @@ impl Walk {
         containers::check(&call)?;
         network::check(&call, input)?;
         self.note(&call);
+        self.check_recipe(&call)?;
         self.code(&call, input)?;
         Ok(output::of(self, &call, input))
     }
@@ -279,6 +282,19 @@ fn is_own(shown: &str, folder: Option<&str>) -> bool {
 }
 
 impl Walk {
+    /// Refuses recipes of `make` that nobody has read.
+    fn check_recipe(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        if !matches!(call.name, "make" | "gmake" | "just" | "task") {
+            return Ok(());
+        }
+        let given = call.option("-f", "--file");
+        let usual = ["Makefile", "makefile", "GNUmakefile", "justfile", "Taskfile.yml"].map(Value::known);
+        match given.iter().chain(&usual).map(|file| self.content(file)).find(Value::foreign) {
+            Some(content) => refuse_foreign(content.taint),
+            None => Ok(()),
+        }
+    }
+
     /// Remembers what means something together with other commands.
     fn note(&mut self, call: &Call<'_>) {
         self.seen.peer |= network::is_peer(call.name);

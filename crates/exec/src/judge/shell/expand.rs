@@ -132,8 +132,8 @@ impl Walk {
     }
 
     fn output_of(&mut self, script: &Rc<Script>) -> Result<Value, Refusal> {
-        let (folder, input) = (self.folder.clone(), std::mem::take(&mut self.input));
-        let value = self.script(script, &Value::default())?;
+        let (folder, input) = (self.folder.clone(), self.input.clone());
+        let value = self.script(script, &input)?;
         (self.folder, self.input) = (folder, input);
         Ok(value.with(value.text.trim_end_matches('\n')))
     }

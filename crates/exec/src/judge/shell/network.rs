@@ -114,7 +114,15 @@ fn listener(name: &str) -> Result<(), Refusal> {
 fn ssh(call: &Call<'_>) -> Result<(), Refusal> {
     const VALUED: &str = "BbcDEeFIiJLlmOopQRSWw";
     let mut words = call.arguments.iter();
-    while let Some(word) = words.next().map(|word| word.text.as_str()).filter(|word| word.starts_with('-')) {
+    let mut hosts = 0;
+    while let Some(word) = words.next().map(|word| word.text.as_str()) {
+        if !word.starts_with('-') {
+            hosts += 1;
+            if hosts > 1 {
+                return Ok(());
+            }
+            continue;
+        }
         for (index, letter) in word.char_indices().skip(1) {
             if "RDLw".contains(letter) {
                 return refuse(

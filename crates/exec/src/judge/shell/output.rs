@@ -1,9 +1,11 @@
 //! What a command writes to its standard output, as far as it can be known without running it.
 
 use super::{
+    code,
     command::Call,
     network,
     paths::{self, Place},
+    system,
     value::{Taint, UNKNOWN, Value},
     walk::{Walk, last_part},
 };
@@ -39,7 +41,7 @@ const DECODERS: [(&str, char, &str); 30] = [
     ("tac", '\0', ""),
     ("iconv", '\0', ""),
     ("age", 'd', "decrypt"),
-    ("rot13", '\0', ""),
+    ("ccrypt", 'd', "decrypt"),
 ];
 
 /// Programs that pass on what they read, or a part of it.
@@ -65,7 +67,15 @@ pub(super) fn of(walk: &mut Walk, call: &Call<'_>, input: &Value) -> Value {
         }
         "env" | "printenv" if call.operands().is_empty() => return Value::tainted(Taint::Secret),
         "yes" => return Value::tainted(Taint::Endless),
-        "find" => return listed(call),
+        "find" | "ls" => return listed(call),
+        "pgrep" | "pidof" if system::is_wide(call) => return Value::known("1"),
+        "ps" if call.operands().iter().any(|one| one.text.contains('x'))
+            || call.has('e', "")
+            || call.has('A', "") =>
+        {
+            return Value::known("1");
+        }
+        "seq" if is_endless(call) => return Value::tainted(Taint::Endless),
         "mv" | "cp" | "install" | "ln" => renamed(walk, call),
         _ => {}
     }
@@ -85,6 +95,9 @@ pub(super) fn of(walk: &mut Walk, call: &Call<'_>, input: &Value) -> Value {
         // A text that stands in the command, rewritten: it stood there to be read as something else.
         return Value::tainted(Taint::Decoded);
     }
+    if writes_made_up(call) {
+        return Value::tainted(Taint::Decoded);
+    }
     let from_git = call.name == "git" && call.arguments.iter().any(|one| one.text.starts_with("--remote"));
     let session = call.name == "openssl" && call.arguments.iter().any(|one| one.text == "s_client");
     if from_git || session {
@@ -93,6 +106,27 @@ pub(super) fn of(walk: &mut Walk, call: &Call<'_>, input: &Value) -> Value {
     let read =
         call.operands().into_iter().map(|file| walk.content(file).taint.max(file.taint)).max().flatten();
     Value { text: UNKNOWN.into(), taint: input.taint.max(read), encoded: false }
+}
+
+/// Whether a program in another language, or one that unpacks, writes what stands nowhere to be read.
+fn writes_made_up(call: &Call<'_>) -> bool {
+    match call.name {
+        "unzip" => call.leads_with('p'),
+        "tar" | "bsdtar" => {
+            call.has('O', "to-stdout") || call.arguments.first().is_some_and(|first| first.text.contains('O'))
+        }
+        "7z" => call.arguments.iter().any(|one| one.text == "-so"),
+        "jq" => call.arguments.iter().any(|one| one.text.contains("@base64d")),
+        "awk" | "gawk" | "mawk" => {
+            call.arguments.iter().any(|one| one.text.contains("%c") || numbers(&one.text))
+        }
+        _ => code::has_text(call),
+    }
+}
+
+/// `seq` to a number that nobody reaches.
+fn is_endless(call: &Call<'_>) -> bool {
+    call.operands().iter().any(|number| number.text.starts_with("inf") || number.text.len() > 6)
 }
 
 fn decodes(call: &Call<'_>) -> bool {
@@ -131,7 +165,13 @@ pub(super) fn printed(arguments: &[Value]) -> Value {
     }
     let mut rest = rest.iter();
     let mut text = Value { text: String::new(), ..all };
-    let parts = format.text.replace("\\n", "\n").replace("\\t", "\t").replace("%b", "%s").replace("%q", "%s");
+    let parts = format
+        .text
+        .replace("\\n", "\n")
+        .replace("\\t", "\t")
+        .replace("\\0", " ")
+        .replace("%b", "%s")
+        .replace("%q", "%s");
     loop {
         let before = rest.len();
         for (index, part) in parts.split("%s").enumerate() {
@@ -159,9 +199,17 @@ fn numbers(text: &str) -> bool {
 
 /// The folders that `find` begins in, when it is theirs that would be lost.
 fn listed(call: &Call<'_>) -> Value {
-    let starts = call.arguments.iter().take_while(|one| !one.text.starts_with(['-', '(', '!']));
-    let wide = starts.filter(|start| !matches!(call.place(start), Place::Ordinary | Place::Workspace));
-    let wide: Vec<_> = wide.cloned().collect();
+    let mut starts = call.operands();
+    if call.name == "find" {
+        let before = call.arguments.iter().take_while(|one| !one.text.starts_with(['-', '(', '!'])).count();
+        starts.truncate(before);
+    }
+    let here = Value::known(call.folder.clone().unwrap_or_default());
+    if starts.is_empty() {
+        starts.push(&here);
+    }
+    let wide = |start: &&&Value| !matches!(call.place(start), Place::Ordinary | Place::Workspace);
+    let wide: Vec<_> = starts.iter().filter(wide).map(|start| (*start).clone()).collect();
     if wide.is_empty() { Value::unknown() } else { super::wrappers::joined(&wide) }
 }
 

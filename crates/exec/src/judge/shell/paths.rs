@@ -99,6 +99,9 @@ pub(super) enum Place {
 /// What `text` stands for in `folder`; the workspace's, when that is not known.
 pub(super) fn place(text: &str, folder: Option<&str>) -> Place {
     let unset = text.starts_with(UNKNOWN);
+    if text.trim_start_matches(UNKNOWN).contains(UNKNOWN) && unset {
+        return Place::Ordinary;
+    }
     let shown = text.replace(UNKNOWN, "");
     if shown.is_empty() {
         return Place::Ordinary;
@@ -128,10 +131,16 @@ pub(super) fn place(text: &str, folder: Option<&str>) -> Place {
 
 /// Whether a file holds secrets, by its name.
 pub(super) fn is_secret(text: &str) -> bool {
-    SECRETS.iter().any(|end| {
-        text.strip_suffix(end)
-            .is_some_and(|before| before.is_empty() || before.ends_with('/') || end.starts_with('/'))
-    }) && (!text.ends_with("/environ") || text.contains("proc/"))
+    if text.contains(char::is_whitespace) {
+        return false;
+    }
+    let folder = text.split('/').any(|part| matches!(part, ".ssh" | ".aws" | ".gnupg" | ".kube"));
+    let file = SECRETS.iter().any(|end| {
+        text.strip_suffix(end).is_some_and(|before| {
+            before.is_empty() || before.ends_with('/') || (end.starts_with('/') && before.contains("proc/"))
+        })
+    });
+    file || (folder && !["pub", "known_hosts", "config"].iter().any(|end| text.ends_with(end)))
 }
 
 /// A path without `.`, `//`, what `..` undoes, and the patterns at its end that stand for everything.
@@ -195,7 +204,7 @@ fn home(inside: &[&str]) -> Place {
         Place::Bridge
     } else if STARTUP.iter().any(below) {
         Place::Startup
-    } else if HISTORIES.iter().any(below) {
+    } else if HISTORIES.iter().any(below) || (path.contains('*') && path.ends_with("history")) {
         Place::History
     } else if is_engine(&path) {
         Place::Engine

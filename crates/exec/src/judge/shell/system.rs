@@ -322,7 +322,11 @@ fn only_shows(call: &Call<'_>) -> bool {
         "service" if call.arguments.get(1).is_some_and(|second| second.text == "status") => return true,
         _ => {}
     }
-    SHOWS.iter().any(|(name, words)| *name == call.name && words.contains(&first))
+    let operands = call.operands();
+    let operand = operands.first().map_or("", |operand| operand.text.as_str());
+    SHOWS
+        .iter()
+        .any(|(name, words)| *name == call.name && (words.contains(&first) || words.contains(&operand)))
 }
 
 /// Refuses signals to every process, and to the first one.
@@ -340,16 +344,19 @@ fn kill(call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn kill_by_name(call: &Call<'_>) -> Result<(), Refusal> {
-    let operands = call.operands();
+/// Whether the patterns of `pkill` and its like mean everything, or what is not this command's.
+pub(super) fn is_wide(call: &Call<'_>) -> bool {
     let everything = |pattern: &str| pattern.is_empty() || pattern.chars().all(|c| ".*^$+?[]()|".contains(c));
-    let bridge =
-        |pattern: &str| matches!(pattern, "mab" | "bridge" | "init" | "systemd" | "sshd" | "bash" | "sh");
-    let known = operands.iter().filter(|operand| operand.is_known());
-    let wide = known.clone().any(|operand| everything(&operand.text) || bridge(&operand.text));
+    let vital = ["mab", "bridge", "init", "systemd", "sshd", "bash", "sh"];
+    let is_vital = |pattern: &str| vital.contains(&pattern.split_whitespace().next().unwrap_or_default());
+    let operands = call.operands().into_iter().filter(|operand| operand.is_known());
+    operands.into_iter().any(|operand| everything(&operand.text) || is_vital(&operand.text))
+}
+
+fn kill_by_name(call: &Call<'_>) -> Result<(), Refusal> {
     let others =
         call.has('u', "user") || call.has('U', "uid") || call.has('v', "inverse") || call.has('G', "group");
-    if wide || (others && operands.len() < 2) {
+    if is_wide(call) || (others && call.operands().len() < 2) {
         return refuse("kill-all", "this ends processes that are not this command's; name the process");
     }
     Ok(())

@@ -85,7 +85,8 @@ fn keeps_meaning(mutation: &str, text: &str) -> bool {
         "prefix" => one_command && plain && !builtin.contains(&first),
         // A name in quotes is no reserved word.
         "name" => {
-            plain
+            !text.starts_with(' ')
+                && plain
                 && first.len() > 1
                 && !builtin.contains(&first)
                 && !text.contains('\n')

@@ -91,7 +91,11 @@ impl Walk {
         self.spend(text.text.len())?;
         let script = script(&text.text, self.depth / 2)?;
         let folder = self.folder.clone();
+        let name = arguments
+            .first()
+            .map(|name| ("0".to_owned(), self.variables.insert("0".to_owned(), name.clone())));
         let output = self.with_arguments(arguments, |walk| walk.script(&script, input))?;
+        self.put_back(name.into_iter().collect());
         self.folder = folder;
         Ok(output)
     }
@@ -260,6 +264,7 @@ impl Walk {
 
     fn simple(&mut self, words: &[Word], redirects: &[Redirect], input: &Value) -> Result<Value, Refusal> {
         self.spend(8)?;
+        let group = std::mem::replace(&mut self.input, input.clone());
         let mut assigned = Vec::new();
         let mut rest = words;
         while let Some((first, more)) = rest.split_first()
@@ -268,6 +273,9 @@ impl Walk {
             let mut value = self.value(&word)?;
             if adds {
                 let mut before = self.variables.get(&name).cloned().unwrap_or_else(Value::unknown);
+                if matches!(word.pieces.first(), Some(Piece::Array(_))) {
+                    before.append(&Value::known(" "));
+                }
                 before.append(&value);
                 value = before;
             }
@@ -277,15 +285,19 @@ impl Walk {
         let outer = std::mem::take(&mut self.sinks);
         let fields = self.fields(rest)?;
         let (input, target) = self.redirects(redirects, input)?;
-        super::builtins::check_assigned(&assigned)?;
+        self.check_assigned(&assigned)?;
         let mut before = Vec::new();
         for (name, value) in assigned {
             before.push((name.clone(), self.variables.insert(name, value)));
         }
         let output = if fields.is_empty() {
-            // Without a command, the assignments stay; `$( … )` may still stand here for its effect.
+            // Without a command, the assignments stay; `$(< file)` is what the file holds.
             before.clear();
-            Value::default()
+            if rest.is_empty() && !redirects.is_empty() && target.is_none() {
+                input
+            } else {
+                Value::default()
+            }
         } else {
             self.command(&fields, &input)?
         };
@@ -293,6 +305,7 @@ impl Walk {
         for sink in std::mem::replace(&mut self.sinks, outer) {
             self.script(&sink, &output)?;
         }
+        self.input = group;
         Ok(self.written(target, output))
     }
 
@@ -425,7 +438,7 @@ fn runs_itself(stage: &Stage) -> bool {
 
 /// Refuses a loop without end that starts something beside itself each time and never waits.
 fn check_storm(endless: bool, body: &Script) -> Result<(), Refusal> {
-    if endless && body.iter().any(|pipeline| pipeline.background) && !waits(body) {
+    if endless && starts_beside(body) && !waits(body) {
         return refuse(
             "fork-bomb",
             "a loop without end starts processes and waits for none; bound it, or `wait`",
@@ -434,8 +447,19 @@ fn check_storm(endless: bool, body: &Script) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether something in `body` is started and not waited for.
+fn starts_beside(body: &Script) -> bool {
+    body.iter().any(|pipeline| {
+        let inside = |stage: &Stage| match &stage.what {
+            What::Group { body, .. } | What::Each { body, .. } => starts_beside(body),
+            What::Simple(_) | What::Function { .. } => false,
+        };
+        pipeline.background || pipeline.stages.iter().any(inside)
+    })
+}
+
 fn waits(body: &Script) -> bool {
-    body.iter().flat_map(|pipeline| &pipeline.stages).any(|stage| match &stage.what {
+    body.iter().filter(|pipeline| !pipeline.background).flat_map(|pipeline| &pipeline.stages).any(|stage| match &stage.what {
         What::Simple(words) => words.iter().any(|word| {
             matches!(word.pieces.first(), Some(Piece::Text { text, .. }) if matches!(text.as_str(), "wait" | "sleep" | "read" | "break" | "exit"))
         }),

@@ -132,23 +132,24 @@ pub(super) fn unwrap(call: &Call<'_>, input: &Value) -> Result<Option<Inner>, Re
     if call.name == "command" && (call.leads_with('v') || call.leads_with('V')) {
         return Ok(None);
     }
-    if matches!(call.name, "script" | "flock" | "nix-shell" | "tmux" | "screen" | "expect") {
+    if matches!(call.name, "script" | "nix-shell" | "expect") {
         let text = call.option("-c", "--command").or_else(|| call.option("--run", "--run"));
-        if let Some(text) = text {
-            return Ok(Some(Inner::Text(text)));
-        }
+        return Ok(text.map(Inner::Text));
     }
     if call.name == "tmux" || call.name == "screen" {
         let text = call.arguments.iter().rev().find(|argument| argument.text.contains(' '));
         return Ok(text.cloned().map(Inner::Text));
     }
     if call.name == "env"
-        && let Some(text) = call.option("-S", "--split-string")
+        && let Some(text) = own(call, &["-S", "-u", "-C"]).option("-S", "--split-string")
     {
         return Ok(Some(Inner::Text(text)));
     }
     if let Some((_, valued, operands)) = TEXTS.iter().find(|(name, ..)| *name == call.name) {
         let rest = after_options(call.arguments, valued, *operands);
+        if call.name == "parallel" && rest.is_empty() {
+            return Ok(Some(Inner::Text(input.clone())));
+        }
         if call.name == "ssh" || rest.is_empty() {
             // Its tunnels are judged with the network; what it runs elsewhere too.
             return Ok(None);
@@ -176,7 +177,20 @@ pub(super) fn unwrap(call: &Call<'_>, input: &Value) -> Result<Option<Inner>, Re
     {
         rest = more;
     }
+    if call.name == "flock"
+        && let [option, text, ..] = rest
+        && option.text == "-c"
+    {
+        return Ok(Some(Inner::Text(text.clone())));
+    }
     if rest.is_empty() { Ok(None) } else { Ok(Some(Inner::Words(rest.to_vec()))) }
+}
+
+/// `call` with its own options alone, of which those in `valued` take the next word.
+fn own<'c>(call: &Call<'c>, valued: &[&str]) -> Call<'c> {
+    let count = call.arguments.len() - after_options(call.arguments, valued, 0).len();
+    let arguments = call.arguments.get(..count).unwrap_or_default();
+    Call { name: call.name, arguments, folder: call.folder.clone() }
 }
 
 /// The words after the options and the first `operands` others.
@@ -220,11 +234,12 @@ pub(super) fn joined(words: &[Value]) -> Value {
 }
 
 fn xargs(call: &Call<'_>, input: &Value) -> Result<Inner, Refusal> {
+    let command = after_options(call.arguments, &XARGS_VALUED, 0);
+    let call = &own(call, &XARGS_VALUED);
     let parallel = call.option("-P", "--max-procs").is_some_and(|most| most.text != "1");
     if input.taint == Some(Taint::Endless) && parallel {
         return refuse("fork-bomb", "an input without end starts processes side by side; give it an end");
     }
-    let command = after_options(call.arguments, &XARGS_VALUED, 0);
     if command.is_empty() {
         return Ok(Inner::Words(vec![Value::known("echo")]));
     }
