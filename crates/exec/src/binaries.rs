@@ -74,6 +74,21 @@ impl Binaries {
         Ok(found)
     }
 
+    /// A program of the system that this program calls itself.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub(crate) fn of_the_system(&self, name: &str) -> Result<PathBuf, String> {
+        let mut candidates = self.folders.iter().map(|folder| folder.join(name));
+        let path = candidates.find(|path| std::fs::metadata(path).is_ok_and(|found| is_program(&found)));
+        let path = path.ok_or_else(|| format!("{name} is not installed"))?;
+        let real = path.canonicalize().map_err(|error| format!("{name} is not there: {error}"))?;
+        if real.ancestors().all(is_ours) {
+            return Ok(real);
+        }
+        Err(format!("others than root can change {}", real.display()))
+    }
+
     /// Whether a program is still what it was.
     ///
     /// # Errors

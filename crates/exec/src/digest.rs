@@ -34,6 +34,13 @@ impl Digest {
         Ok(Self(hasher.finalize().into()))
     }
 
+    /// Reads 64 hexadecimal digits; none when it is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
     /// Its bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -14,6 +14,7 @@ mod bubblewrap;
 mod cgroup;
 mod conduct;
 mod confine;
+mod container;
 mod digest;
 mod follow;
 pub mod inside;
@@ -46,6 +47,7 @@ mod wanted;
 mod workspace;
 
 pub use ask::Ask;
+pub use container::{Container, ContainerSettings};
 pub use digest::Digest;
 pub use judge::Judge;
 pub use judge::shell::{Rule as ShellRule, rules as shell_rules};

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    Argv, Ending, GitAccess, Limits, Link, Mode, Network, Plan, Profile, Sandbox, Stage, Step, Tier,
-    Unavailable, View, bubblewrap::Bubblewrap, keeper::wait, landlock_tier::Landlock, stubs::sweep,
+    Argv, Container, ContainerSettings, Ending, GitAccess, Limits, Link, Mode, Network, Plan, Profile,
+    Sandbox, Stage, Step, Tier, Unavailable, View, bubblewrap::Bubblewrap, keeper::wait,
+    landlock_tier::Landlock, stubs::sweep,
 };
 
 /// What a probe needs to know.
@@ -19,6 +20,8 @@ pub struct ProbeSettings {
     /// A private folder of the program's own, outside every workspace: notes of what has to be taken away again. It is made
     /// when it is missing.
     pub records: PathBuf,
+    /// Containers, if the operator wants them.
+    pub containers: Option<ContainerSettings>,
 }
 
 /// The sandboxes of this machine.
@@ -42,6 +45,17 @@ pub struct TierReport {
     pub available: Result<Vec<String>, Unavailable>,
 }
 
+impl Probed {
+    /// An engine is asked, not tried out: that would take most of a second.
+    fn container(wanted: &ContainerSettings, records: &Path) -> Self {
+        let sandbox = Container::probe(wanted, records).map(|found| {
+            let enforced = found.enforced();
+            (Arc::new(found) as Arc<dyn Sandbox>, enforced)
+        });
+        Self { tier: Tier::Container(wanted.engine), sandbox }
+    }
+}
+
 impl Tiers {
     /// Takes away what killed servers left, and runs `true` in each tier once; some milliseconds each.
     pub fn probe(settings: &ProbeSettings) -> Self {
@@ -57,7 +71,9 @@ impl Tiers {
                 Ok((sandbox, enforced))
             }),
         });
-        Self { all: all.into() }
+        let containers =
+            settings.containers.as_ref().map(|wanted| Probed::container(wanted, &settings.records));
+        Self { all: all.into_iter().chain(containers).collect() }
     }
 
     /// The sandbox that commands of a mode run in: the one that is wished for, else the stronger of T1 and T2. A container

@@ -3,15 +3,16 @@
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use mab_core::Timestamp;
 use mab_exec::{
-    Ask, Decision, Digest, Executor, ExecutorSettings, Finished, GitAccess, Judges, Layer, Limits, Mode,
-    Network, Observer, Plan, ProbeSettings, Progress, Tier, Tiers, Verdict, Wanted, Workspace,
+    Ask, ContainerSettings, Decision, Digest, Engine, Executor, ExecutorSettings, Finished, GitAccess,
+    Judges, Layer, Limits, Mode, Network, Observer, Plan, ProbeSettings, Progress, Tier, Tiers, Verdict,
+    Wanted, Workspace,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -39,33 +40,76 @@ impl Judges for Yes {
     }
 }
 
+/// The folder that `.ci/engine` puts an engine into.
+fn engine() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("engine")
+}
+
+/// The containers of the tests.
+pub(crate) fn containers(image: &str) -> ContainerSettings {
+    let socket = Some(engine().join("docker.sock"));
+    ContainerSettings { engine: Engine::Docker, image: image.to_owned(), socket }
+}
+
+/// The notes of the tests, which are never another program's.
+pub(crate) fn records() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("running-records")
+}
+
 fn tiers() -> &'static Tiers {
     static TIERS: OnceLock<Tiers> = OnceLock::new();
     TIERS.get_or_init(|| {
         Tiers::probe(&ProbeSettings {
             helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into(),
-            records: std::env::temp_dir().join("mab-exec-test-records"),
+            records: records(),
+            containers: Some(containers("mab-test")),
         })
     })
+}
+
+/// Whether a tier is here; loudly, when it is not.
+pub(crate) fn is_here(tier: Tier) -> bool {
+    match tiers().strongest(Mode::Yolo, Some(tier)) {
+        Ok(_) => true,
+        Err(why) => {
+            println!("SKIPPED: no {tier} here: {why}");
+            false
+        }
+    }
 }
 
 /// Runs `text` in T2; none, loudly, where that is not there.
 pub(crate) fn run(text: &str, limits: Limits, observer: &dyn Observer) -> Option<Finished> {
     let folder = tempfile::tempdir().unwrap();
-    run_in(&folder.path().canonicalize().unwrap(), text, limits, observer)
+    run_in((Tier::Bubblewrap, &folder.path().canonicalize().unwrap()), text, limits, observer)
 }
 
+/// As [`run`], in any tier and folder.
 pub(crate) fn run_in(
-    workspace: &Path,
+    (tier, workspace): (Tier, &Path),
     text: &str,
     limits: Limits,
     observer: &dyn Observer,
 ) -> Option<Finished> {
-    if let Err(why) = tiers().strongest(Mode::Yolo, Some(Tier::Bubblewrap)) {
-        println!("SKIPPED: no T2 here: {why}");
+    run_with(
+        ExecutorSettings { sandbox: Some(tier), ..Default::default() },
+        workspace,
+        (text, limits),
+        observer,
+    )
+}
+
+/// As [`run_in`], with all that an operator may set.
+pub(crate) fn run_with(
+    settings: ExecutorSettings,
+    workspace: &Path,
+    (text, limits): (&str, Limits),
+    observer: &dyn Observer,
+) -> Option<Finished> {
+    if !is_here(settings.sandbox.unwrap()) {
         return None;
     }
-    let executor = Executor::new(ExecutorSettings::default(), tiers().clone(), Yes, None);
+    let executor = Executor::new(settings, tiers().clone(), Yes, None);
     let workspace = Arc::new(Workspace::open(workspace).unwrap());
     let ask = Ask {
         mode: Mode::Yolo,

@@ -2,27 +2,29 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    os::fd::OwnedFd,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use mab_exec::{Killed, Limits, Observer, Outcome, Progress};
+use mab_exec::{Engine, Killed, Limits, Observer, Outcome, Progress, Tier};
 
 use crate::bench::{Impatient, end_within, mark, processes_with, run, run_in};
 
 /// Shell text that starts, in every way there is, processes that sleep `mark` seconds and hold the outputs open.
-fn stubborn(mark: &str) -> String {
+pub(crate) fn stubborn(mark: &str) -> String {
     format!(
-        "sleep {mark} & setsid sleep {mark} & nohup sleep {mark} & (setsid sh -c 'sleep {mark} & exit' &)
+        "sleep {mark} & setsid sleep {mark} & (trap '' HUP; exec sleep {mark}) & (setsid sh -c 'sleep {mark} & exit' &)
          trap '' TERM HUP INT; sh -c 'trap \"\" TERM HUP; sleep {mark}; true' & "
     )
 }
 
 /// Waits inside until the five have really become `sleep`, then says so.
-const READY: &str = "while [ $(cat /proc/[0-9]*/comm | grep -c '^sleep$') -lt 5 ]; do :; done; echo ready; ";
+pub(crate) const READY: &str =
+    "while [ $(cat /proc/[0-9]*/comm | grep -c '^sleep$') -lt 5 ]; do :; done; echo ready; ";
 
-fn ended_by(outcome: &Outcome) -> Option<Killed> {
+pub(crate) fn ended_by(outcome: &Outcome) -> Option<Killed> {
     if let Outcome::Killed { reason } = outcome { Some(*reason) } else { None }
 }
 
@@ -81,17 +83,29 @@ impl Observer for Herald {
 #[ignore = "started by server_when_killed_leaves_nothing_running"]
 fn server_that_is_killed() {
     let mut lines = std::io::stdin().lines().map(Result::unwrap);
-    let (folder, mark) = (PathBuf::from(lines.next().unwrap()), lines.next().unwrap());
+    let (tier, folder) = (lines.next().unwrap(), PathBuf::from(lines.next().unwrap()));
+    let mark = lines.next().unwrap();
+    let tier = if tier == "T3" { Tier::Container(Engine::Docker) } else { Tier::Bubblewrap };
     let text = format!("{}{READY} wait", stubborn(&mark));
-    if run_in(&folder, &text, Limits::default(), &Herald).is_none() {
+    if run_in((tier, &folder), &text, Limits::default(), &Herald).is_none() {
         println!("SKIPPED");
     }
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a server of its own to kill: this test program again")]
 fn server_when_killed_leaves_nothing_running() {
-    let (mark, folder) = (mark(5), tempfile::tempdir().unwrap());
+    let mark = mark(5);
+    let Some((mut server, processes)) = server("T2", &mark) else { return };
+    server.kill().unwrap();
+    assert!(end_within(&processes, Duration::from_millis(500)).unwrap());
+    assert!(processes_with(&mark).is_empty());
+    server.wait().unwrap();
+}
+
+/// A server of its own that runs the stubborn text, and the five processes of that.
+#[expect(clippy::disallowed_methods, reason = "a server of its own to kill: this test program again")]
+pub(crate) fn server(tier: &str, mark: &str) -> Option<(Child, Vec<OwnedFd>)> {
+    let folder = tempfile::tempdir().unwrap();
     let mut server = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kills::server_that_is_killed", "--ignored", "--nocapture"])
         .stdin(Stdio::piped())
@@ -99,18 +113,15 @@ fn server_when_killed_leaves_nothing_running() {
         .spawn()
         .unwrap();
     let path = folder.path().canonicalize().unwrap();
-    writeln!(server.stdin.take().unwrap(), "{}\n{mark}", path.display()).unwrap();
+    writeln!(server.stdin.take().unwrap(), "{tier}\n{}\n{mark}", path.display()).unwrap();
     let lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
     let said = lines.into_iter().find(|line| line.ends_with("ready") || line.contains("SKIPPED"));
     if said.as_deref().is_none_or(|said| said.contains("SKIPPED")) {
-        println!("SKIPPED: no T2 here");
+        println!("SKIPPED: no {tier} here");
         server.wait().unwrap();
-        return;
+        return None;
     }
-    let processes = processes_with(&mark);
+    let processes = processes_with(mark);
     assert_eq!(processes.len(), 5);
-    server.kill().unwrap();
-    assert!(end_within(&processes, Duration::from_millis(500)).unwrap());
-    assert!(processes_with(&mark).is_empty());
-    server.wait().unwrap();
+    Some((server, processes))
 }

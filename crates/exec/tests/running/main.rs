@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod kills;
