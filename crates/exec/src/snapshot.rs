@@ -83,6 +83,8 @@ pub struct Settings {
     pub keep: u32,
     /// Seconds after which a snapshot is removed when another is taken.
     pub max_age_s: u64,
+    /// Seconds for which another process that works on the same workspace is waited for.
+    pub wait_s: u32,
 }
 
 /// How a snapshot is restored.
@@ -124,6 +126,7 @@ impl Default for Settings {
             left_out: names.map(ToOwned::to_owned).into(),
             keep: 20,
             max_age_s: 14 * 24 * 60 * 60,
+            wait_s: 10,
         }
     }
 }
@@ -146,7 +149,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// [`Code::Conflict`] when the workspace moved, [`Code::QuotaExceeded`] when it is too large, [`Code::StorageFull`],
-    /// [`Code::Busy`] when another process holds its snapshots for ten seconds; nothing is kept then.
+    /// [`Code::Busy`] when another process holds its snapshots for too long; nothing is kept then.
     pub fn take(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<Snapshot, Denied> {
         let store = self.store(workspace)?;
         let taken = self.take_into(&store, workspace, label, now)?.0;
@@ -229,7 +232,7 @@ impl Snapshots {
         let mut pruned = Pruned::default();
         let Ok(workspaces) = std::fs::read_dir(&self.root) else { return Ok(pruned) };
         for folder in workspaces {
-            let store = Store::open_named(&folder.map_err(refuse)?.path())?;
+            let store = Store::open_named(&folder.map_err(refuse)?.path(), self.settings.wait_s)?;
             let removed = remove_old(&store, (keep, max_age_s), now)?;
             pruned.snapshots += removed.snapshots;
             pruned.freed_bytes += removed.freed_bytes;
@@ -277,7 +280,7 @@ impl Snapshots {
             )
             .hint("choose a data folder outside the workspace"));
         }
-        Store::open(&self.root, workspace)
+        Store::open(&self.root, workspace, self.settings.wait_s)
     }
 
     /// Knows every path as it is now, and keeps nothing.

@@ -45,21 +45,21 @@ pub(super) struct Last {
 
 impl Store {
     /// The folder of a workspace below `root`; made when it is not there.
-    pub(super) fn open(root: &Path, workspace: &Workspace) -> Result<Self, Denied> {
+    pub(super) fn open(root: &Path, workspace: &Workspace, wait_s: u32) -> Result<Self, Denied> {
         let (device, inode) = (workspace.device().to_le_bytes(), workspace.inode().to_le_bytes());
         let path = std::os::unix::ffi::OsStrExt::as_bytes(workspace.path().as_os_str());
         let name = Digest::of(&[&device, &inode, path]).to_string();
-        Self::open_named(&root.join(name.get(..32).unwrap_or_default()))
+        Self::open_named(&root.join(name.get(..32).unwrap_or_default()), wait_s)
     }
 
     /// Such a folder, by its path.
-    pub(super) fn open_named(folder: &Path) -> Result<Self, Denied> {
+    pub(super) fn open_named(folder: &Path, wait_s: u32) -> Result<Self, Denied> {
         let refuse = doing("cannot open the folder of snapshots");
         for below in ["packs", "trees", "taken"] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(below)).map_err(refuse)?;
         }
         let lock = private().truncate(false).open(folder.join("lock")).map_err(refuse)?;
-        for _ in 0..LOOKS {
+        for _ in 0..=wait_s.saturating_mul(LOOKS_PER_S) {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
                     let store = Self { folder: folder.to_owned(), lock };
@@ -309,8 +309,8 @@ fn punch(path: &Path, ranges: &mut [(u64, u64)]) -> io::Result<()> {
     Ok(())
 }
 
-/// How long another process is waited for: 10 s.
+/// How often it is looked whether another process has finished.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const LOOKS: u32 = 500;
+const LOOKS_PER_S: u32 = 50;
 /// How coarse a file system's clock may be: 20 ms, twice the longest tick of Linux.
 const TICK_NS: i64 = 20_000_000;
