@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mab_core::{Denied, Timestamp};
 
-use crate::{Digest, Mode, Sandbox, Tier, Tiers, Unavailable, Verdict, Wanted, Workspace};
+use crate::{Digest, Judge, Mode, Sandbox, Tier, Tiers, Unavailable, Verdict, Wanted, Workspace};
 
 /// Judges commands.
 pub trait Judges: Send + Sync {
@@ -31,6 +31,16 @@ pub trait Saves: Send + Sync {
     /// # Errors
     /// Why not; then nothing is run.
     fn save(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<String, Denied>;
+}
+
+impl Judges for Judge {
+    fn judge(&self, mode: Mode, wanted: &Wanted, workspace: Option<&Workspace>) -> Verdict {
+        Self::judge(self, mode, wanted, workspace)
+    }
+
+    fn policy_digest(&self) -> Digest {
+        self.policy().digest()
+    }
 }
 
 impl Isolates for Tiers {
