@@ -11,6 +11,7 @@ mod demo;
 pub mod docs;
 pub mod environment;
 mod evidence_file;
+mod execution;
 pub mod folder;
 mod harmless;
 mod hook;

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
-    audit, completions, held, hook, inbound, keys, lease, limits, list, man, pause, redact, release, remove,
-    resume, setup, show, tokens, transfer, watch,
+    audit, completions, held, hook, inbound, judge, keys, lease, limits, list, man, pause, redact, release,
+    remove, resume, run_command, setup, show, tokens, transfer, watch,
 };
 
 /// The exit codes in short.
@@ -17,7 +17,7 @@ macro_rules! exit_codes {
            1 internal           5 expired        9 audit trail broken\n  \
            2 wrong use          6 limited       10 doctor found a fault\n  \
            3 not found          7 conflict      11 demo failed\n  \
-           12 audit trail not checkable"
+           12 audit trail not checkable, 13 ask, 14 deny (mab judge)"
     };
 }
 
@@ -127,6 +127,10 @@ pub(crate) enum Command {
     Cleanup,
     /// Replace secrets in text: a filter from stdin or FILE to stdout.
     Redact(Box<redact::Redact>),
+    /// Say whether a command may run, and as what; nothing is run.
+    Judge(Box<judge::Judge>),
+    /// Run one command as an agent's would be: judged, saved, sandboxed.
+    Run(Box<run_command::Run>),
     /// Set up a client: its server entry and its hooks.
     Setup(setup::Setup),
     /// Check settings, data folder, database and clock.

@@ -29,8 +29,19 @@ impl Exit {
     /// `mab audit verify` could not check: the database cannot be read, or is damaged.
     pub const AUDIT_UNCHECKED: Self = Self(12);
 
+    /// `mab judge` says that a person would have to agree.
+    pub const JUDGED_ASK: Self = Self(13);
+    /// `mab judge` says that the command may not run.
+    pub const JUDGED_DENY: Self = Self(14);
+    /// The time of what `mab run` ran was over.
+    pub const TIMED_OUT: Self = Self(124);
+    /// `mab run` was told to stop.
+    pub const CANCELLED: Self = Self(130);
+    /// What `mab run` ran was ended for its memory, its processes or its output.
+    pub const OVER_LIMIT: Self = Self(137);
+
     /// The exits that no refusal [`Code`] stands for, with their meaning, for the documentation.
-    pub const OWN: [(Self, &'static str); 9] = [
+    pub const OWN: [(Self, &'static str); 14] = [
         (Self::OK, "Done."),
         (Self::INTERNAL, "The bridge failed; the message says where."),
         (Self::FOUND, "`mab redact` found secrets."),
@@ -43,7 +54,17 @@ impl Exit {
             Self::AUDIT_UNCHECKED,
             "`mab audit verify` could not check: the database cannot be read, or is damaged.",
         ),
+        (Self::JUDGED_ASK, "`mab judge`: a person would have to agree."),
+        (Self::JUDGED_DENY, "`mab judge`: the command may not run."),
+        (Self::TIMED_OUT, "`mab run`: the command's time was over. Else it exits as its command did."),
+        (Self::CANCELLED, "`mab run`: stopped with Ctrl-C."),
+        (Self::OVER_LIMIT, "`mab run`: the command was ended for its memory, its processes or its output."),
     ];
+
+    /// The exit of a command that ran: its own.
+    pub fn of_command(code: i32) -> Self {
+        Self(u8::try_from(code).unwrap_or(u8::MAX))
+    }
 
     /// The exit of a refusal.
     pub fn refused(code: Code) -> Self {
@@ -68,7 +89,17 @@ mod tests {
 
     #[test]
     fn own_exits_when_not_shared_on_purpose_are_no_code_of_a_refusal() {
-        for exit in [Exit::AUDIT_BROKEN, Exit::CHECK_FAILED, Exit::DEMO_FAILED, Exit::AUDIT_UNCHECKED] {
+        for exit in [
+            Exit::AUDIT_BROKEN,
+            Exit::CHECK_FAILED,
+            Exit::DEMO_FAILED,
+            Exit::AUDIT_UNCHECKED,
+            Exit::JUDGED_ASK,
+            Exit::JUDGED_DENY,
+            Exit::TIMED_OUT,
+            Exit::CANCELLED,
+            Exit::OVER_LIMIT,
+        ] {
             assert!(Code::ALL.iter().all(|code| Exit::refused(*code) != exit), "{exit:?}");
         }
         assert_eq!(Exit::refused(Code::Internal), Exit::INTERNAL);

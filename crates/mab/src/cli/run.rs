@@ -53,6 +53,8 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Keys(keys) => keys.run(operator),
         Command::Cleanup => cleanup::run(operator),
         Command::Redact(redact) => redact.run(operator),
+        Command::Judge(judge) => judge.run(operator),
+        Command::Run(run) => run.run(operator),
         Command::Setup(setup) => setup.run(operator),
         Command::Doctor { check: None } => doctor::run(operator),
         Command::Doctor { check: Some(DoctorCheck::Wake) } => doctor_wake::run(operator),

@@ -104,8 +104,8 @@ impl Default for Execution {
             environment: Vec::new(),
             path: Vec::new(),
             limits: Limits::default(),
-            snapshots_keep: 50,
-            snapshots_days: 30,
+            snapshots_keep: 20,
+            snapshots_days: 14,
             preview: false,
         }
     }

@@ -8,6 +8,7 @@ mod evidence;
 mod held;
 mod home;
 mod hook;
+mod judge;
 mod lease;
 mod limits;
 mod members;

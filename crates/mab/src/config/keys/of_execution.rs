@@ -129,10 +129,10 @@ pub(super) static OF_EXECUTION: &[Key] = &[
         Part::Number(Number::SnapshotsKeep),
         "snapshots_keep",
         "snapshots",
-        "50",
+        "20",
         "Snapshots of one workspace that are kept; older ones go first."
     ),
-    key!(Part::Number(Number::SnapshotsDays), "snapshots_days", "days", "30", "How long a snapshot is kept."),
+    key!(Part::Number(Number::SnapshotsDays), "snapshots_days", "days", "14", "How long a snapshot is kept."),
     key!(
         Part::Preview,
         "preview",

@@ -1,0 +1,116 @@
+//! How a run ended, for who asked for it: what it printed, where it belongs, and an exit code.
+
+use std::io::IsTerminal as _;
+
+use mab_core::{Code, Denied, Fault};
+use mab_exec::{Captured, Finished, Killed, Outcome};
+
+use crate::cli::{
+    Exit, Output, Trouble, Visible,
+    output::{BAD, CAREFUL, FAINT, GOOD},
+};
+
+/// Prints a run and says how it went.
+///
+/// # Errors
+/// The refusal, when it was not run.
+pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble> {
+    let exit = exit(&finished.outcome)?;
+    if output.is_json() {
+        let value = serde_json::to_value(finished)
+            .map_err(|source| Fault::from_source("writing how a run ended", source))?;
+        output.json(&value)?;
+        return Ok(exit);
+    }
+    Output::data(&printed(&finished.stdout))?;
+    let told = printed(&finished.stderr);
+    if !told.is_empty() {
+        Output::talk(told.trim_end_matches('\n'));
+    }
+    let ended_well = matches!(finished.outcome, Outcome::Exited { code: 0 });
+    if std::io::stderr().is_terminal() || matches!(finished.outcome, Outcome::Killed { .. }) {
+        let style = if ended_well { GOOD } else { BAD };
+        Output::talk(&format!("{style}{}{style:#}{}", how(&finished.outcome), aside(finished)));
+    }
+    Ok(exit)
+}
+
+/// The exit code of a run, or why there was none.
+fn exit(outcome: &Outcome) -> Result<Exit, Denied> {
+    match outcome {
+        Outcome::Exited { code } => Ok(Exit::of_command(*code)),
+        Outcome::Killed { reason: Killed::Timeout } => Ok(Exit::TIMED_OUT),
+        Outcome::Killed { reason: Killed::Cancelled } => Ok(Exit::CANCELLED),
+        Outcome::Killed { reason: Killed::Output | Killed::Memory | Killed::Processes } => {
+            Ok(Exit::OVER_LIMIT)
+        }
+        Outcome::Killed { reason: Killed::Lost } => Ok(Exit::INTERNAL),
+        Outcome::Denied { .. } | Outcome::SandboxUnavailable { .. } => Err(refusal(outcome)),
+    }
+}
+
+/// What was not run, as a refusal.
+pub(crate) fn refusal(outcome: &Outcome) -> Denied {
+    match outcome {
+        Outcome::Denied { layer, reason } => {
+            Denied::new(Code::CommandDenied, format!("{}: {reason}; nothing was run", layer.as_str()))
+                .hint("`mab judge` shows how a command is read, without running it")
+        }
+        Outcome::SandboxUnavailable { reason } => {
+            Denied::new(Code::SandboxUnavailable, format!("{reason}; nothing was run"))
+                .hint("`mab doctor` shows which sandboxes are here and what is missing")
+        }
+        // Both ran.
+        Outcome::Exited { .. } | Outcome::Killed { .. } => Denied::new(Code::Internal, "the command was run"),
+    }
+}
+
+/// What is kept of a stream. It was redacted and made visible before; the terminal is not left to that alone.
+fn printed(captured: &Captured) -> String {
+    let mut text = Visible::text(&captured.head).as_str().to_owned();
+    if captured.omitted_bytes > 0 {
+        let omitted = captured.omitted_bytes;
+        let break_before = if text.ends_with('\n') { "" } else { "\n" };
+        text.push_str(&format!("{break_before}… {omitted} bytes are left out …\n"));
+    }
+    text.push_str(Visible::text(&captured.tail).as_str());
+    text
+}
+
+fn how(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("exited with {code}"),
+        Outcome::Killed { reason } => format!("ended, with all it had started: {}", why(*reason)),
+        Outcome::Denied { .. } | Outcome::SandboxUnavailable { .. } => "not run".to_owned(),
+    }
+}
+
+fn why(reason: Killed) -> &'static str {
+    match reason {
+        Killed::Timeout => "its time was over",
+        Killed::Output => "it printed more than it may",
+        Killed::Memory => "it used more memory than it may",
+        Killed::Processes => "it started more processes than it may",
+        Killed::Cancelled => "you stopped it",
+        Killed::Lost => "it could not be followed any longer; the log says why",
+    }
+}
+
+/// Where it ran, how long, and how to undo it.
+fn aside(finished: &Finished) -> String {
+    let mut said =
+        format!(" {FAINT}after {}.{:01} s", finished.duration_ms / 1_000, finished.duration_ms % 1_000 / 100);
+    if let Some(tier) = finished.tier {
+        said.push_str(&format!(", in {tier}"));
+    }
+    let redacted = finished.stdout.redacted + finished.stderr.redacted;
+    said.push_str(&format!("{FAINT:#}"));
+    if redacted > 0 {
+        said.push_str(&format!("; {CAREFUL}{redacted} secrets taken out of the output{CAREFUL:#}"));
+    }
+    if let Some(snapshot) = &finished.snapshot {
+        let id = Visible::line(snapshot);
+        said.push_str(&format!("\n{FAINT}`mab snapshot restore {id}` undoes what it wrote{FAINT:#}"));
+    }
+    said
+}

@@ -1,0 +1,225 @@
+//! `mab run`: the operator has one command run as an agent's would be: judged, saved, sandboxed.
+
+use std::{
+    io::{IsTerminal as _, PipeReader},
+    os::fd::{AsFd as _, BorrowedFd},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use clap::Args;
+use mab_core::{Clock as _, Code, Denied, Fault};
+use mab_exec::{
+    Approved, Ask, Decision, Judge, Mode, Network, Observer, Prepared, Progress, Wanted, Workspace,
+};
+use serde_json::json;
+
+use crate::{
+    cli::{
+        Exit, Output, Trouble, Visible, arguments,
+        bar::Bar,
+        finished,
+        judge::{Said, name},
+        operator::Operator,
+        place::Place,
+        request::{self, LAST},
+        terminal::Terminal,
+    },
+    config::Config,
+    execution, runtime,
+    system::{OsRandom, SystemClock},
+};
+
+/// Arguments of `mab run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mab run -- ls -la src\n  \
+    mab run --mode restricted -- cargo test\n  \
+    mab run --mode yolo --timeout 600 --command 'make all 2>&1 | tee build.log'\n  \
+    mab run --dry-run --mode restricted -- git add src/main.rs\n\n\
+    The command is judged, the workspace is saved if it may write there, and it runs in\n\
+    a sandbox. What has to be agreed to is shown whole on the terminal, and runs when\n\
+    the last six digits of its request are typed; without a terminal it is refused.\n\
+    You may name any folder; agents are held to execution.workspaces.\n\n\
+    What it printed comes when it has ended, secrets taken out and control characters\n\
+    escaped: its stdout on stdout, its stderr on stderr. Exits as the command did; with\n\
+    124 when its time was over, 137 when it was ended for memory, processes or output,\n\
+    130 after Ctrl-C, which ends all it had started. --json tells these apart from exit\n\
+    codes of the command.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct Run {
+    /// The mode; default: the configured one, which none may be wider than.
+    #[arg(long, value_parser = arguments::named(&Mode::ALL, Mode::as_str))]
+    mode: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// Seconds it may take, at most execution.timeout_s, which is the default.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_800))]
+    timeout: Option<u32>,
+    /// Let it reach the network, which execution.network must allow; always asks.
+    #[arg(long)]
+    network: bool,
+    /// Show the request and run nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    said: Said,
+}
+
+impl Run {
+    pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let Some(wanted) = self.said.wanted() else {
+            return Err(Trouble::input("there is no command", "mab run -- WORDS, or mab run --command TEXT"));
+        };
+        let config = operator.config()?;
+        runtime::start_log(config.log);
+        let ask = self.ask(&config, wanted)?;
+        let workspace = Arc::new(self.place.open()?);
+        let judge = execution::judge(&config, None, Some(&workspace))?;
+        let terminal = Terminal::open();
+        if terminal.is_none() && !self.dry_run {
+            needs_nobody(&judge, &ask, &workspace)?;
+        }
+        let executor = execution::executor(&config, operator.environment, judge, !self.dry_run)?;
+        let nonce = mab_core::source::draw(&OsRandom)?;
+        let prepared = executor
+            .prepare(&ask, &workspace, SystemClock.now(), nonce)
+            .map_err(|outcome| finished::refusal(&outcome))?;
+        if self.dry_run {
+            show(&prepared, operator.output)?;
+            return Ok(Exit::OK);
+        }
+        let approved = match prepared.allowed() {
+            Ok(approved) => approved,
+            Err(prepared) => agree(prepared, terminal.ok_or_else(nobody)?)?,
+        };
+        let watching = Watching::start(operator.output.is_json())?;
+        let ended = executor.run(approved, SystemClock.now(), &watching);
+        drop(watching);
+        finished::print(&ended, operator.output)
+    }
+
+    fn ask(&self, config: &Config, wanted: Wanted) -> Result<Ask, Denied> {
+        let widest = config.execution.mode;
+        let mode: Mode = self.mode.as_deref().map_or(Ok(widest), str::parse)?;
+        if mode > widest {
+            let message =
+                format!("mode {mode} is wider than execution.mode, which is {widest}; nothing was run");
+            let hint = format!("write mode = \"{mode}\" under [execution] in {}", config.file.display());
+            return Err(Denied::new(Code::CommandDenied, message).hint(hint));
+        }
+        let mut limits = config.execution.limits;
+        if let Some(time_s) = self.timeout {
+            if time_s > limits.time_s {
+                let most = limits.time_s;
+                let message =
+                    format!("{time_s} s is more than execution.timeout_s, which is {most}; nothing was run");
+                return Err(Denied::new(Code::InvalidArguments, message)
+                    .hint(format!("give 1 to {most}, or raise it")));
+            }
+            limits.time_s = time_s;
+        }
+        let network = if self.network { Network::Host } else { Network::Off };
+        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network })
+    }
+}
+
+/// Refuses what a person has to agree to, when there is none: before anything is saved for it.
+fn needs_nobody(judge: &Judge, ask: &Ask, workspace: &Workspace) -> Result<(), Denied> {
+    ask.check()?;
+    let decision = judge.judge(ask.mode, &ask.wanted, Some(workspace)).decision;
+    let asks = decision == Decision::Ask || (decision == Decision::Allow && ask.network == Network::Host);
+    if asks { Err(nobody()) } else { Ok(()) }
+}
+
+fn nobody() -> Denied {
+    Denied::new(Code::ApprovalRequired, "a person has to agree, and there is no terminal; nothing was run")
+        .hint("run it in a terminal; `--dry-run` shows the request without one")
+}
+
+/// Asks the person at the terminal.
+fn agree(prepared: Prepared, terminal: Terminal) -> Result<Approved, Trouble> {
+    let mut page = terminal.page();
+    page.line(&format!("{}", Visible::line(&prepared.verdict().reason)));
+    request::render(prepared.request(), &prepared.hash(), &mut page);
+    let question = format!(
+        "\ntype the last {LAST} digits of the request to run exactly this; anything else runs nothing:"
+    );
+    let typed = terminal.ask(&page, &question)?;
+    drop(terminal);
+    Ok(Approved::by_person(prepared, &typed).map_err(|denied| {
+        let message = format!("{}; nothing was run", denied.message);
+        Denied { message, ..denied }
+    })?)
+}
+
+/// What would be run, for `--dry-run`.
+fn show(prepared: &Prepared, output: Output) -> Result<(), Trouble> {
+    let verdict = prepared.verdict();
+    if output.is_json() {
+        return output.json(&json!({
+            "verdict": name(verdict.decision),
+            "reason": verdict.reason,
+            "request": prepared.request(),
+            "request_hash": prepared.hash(),
+        }));
+    }
+    let mut page = output.page();
+    page.field("verdict", &Visible::line(name(verdict.decision)));
+    page.field("reason", &Visible::line(&verdict.reason));
+    request::render(prepared.request(), &prepared.hash(), &mut page);
+    page.aside("nothing was run, and nothing saved");
+    Output::data(page.as_str())
+}
+
+/// The operator, while it runs: sees how far it is, and may stop it with Ctrl-C.
+struct Watching {
+    stopped: PipeReader,
+    last: Arc<Mutex<Option<Progress>>>,
+    _bar: Bar,
+}
+
+impl Watching {
+    fn start(quiet: bool) -> Result<Self, Fault> {
+        let (stopped, stop) =
+            std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
+        std::thread::spawn(move || {
+            let told = runtime::block_on(async {
+                match runtime::told_to_end() {
+                    Ok(told) => told.await,
+                    // Without a way to hear of it, the signal ends this process, and with it what it runs.
+                    Err(_) => std::future::pending().await,
+                }
+            });
+            drop((stop, told));
+        });
+        let last: Arc<Mutex<Option<Progress>>> = Arc::default();
+        let shown = Arc::clone(&last);
+        let bar = Bar::showing(quiet || !std::io::stderr().is_terminal(), move || {
+            shown.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or_else(String::new, line)
+        });
+        Ok(Self { stopped, last, _bar: bar })
+    }
+}
+
+impl Observer for Watching {
+    fn cancelled(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.stopped.as_fd())
+    }
+
+    fn progress(&self, progress: &Progress) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
+    }
+}
+
+/// How far it is, in one line.
+fn line(progress: &Progress) -> String {
+    let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| width.0);
+    let bytes = progress.stdout_bytes + progress.stderr_bytes;
+    let text = format!(
+        "{} s, {} KiB  {}",
+        progress.elapsed_ms / 1_000,
+        bytes.div_ceil(1_024),
+        Visible::line(&progress.last_line)
+    );
+    text.chars().take(usize::from(width).saturating_sub(1)).collect()
+}

@@ -1,0 +1,152 @@
+//! From settings to the parts that judge, save and run: the one place that builds them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mab_core::{Code, Denied, Failure, Timestamp};
+use mab_exec::{
+    Executor, ExecutorSettings, Judge, Policy, ProbeSettings, Saves, Tier, Tiers, Workspace,
+    snapshot::{Settings, Snapshots},
+};
+use mab_redact::Redactor;
+
+use crate::{
+    config::{Config, Isolation},
+    environment::Environment,
+    folder::DataFolder,
+    system::OsRandom,
+};
+
+/// Where a project's own policy lies in its workspace; it can only tighten.
+const PROJECT_POLICY: &str = ".mab/policy.toml";
+
+const DAY_S: u64 = 24 * 60 * 60;
+
+/// The policy in effect in a workspace: built in, the operator's, the project's.
+///
+/// # Errors
+/// `misconfigured`, naming the file, and the line where there is one.
+pub(crate) fn policy(
+    config: &Config,
+    instead: Option<&Path>,
+    workspace: Option<&Workspace>,
+) -> Result<Policy, Denied> {
+    let operator = instead.or(config.execution.policy.as_deref());
+    if let Some(path) = operator {
+        is_there(path)?;
+    }
+    Policy::load(operator, workspace.and_then(project_policy).as_deref())
+}
+
+/// Refuses a policy file that is named and not there: without it more would be allowed than its author believes.
+pub(crate) fn is_there(path: &Path) -> Result<(), Denied> {
+    path.metadata().map(|_| ()).map_err(|error| {
+        let message = format!("the policy file {} cannot be read: {error}", path.display());
+        Denied::new(Code::Misconfigured, message).hint("correct its path, or leave it out")
+    })
+}
+
+/// The judge of a workspace.
+///
+/// # Errors
+/// As [`policy`].
+pub(crate) fn judge(
+    config: &Config,
+    instead: Option<&Path>,
+    workspace: Option<&Workspace>,
+) -> Result<Judge, Denied> {
+    Ok(Judge::new(policy(config, instead, workspace)?))
+}
+
+/// A project's own policy, when there is something by its name: also what cannot be read is not passed over.
+fn project_policy(workspace: &Workspace) -> Option<PathBuf> {
+    let path = workspace.path().join(PROJECT_POLICY);
+    path.symlink_metadata().is_ok().then_some(path)
+}
+
+/// The sandboxes of this machine, tried out. What has to be taken away again is noted in the folder `records`.
+///
+/// # Errors
+/// When this program's own file is not known.
+pub(crate) fn tiers(records: &Path) -> Result<Tiers, Failure> {
+    let helper = std::env::current_exe()
+        .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?;
+    Ok(Tiers::probe(&ProbeSettings { helper, records: records.to_owned() }))
+}
+
+/// What runs commands here. With `saving`, workspaces are saved before a command that may write.
+///
+/// # Errors
+/// As [`tiers`] and [`snapshots`].
+pub(crate) fn executor(
+    config: &Config,
+    environment: &Environment,
+    judge: Judge,
+    saving: bool,
+) -> Result<Executor, Failure> {
+    let at = &config.execution;
+    let value = |name: &String| Some((name.clone(), environment.get(name)?.to_owned()));
+    let settings = ExecutorSettings {
+        path: at.path.clone(),
+        environment: at.environment.iter().filter_map(value).collect(),
+        readable: at.readable.clone(),
+        hidden: hidden(config, environment),
+        may_use_network: at.network,
+        sandbox: match at.isolation {
+            Isolation::Auto => None,
+            Isolation::Bubblewrap => Some(Tier::Bubblewrap),
+            Isolation::Container(engine) => Some(Tier::Container(engine)),
+        },
+        redactor: Arc::new(Redactor::with_policy(config.settings.redaction.clone())),
+    };
+    let saves = || Ok::<Box<dyn Saves>, Failure>(Box::new(Keeper(snapshots(config)?)));
+    let saves = saving.then(saves).transpose()?;
+    DataFolder::open_or_create(&config.data_dir)?;
+    let tiers = tiers(&config.data_dir.join("sandbox"))?;
+    Ok(Executor::new(settings, tiers, judge, saves))
+}
+
+/// The bridge's own files that are there: no command sees them, whatever else it may read.
+fn hidden(config: &Config, environment: &Environment) -> Vec<PathBuf> {
+    let state = environment.absolute_folder("HOME").map(|home| home.join(".local/state/mab"));
+    let own = [Some(&config.data_dir), Some(&config.database), Some(&config.file), state.as_ref()];
+    let copy = config.audit.copy.as_ref();
+    own.into_iter().flatten().chain(copy).filter(|path| path.exists()).cloned().collect()
+}
+
+/// The snapshots of all workspaces, in the data folder, which is made if it is not there.
+///
+/// # Errors
+/// As the data folder refuses.
+pub(crate) fn snapshots(config: &Config) -> Result<Snapshots, Failure> {
+    DataFolder::open_or_create(&config.data_dir)?;
+    open(config)
+}
+
+/// The same; none when nothing was ever kept.
+///
+/// # Errors
+/// As the data folder refuses.
+pub(crate) fn existing_snapshots(config: &Config) -> Result<Option<Snapshots>, Failure> {
+    DataFolder::open(&config.data_dir)?.map(|_| open(config)).transpose()
+}
+
+fn open(config: &Config) -> Result<Snapshots, Failure> {
+    let settings = Settings {
+        keep: config.execution.snapshots_keep,
+        max_age_s: u64::from(config.execution.snapshots_days) * DAY_S,
+        ..Settings::default()
+    };
+    Ok(Snapshots::open(&config.data_dir, settings, Arc::new(OsRandom))?)
+}
+
+/// Saves workspaces for the executor.
+struct Keeper(Snapshots);
+
+impl Saves for Keeper {
+    fn save(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<String, Denied> {
+        Ok(self.0.take(workspace, label, now)?.id.to_string())
+    }
+}
