@@ -22,7 +22,8 @@ use crate::{
 /// Where a project's own policy lies in its workspace; it can only tighten.
 const PROJECT_POLICY: &str = ".mab/policy.toml";
 
-const DAY_S: u64 = 24 * 60 * 60;
+/// Seconds of a day.
+pub(crate) const DAY_S: u64 = 24 * 60 * 60;
 
 /// The policy in effect in a workspace: built in, the operator's, the project's.
 ///

@@ -7,7 +7,7 @@ use mab_core::{ConversationId, Denied, SessionId};
 
 use crate::cli::{
     audit, completions, held, hook, inbound, judge, keys, lease, limits, list, man, pause, redact, release,
-    remove, resume, run_command, setup, show, tokens, transfer, watch,
+    remove, resume, run_command, setup, show, snapshot, tokens, transfer, watch,
 };
 
 /// The exit codes in short.
@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Judge(Box<judge::Judge>),
     /// Run one command as an agent's would be: judged, saved, sandboxed.
     Run(Box<run_command::Run>),
+    /// List, compare or bring back what was saved of a workspace.
+    Snapshot(snapshot::Snapshot),
     /// Set up a client: its server entry and its hooks.
     Setup(setup::Setup),
     /// Check settings, data folder, database and clock.

@@ -7,6 +7,7 @@ use crate::{
     cli::{
         Exit, Output, Trouble, Visible,
         doctor_clients::clients,
+        doctor_execution::running,
         doctor_files::{folder, profile},
         doctor_redaction::redaction,
         doctor_store::store,
@@ -50,6 +51,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
         Ok(config) => {
             checks.push(Check::good("settings", "read without a fault".to_owned()));
             checks.extend(redaction(&config));
+            checks.extend(running(&config));
             checks.extend(data(operator, &config));
             checks.push(clock(SystemClock.now()));
             checks.extend(clients(operator, &config));

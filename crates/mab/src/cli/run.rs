@@ -55,6 +55,7 @@ fn command(command: &Command, operator: &Operator<'_>) -> Result<Exit, Trouble> 
         Command::Redact(redact) => redact.run(operator),
         Command::Judge(judge) => judge.run(operator),
         Command::Run(run) => run.run(operator),
+        Command::Snapshot(snapshot) => snapshot.run(operator),
         Command::Setup(setup) => setup.run(operator),
         Command::Doctor { check: None } => doctor::run(operator),
         Command::Doctor { check: Some(DoctorCheck::Wake) } => doctor_wake::run(operator),

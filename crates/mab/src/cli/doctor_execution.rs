@@ -1,0 +1,74 @@
+//! The checks of `mab doctor` that tell what can be run here, and how. None starts an engine or changes anything.
+
+use mab_exec::{TierReport, Workspace};
+
+use crate::{
+    cli::{Trouble, doctor::Check},
+    config::{Config, Isolation},
+    execution,
+};
+
+/// The sandboxes, the policy and the workspaces.
+pub(super) fn running(config: &Config) -> Vec<Check> {
+    let mut checks = tiers(config);
+    checks.push(match execution::policy(config, None, None) {
+        Ok(policy) => {
+            Check::good("policy", format!("mode {}, digest {}", config.execution.mode, policy.digest()))
+        }
+        Err(denied) => Check::trouble("policy", &Trouble::Denied(denied)),
+    });
+    checks.extend(config.execution.workspaces.iter().map(|path| match Workspace::open(path) {
+        Ok(_) => Check::good("workspace", path.display().to_string()),
+        Err(denied) => Check::warn(
+            "workspace",
+            format!("{}: {}", path.display(), denied.message),
+            denied.hint.unwrap_or_default(),
+        ),
+    }));
+    if config.execution.workspaces.is_empty() {
+        checks.push(Check::good("workspace", "none: agents have nothing run".to_owned()));
+    }
+    checks
+}
+
+/// Each tier: what it enforces, or what is missing. Notes of a try-out go to a folder that is removed.
+fn tiers(config: &Config) -> Vec<Check> {
+    let records = match tempfile::tempdir() {
+        Ok(records) => records,
+        Err(error) => {
+            let message = format!("cannot be tried out: {error}");
+            return vec![Check::warn("sandbox", message, "make room in the folder for temporary files")];
+        }
+    };
+    let tiers = match execution::tiers(records.path()) {
+        Ok(tiers) => tiers,
+        Err(failure) => return vec![Check::trouble("sandbox", &Trouble::from(failure))],
+    };
+    let mut checks: Vec<_> = tiers.report().into_iter().map(tier).collect();
+    checks.push(container(config));
+    checks
+}
+
+fn tier(report: TierReport) -> Check {
+    match report.available {
+        Ok(enforced) => Check::good("sandbox", format!("{}: {}", report.tier, enforced.join(", "))),
+        Err(why) => Check::warn("sandbox", format!("{}: {}", report.tier, why.reason), why.hint),
+    }
+}
+
+/// Containers are looked at when one is wished for: asking an engine takes long, and may start it.
+fn container(config: &Config) -> Check {
+    let at = &config.execution;
+    match at.isolation {
+        Isolation::Container(engine) => Check::good(
+            "sandbox",
+            format!(
+                "T3 {engine:?} with image {}: looked at when a command runs",
+                at.image.as_deref().unwrap_or("none")
+            ),
+        ),
+        Isolation::Auto | Isolation::Bubblewrap => {
+            Check::good("sandbox", "T3 containers: not asked for by execution.sandbox".to_owned())
+        }
+    }
+}
