@@ -7,7 +7,8 @@ use std::{
 
 use mab_core::{Code, Denied, Failure, Timestamp};
 use mab_exec::{
-    Executor, ExecutorSettings, Judge, Policy, ProbeSettings, Saves, Tier, Tiers, Workspace,
+    ContainerSettings, Executor, ExecutorSettings, Judge, Policy, ProbeSettings, Saves, Tier, Tiers,
+    Workspace,
     snapshot::{Settings, Snapshots},
 };
 use mab_redact::Redactor;
@@ -71,10 +72,17 @@ fn project_policy(workspace: &Workspace) -> Option<PathBuf> {
 ///
 /// # Errors
 /// When this program's own file is not known.
-pub(crate) fn tiers(records: &Path) -> Result<Tiers, Failure> {
+pub(crate) fn tiers(config: &Config, records: &Path) -> Result<Tiers, Failure> {
     let helper = std::env::current_exe()
         .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?;
-    Ok(Tiers::probe(&ProbeSettings { helper, records: records.to_owned() }))
+    let at = &config.execution;
+    let containers = match (at.isolation, &at.image) {
+        (Isolation::Container(engine), Some(image)) => {
+            Some(ContainerSettings { engine, image: image.clone(), socket: None })
+        }
+        (Isolation::Auto | Isolation::Bubblewrap | Isolation::Container(_), _) => None,
+    };
+    Ok(Tiers::probe(&ProbeSettings { helper, records: records.to_owned(), containers }))
 }
 
 /// What runs commands here. With `saving`, workspaces are saved before a command that may write.
@@ -105,7 +113,7 @@ pub(crate) fn executor(
     let saves = || Ok::<Box<dyn Saves>, Failure>(Box::new(Keeper(snapshots(config)?)));
     let saves = saving.then(saves).transpose()?;
     DataFolder::open_or_create(&config.data_dir)?;
-    let tiers = tiers(&config.data_dir.join("sandbox"))?;
+    let tiers = tiers(config, &config.data_dir.join("sandbox"))?;
     Ok(Executor::new(settings, tiers, judge, saves))
 }
 

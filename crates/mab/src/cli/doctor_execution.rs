@@ -40,12 +40,15 @@ fn tiers(config: &Config) -> Vec<Check> {
             return vec![Check::warn("sandbox", message, "make room in the folder for temporary files")];
         }
     };
-    let tiers = match execution::tiers(records.path()) {
+    let tiers = match execution::tiers(config, records.path()) {
         Ok(tiers) => tiers,
         Err(failure) => return vec![Check::trouble("sandbox", &Trouble::from(failure))],
     };
     let mut checks: Vec<_> = tiers.report().into_iter().map(tier).collect();
-    checks.push(container(config));
+    if !matches!(config.execution.isolation, Isolation::Container(_)) {
+        let message = "T3 containers: not asked for by execution.sandbox".to_owned();
+        checks.push(Check::good("sandbox", message));
+    }
     checks
 }
 
@@ -53,22 +56,5 @@ fn tier(report: TierReport) -> Check {
     match report.available {
         Ok(enforced) => Check::good("sandbox", format!("{}: {}", report.tier, enforced.join(", "))),
         Err(why) => Check::warn("sandbox", format!("{}: {}", report.tier, why.reason), why.hint),
-    }
-}
-
-/// Containers are looked at when one is wished for: asking an engine takes long, and may start it.
-fn container(config: &Config) -> Check {
-    let at = &config.execution;
-    match at.isolation {
-        Isolation::Container(engine) => Check::good(
-            "sandbox",
-            format!(
-                "T3 {engine:?} with image {}: looked at when a command runs",
-                at.image.as_deref().unwrap_or("none")
-            ),
-        ),
-        Isolation::Auto | Isolation::Bubblewrap => {
-            Check::good("sandbox", "T3 containers: not asked for by execution.sandbox".to_owned())
-        }
     }
 }
