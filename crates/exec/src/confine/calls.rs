@@ -24,37 +24,52 @@ pub(crate) enum Children {
     Forbidden,
 }
 
-/// The filters, in the order in which they are installed.
+/// The filter: one, and short, because each process pays for it.
 ///
 /// # Errors
 /// [`Unavailable`] on a processor that is not known here.
-pub(super) fn filters(children: Children, network: Network) -> Result<Vec<BpfProgram>, Unavailable> {
-    let mut denied: Rules = FORBIDDEN.iter().map(|call| (*call, vec![])).collect();
+pub(super) fn filter(children: Children, network: Network) -> Result<BpfProgram, Unavailable> {
+    let mut denied = FORBIDDEN.to_vec();
+    let mut by_argument = Rules::from([
+        (libc::SYS_ioctl, terminal_input()?),
+        (libc::SYS_personality, vec![other_personality()?]),
+    ]);
     match children {
         Children::Allowed => {
-            denied.insert(libc::SYS_clone, new_namespaces()?);
-            denied.insert(libc::SYS_socket, vec![other_families(network)?]);
+            by_argument.insert(libc::SYS_clone, new_namespaces()?);
+            by_argument.insert(libc::SYS_socket, vec![other_families(network)?]);
         }
         Children::Forbidden => {
-            denied.extend(CHANGING.iter().map(|call| (*call, vec![])));
-            denied.insert(libc::SYS_clone, vec![not_a_thread()?]);
+            denied.extend(CHANGING);
+            by_argument.insert(libc::SYS_clone, vec![not_a_thread()?]);
             for call in [libc::SYS_prlimit64, libc::SYS_sched_setaffinity] {
-                denied.insert(call, vec![rule(vec![condition(0, SeccompCmpOp::Ne, 0)?])?]);
+                by_argument.insert(call, vec![rule(vec![condition(0, SeccompCmpOp::Ne, 0)?])?]);
             }
         }
     }
-    denied.insert(libc::SYS_ioctl, terminal_input()?);
-    denied.insert(libc::SYS_personality, vec![other_personality()?]);
-    let absent = BTreeMap::from([(libc::SYS_clone3, vec![])]);
-    let mut first = program(denied, libc::EPERM)?;
-    first.splice(0..0, NO_X32);
-    Ok(vec![first, program(absent, libc::ENOSYS)?])
+    let program = [FIRST.to_vec(), by_number(&denied)?, program(by_argument)?];
+    Ok(program.concat())
+}
+
+/// One instruction for each call that is denied whatever its arguments are, with the number loaded. The library that makes
+/// the rest takes five, and the kernel works the filter out for every call there is when it is installed.
+fn by_number(denied: &[i64]) -> Result<BpfProgram, Unavailable> {
+    let mut program = Vec::with_capacity(denied.len() + 2);
+    for (index, call) in denied.iter().enumerate() {
+        // To the last instruction, over the other calls and over the jump past it.
+        let to_answer = u8::try_from(denied.len() - index).map_err(failed)?;
+        let call = u32::try_from(*call).map_err(failed)?;
+        program.push(sock_filter { code: IF_EQUAL, jt: to_answer, jf: 0, k: call });
+    }
+    program.push(sock_filter { code: JUMP, jt: 0, jf: 0, k: 1 });
+    program.push(sock_filter { code: ANSWER, jt: 0, jf: 0, k: ERRNO | libc::EPERM.unsigned_abs() });
+    Ok(program)
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn program(rules: Rules, errno: i32) -> Result<BpfProgram, Unavailable> {
-    let errno = SeccompAction::Errno(errno.unsigned_abs());
+fn program(rules: Rules) -> Result<BpfProgram, Unavailable> {
+    let errno = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let target = std::env::consts::ARCH.try_into().map_err(failed)?;
     SeccompFilter::new(rules, SeccompAction::Allow, errno, target)
         .and_then(BpfProgram::try_from)
@@ -126,13 +141,26 @@ const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWNET,
 ];
 
-/// Ends what calls by the numbers of the x32 ABI, which no rule by number would meet: they have bit 30 set. Load the
-/// number; if it is 2³⁰ or more, end the process (`linux/bpf_common.h`, `linux/seccomp.h`).
-const NO_X32: [sock_filter; 3] = [
-    sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 },
-    sock_filter { code: 0x35, jt: 0, jf: 1, k: 0x4000_0000 },
-    sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x8000_0000 },
+/// What the filter begins with, because no rule by number and one answer can say it: load the number; if it has bit 30
+/// set, which is the x32 ABI, end the process; if it is `clone3`, say that there is none (`linux/bpf_common.h`,
+/// `linux/seccomp.h`).
+const FIRST: [sock_filter; 5] = [
+    sock_filter { code: LOAD, jt: 0, jf: 0, k: 0 },
+    sock_filter { code: IF_AT_LEAST, jt: 0, jf: 1, k: 0x4000_0000 },
+    sock_filter { code: ANSWER, jt: 0, jf: 0, k: 0x8000_0000 },
+    sock_filter { code: IF_EQUAL, jt: 0, jf: 1, k: CLONE3 },
+    sock_filter { code: ANSWER, jt: 0, jf: 0, k: ERRNO | libc::ENOSYS.unsigned_abs() },
 ];
+
+const LOAD: u16 = 0x20;
+const JUMP: u16 = 0x05;
+const IF_EQUAL: u16 = 0x15;
+const IF_AT_LEAST: u16 = 0x35;
+const ANSWER: u16 = 0x06;
+const ERRNO: u32 = 0x0005_0000;
+
+// The same on every processor.
+const CLONE3: u32 = 435;
 
 /// What no command may call: other processes' memory, the kernel's own programs and keys, mounts and namespaces, modules,
 /// clocks, swap, raw hardware.

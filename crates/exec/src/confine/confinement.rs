@@ -27,7 +27,7 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct Confinement {
     landlock: Option<RulesetCreated>,
-    calls: Vec<BpfProgram>,
+    calls: BpfProgram,
     resources: Resources,
 }
 
@@ -39,7 +39,7 @@ impl Confinement {
     pub(crate) fn new(rules: &Rules) -> Result<Self, Unavailable> {
         Ok(Self {
             landlock: Some(files::ruleset(&rules.files, rules.network)?),
-            calls: calls::filters(rules.children, rules.network)?,
+            calls: calls::filter(rules.children, rules.network)?,
             resources: Resources::new(&rules.limits, rules.children),
         })
     }
@@ -67,9 +67,7 @@ impl Confinement {
         let landlock = self.landlock.take().ok_or(io::ErrorKind::InvalidInput)?;
         // The rules were made for what this kernel has, so that anything but success is a fault.
         landlock.restrict_self().map_err(|_| io::Error::from_raw_os_error(PERMISSION))?;
-        for program in &self.calls {
-            seccompiler::apply_filter(program).map_err(|_| io::Error::from_raw_os_error(PERMISSION))?;
-        }
+        seccompiler::apply_filter(&self.calls).map_err(|_| io::Error::from_raw_os_error(PERMISSION))?;
         Ok(())
     }
 }
