@@ -41,7 +41,11 @@ impl Protection {
     ) -> Result<Self, Unavailable> {
         let found = secret_names::find(&profile.workspace)
             .map_err(|error| unavailable(format!("the workspace cannot be listed: {error}")))?;
-        let mut builder = Builder { profile, view, source, records, mounts: Vec::new(), stubs: None };
+        // Joined before anything is looked at: what another run has put there must stay for this one too.
+        let joined = profile.writable && *view == View::Direct;
+        let stubs = joined.then(|| Stubs::open(records, &profile.workspace)).transpose();
+        let stubs = stubs.map_err(|error| unavailable(format!("the workspace cannot be held: {error}")))?;
+        let mut builder = Builder { profile, view, source, mounts: Vec::new(), stubs };
         if profile.writable {
             for name in OF_A_WORKSPACE {
                 builder.protect(Path::new(name), Stub::Folder)?;
@@ -77,7 +81,6 @@ struct Builder<'a> {
     profile: &'a Profile,
     view: &'a View,
     source: &'a Path,
-    records: &'a Path,
     mounts: Vec<Mount>,
     stubs: Option<Stubs>,
 }
@@ -111,31 +114,34 @@ impl Builder<'_> {
                 )));
             }
             Ok(_) => {}
-            Err(_) => match self.view {
-                View::Direct => self.put(below, stub)?,
-                // It is made in the view by whoever mounts on it, not in the workspace.
-                View::Overlay { .. } => {
-                    self.mounts.push(match stub {
-                        Stub::Folder => Mount::EmptyFolder(path),
-                        Stub::File | Stub::SameFolder => Mount::NoFile(path),
-                    });
-                    return Ok(());
+            Err(_) => {
+                match self.view {
+                    View::Direct => self.put(below, stub)?,
+                    // Bubblewrap makes it, in the view and not in the workspace.
+                    View::Overlay { .. } => {}
                 }
-            },
+                match (stub, self.view) {
+                    (Stub::Folder, _) => {
+                        self.mounts.push(Mount::EmptyFolder(path));
+                        return Ok(());
+                    }
+                    (Stub::File | Stub::SameFolder, View::Overlay { .. }) => {
+                        self.mounts.push(Mount::NoFile(path));
+                        return Ok(());
+                    }
+                    (Stub::File | Stub::SameFolder, View::Direct) => {}
+                }
+            }
         }
         self.mounts.push(Mount::ReadOnly(self.source.join(below), path));
         Ok(())
     }
 
-    fn put(&mut self, below: &Path, stub: Stub) -> Result<(), Unavailable> {
+    fn put(&self, below: &Path, stub: Stub) -> Result<(), Unavailable> {
         let failed = |error: std::io::Error| {
             unavailable(format!("{} cannot be kept from being made: {error}", below.display()))
         };
-        let stubs = match self.stubs.take() {
-            Some(stubs) => stubs,
-            None => Stubs::open(self.records, &self.profile.workspace).map_err(failed)?,
-        };
-        let stubs = self.stubs.insert(stubs);
+        let stubs = self.stubs.as_ref().ok_or_else(|| failed(std::io::ErrorKind::Unsupported.into()))?;
         stubs.put(below, stub).map_err(failed)
     }
 

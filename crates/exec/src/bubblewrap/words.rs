@@ -111,10 +111,11 @@ impl Words {
         match mount {
             Mount::ReadOnly(from, to) => self.path("--ro-bind", &[from, to]),
             Mount::Writable(from, to) => self.path("--bind", &[from, to]),
+            // Not remounted read-only: that is the dearest thing bubblewrap does, and what a command that changes the mode
+            // puts there lies in memory and is gone with it.
             Mount::EmptyFolder(at) => {
-                self.text(&["--size", "4096", "--perms", "0000"]);
+                self.text(&["--size", "4096", "--perms", "0555"]);
                 self.path("--tmpfs", &[at]);
-                self.path("--remount-ro", &[at]);
             }
             // A mount of bubblewrap's takes no devices, so that opening this one fails.
             Mount::NoFile(at) => self.path("--ro-bind", &[Path::new("/dev/null"), at]),

@@ -92,15 +92,28 @@ fn stubs_when_two_runs_share_a_workspace_stay_until_the_last_is_over() {
     let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
     let space = Space::new();
     let writing = space.writing();
-    let waits = "echo on; while [ ! -e go ]; do :; done; echo evil > .mcp.json; mkdir .claude/x; true";
-    let mut long = start(&*sandbox, &shell(waits), &writing);
-    let [stdout, _stderr] = long.take_outputs().unwrap();
-    std::io::Read::read_exact(&mut File::from(stdout), &mut [0; 3]).unwrap();
+    let waits = |word: &str| {
+        shell(&format!(
+            "echo on; while [ ! -e {word} ]; do :; done; rmdir .mcp.json; echo evil > .mcp.json; mkdir .claude/x; true"
+        ))
+    };
+    let begin = |word: &str| {
+        let mut running = start(&*sandbox, &waits(word), &writing);
+        let [mut stdout, stderr] = running.take_outputs().unwrap().map(File::from);
+        std::io::Read::read_exact(&mut stdout, &mut [0; 3]).unwrap();
+        (running, [stdout, stderr])
+    };
+    // The first puts them there; the second finds them; the first, and a third, end before it.
+    let (mut first, _first_outputs) = begin("one");
+    let (mut second, _second_outputs) = begin("two");
+    space.write("one", "");
+    end(&mut *first);
+    drop(first);
     run(&*sandbox, &one(&["true"]), &writing);
     assert!(space.path.join(".claude").exists());
-    space.write("go", "");
-    end(&mut *long);
-    assert_eq!(space.names(), ["go"]);
+    space.write("two", "");
+    end(&mut *second);
+    assert_eq!(space.names(), ["one", "two"]);
 }
 
 #[test]
