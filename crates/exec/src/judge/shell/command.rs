@@ -6,7 +6,7 @@ use super::{
     Refusal, builtins, code, containers, files, network, output,
     paths::{self, Place},
     refuse, system,
-    value::Value,
+    value::{Taint, Value},
     walk::{Walk, last_part, refuse_foreign},
     wrappers,
 };
@@ -124,10 +124,11 @@ impl Walk {
     }
 
     fn judged(&mut self, program: &Value, arguments: &[Value], input: &Value) -> Result<Value, Refusal> {
-        if program.foreign() {
+        let shown = program.shown();
+        // `$folder/node` with a folder that was cut out of a path is ordinary.
+        if program.taint == Some(Taint::Download) || (program.foreign() && shown.is_empty()) {
             return refuse_foreign(program.taint);
         }
-        let shown = program.shown();
         check_word(program, &shown)?;
         let call = Call { name: last_part(&shown), arguments, folder: self.folder.clone() };
         builtins::check_paths(&call)?;

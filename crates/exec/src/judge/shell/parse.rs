@@ -251,7 +251,7 @@ impl<'t> Parser<'t> {
                 let after = self.rest().get(bare.len()..).unwrap_or_default().trim_start_matches([' ', '\t']);
                 let parameters = after.strip_prefix('(').map(|rest| rest.trim_start_matches([' ', '\t']));
                 match parameters.and_then(|rest| rest.strip_prefix(')')) {
-                    Some(body) if !bare.is_empty() => {
+                    Some(body) if !bare.is_empty() && !bare.contains('=') => {
                         self.at = self.text.len() - body.len();
                         self.function(bare.to_owned())
                     }

@@ -427,13 +427,17 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Whether the command of a stage is `$0`.
+/// Whether the command of a stage is `$0`, by itself or given to a shell.
 fn runs_itself(stage: &Stage) -> bool {
     let What::Simple(words) = &stage.what else { return false };
-    words
-        .iter()
-        .take(2)
-        .any(|word| matches!(word.pieces.as_slice(), [.., Piece::Variable { name, .. }] if name == "0"))
+    let itself =
+        |word: &Word| matches!(word.pieces.last(), Some(Piece::Variable { name, .. }) if name == "0");
+    let shell = |word: &Word| matches!(word.pieces.as_slice(), [Piece::Text { text, .. }] if matches!(last_part(text), "sh" | "bash" | "dash" | "zsh" | "exec"));
+    match words.as_slice() {
+        [first, second, ..] => itself(first) || (shell(first) && itself(second)),
+        [first] => itself(first),
+        [] => false,
+    }
 }
 
 /// Refuses a loop without end that starts something beside itself each time and never waits.
