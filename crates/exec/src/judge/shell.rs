@@ -14,6 +14,7 @@ mod builtins;
 mod code;
 mod command;
 mod containers;
+mod executed;
 mod expand;
 mod files;
 mod network;

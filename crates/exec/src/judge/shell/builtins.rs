@@ -190,7 +190,10 @@ pub(super) fn check_paths(call: &Call<'_>) -> Result<(), Refusal> {
             .unwrap_or(text)
             .trim_start_matches("file://")
             .trim_start_matches("unix://");
+        let after = text.rsplit(':').next().unwrap_or_default();
         let found = paths::place(text, call.folder.as_deref());
+        let found =
+            if found == Place::Ordinary { paths::place(after, call.folder.as_deref()) } else { found };
         if found == Place::Bridge {
             return refuse("bridge", "this is the bridge's own data; a command may not touch it");
         }

@@ -87,8 +87,18 @@ const LOOPS: [&str; 10] = [
     "fork;fork",
     "fork&&fork",
 ];
-const DELETES: [&str; 9] =
-    ["rmtree", "rmSync", "rm_rf", "rm_r", "rmdir", "unlink", "removeSync", "remove_tree", "rimraf"];
+const DELETES: [&str; 10] = [
+    "os.remove",
+    "rmtree",
+    "rmSync",
+    "rm_rf",
+    "rm_r",
+    "rmdir",
+    "unlink",
+    "removeSync",
+    "remove_tree",
+    "rimraf",
+];
 const SOCKETS: [&str; 10] = [
     "socket",
     "Socket",
@@ -206,6 +216,8 @@ impl Walk {
     pub(super) fn code(&mut self, call: &Call<'_>, input: &Value) -> Result<(), Refusal> {
         if let Some(text) = network::remote(call) {
             self.text(&text, &[], input)?;
+        } else if call.name == "ssh" && input.is_known() {
+            self.text(input, &[], &Value::default())?;
         }
         if AWKS.contains(&call.name) {
             for argument in call.arguments {
@@ -269,6 +281,15 @@ impl Walk {
         let (literals, lists) = literals(code);
         for literal in &literals {
             let found = paths::place(literal, None);
+            if found == Place::Engine {
+                return refuse(
+                    "container-escape",
+                    "a container engine's socket gives the whole machine; leave it",
+                );
+            }
+            if let Some(file) = literal.strip_prefix('>') {
+                files::check_write(&Value::known(file.trim_start_matches('>').trim()), None)?;
+            }
             if found == Place::Bridge {
                 return refuse("bridge", "this is the bridge's own data; a command may not touch it");
             }
@@ -288,6 +309,8 @@ impl Walk {
             let writes = literals
                 .iter()
                 .any(|mode| matches!(mode.as_str(), "w" | "wb" | "a" | "ab" | "r+" | "w+" | "rb+" | "r+b"))
+                || code.contains("> \"")
+                || code.contains(">\"")
                 || code.contains("writeFile")
                 || code.contains("file_put_contents")
                 || code.contains("File.write");
@@ -373,20 +396,25 @@ fn literals(code: &str) -> (Vec<String>, Vec<String>) {
     let (mut found, mut lists) = (Vec::<String>::new(), Vec::<String>::new());
     let mut rest = code;
     let mut listed = false;
-    while let Some(at) = rest.find(['\'', '"', '`', '{']) {
+    while let Some(at) = rest.find(['\'', '"', '`', '{', '(']) {
         let (before, from) = rest.split_at_checked(at).unwrap_or_default();
         let mut characters = from.chars();
         let quote = characters.next().unwrap_or('"');
         let inner = characters.as_str();
         // `q{…}` and `qx{…}`: another brace is a block.
-        if quote == '{' && !before.ends_with(['q', 'x', 'w']) {
+        let ordinary = match quote {
+            '{' => !before.ends_with(['q', 'x', 'w']),
+            '(' => !["%x", "qw", "qx", " q"].iter().any(|end| before.ends_with(end)),
+            _ => false,
+        };
+        if ordinary {
             rest = inner;
-            listed = false;
+            listed &= quote == '(';
             continue;
         }
-        let Some((text, after)) = literal(inner, if quote == '{' { '}' } else { quote }) else { break };
+        let Some((text, after)) = literal(inner, closing(quote)) else { break };
         rest = after;
-        if listed && before.trim() == "," {
+        if listed && before.trim().trim_end_matches('[').trim() == "," {
             if let Some(list) = lists.last_mut() {
                 list.push(' ');
                 list.push_str(&text);
@@ -399,6 +427,14 @@ fn literals(code: &str) -> (Vec<String>, Vec<String>) {
     }
     lists.retain(|list| !found.contains(list));
     (found, lists)
+}
+
+const fn closing(quote: char) -> char {
+    match quote {
+        '{' => '}',
+        '(' => ')',
+        same => same,
+    }
 }
 
 /// The string up to `close`, without its escapes, and what follows it.

@@ -143,11 +143,11 @@ impl Walk {
             words.extend_from_slice(arguments);
             return self.call(&shown, &body, &words, input);
         }
-        let content = self.content(program);
+        let content = if program.taint.is_none() { self.content(program) } else { Value::unknown() };
         if shown.contains('/') && content.foreign() {
             return refuse_foreign(content.taint);
         }
-        if shown.contains('/') && content.is_known() && !content.text.starts_with("#!") {
+        if shown.contains('/') && content.is_known() && is_shell_text(&content.text) {
             let mut words = vec![program.clone()];
             words.extend_from_slice(arguments);
             self.text(&content, &words, input)?;
@@ -175,6 +175,7 @@ impl Walk {
         network::check(&call, input)?;
         self.note(&call);
         self.check_recipe(&call)?;
+        self.executed(&call, input)?;
         self.code(&call, input)?;
         Ok(output::of(self, &call, input))
     }
@@ -274,6 +275,12 @@ fn check_unknown(call: &Call<'_>) -> Result<(), Refusal> {
         );
     }
     Ok(())
+}
+
+/// Whether a script is one for a shell, by its first line.
+fn is_shell_text(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    !first.starts_with("#!") || first.trim_end().ends_with("sh") || first.contains("sh ")
 }
 
 /// Whether a program is one of the workspace, by its path.

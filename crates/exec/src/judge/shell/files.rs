@@ -80,6 +80,13 @@ pub(super) fn check(call: &Call<'_>) -> Result<(), Refusal> {
             written(call, operands.into_iter().cloned())
         }
         "cat" | "sort" | "curl" | "wget" | "openssl" | "gpg" => {
+            let bundled = call.arguments.windows(2).filter_map(|pair| match pair {
+                [option, file] if option.text.starts_with('-') && option.text.ends_with(['o', 'O']) => {
+                    Some(file.clone())
+                }
+                _ => None,
+            });
+            written(call, bundled)?;
             let to = ["-o", "-O", "--output", "--output-document", "-out"].into_iter();
             written(call, to.filter_map(|name| exact(call, name)))
         }
@@ -228,6 +235,12 @@ fn moved(call: &Call<'_>, operands: &[&Value]) -> Result<(), Refusal> {
 }
 
 fn copied(call: &Call<'_>, operands: &[&Value]) -> Result<(), Refusal> {
+    if call.name == "install" && call.option("-m", "--mode").is_some_and(|mode| sets_user(&mode.text)) {
+        return refuse(
+            "privilege",
+            "this makes a program run with its owner's rights (setuid); leave the bit out",
+        );
+    }
     let folder =
         call.option("-t", "--target-directory").filter(|_| call.name != "rsync" && call.name != "ln");
     let target =

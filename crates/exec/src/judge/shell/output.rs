@@ -169,7 +169,7 @@ pub(super) fn printed(arguments: &[Value]) -> Value {
         .text
         .replace("\\n", "\n")
         .replace("\\t", "\t")
-        .replace("\\0", " ")
+        .replace("\\0", "\n")
         .replace("%b", "%s")
         .replace("%q", "%s");
     loop {

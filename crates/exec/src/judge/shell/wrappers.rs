@@ -243,7 +243,10 @@ fn xargs(call: &Call<'_>, input: &Value) -> Result<Inner, Refusal> {
     if command.is_empty() {
         return Ok(Inner::Words(vec![Value::known("echo")]));
     }
-    let given: Vec<Value> = input.text.split_whitespace().map(|word| input.with(word)).collect();
+    let whole = call.has('0', "null") || call.option("-d", "--delimiter").is_some();
+    let separates = |c: char| if whole { c == '\n' } else { c.is_whitespace() };
+    let words = input.text.split(separates).filter(|word| !word.is_empty());
+    let given: Vec<Value> = words.map(|word| input.with(word)).collect();
     let marker = call.option("-I", "--replace").or_else(|| call.has('i', "").then(|| Value::known("{}")));
     let Some(marker) = marker.filter(|marker| !marker.text.is_empty()) else {
         return Ok(Inner::Words(command.iter().cloned().chain(given).collect()));
