@@ -54,6 +54,8 @@ const EXECUTED_KEYS: [&str; 10] = [
     "program",
     "askpass",
 ];
+/// Ways to write a file that stand before its name.
+const WRITES: [&str; 5] = ["> \"", ">\"", "writeFile", "file_put_contents", "File.write"];
 const AWKS: [&str; 4] = ["awk", "gawk", "mawk", "nawk"];
 
 /// Words with which a program hands text to a shell.
@@ -306,14 +308,11 @@ impl Walk {
                     format!("this program deletes `{literal}`; stay inside the workspace"),
                 );
             }
-            let writes = literals
-                .iter()
-                .any(|mode| matches!(mode.as_str(), "w" | "wb" | "a" | "ab" | "r+" | "w+" | "rb+" | "r+b"))
-                || code.contains("> \"")
-                || code.contains(">\"")
-                || code.contains("writeFile")
-                || code.contains("file_put_contents")
-                || code.contains("File.write");
+            let opened =
+                |mode: &str| lists.iter().any(|list| list.strip_prefix(literal.as_str()) == Some(mode));
+            let writes =
+                [" w", " wb", " a", " ab", " r+", " w+", " rb+", " r+b"].iter().any(|mode| opened(mode))
+                    || WRITES.iter().any(|word| code.contains(word));
             if writes && literal.starts_with(['/', '~']) {
                 files::check_write(&Value::known(literal.as_str()), None)?;
             }
