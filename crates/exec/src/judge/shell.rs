@@ -7,7 +7,7 @@
 //! (`env`, `sh -c`, `xargs`, `find -exec`, …), and asks the families of rules about each command.
 //!
 //! It is bounded: depth, size and steps have limits, and what is beyond them is refused, never let through. It starts
-//! nothing and reads no file. To add a rule, add a row to [`rules`] and the check to the family it belongs to; the row's
+//! nothing and reads no file. To add a rule, add a row to [`rules()`] and the check to the family it belongs to; the row's
 //! examples are a test.
 
 mod builtins;
@@ -46,7 +46,7 @@ const STEPS_FREE: usize = 256 * 1024;
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The name of the rule, from [`rules`].
+    /// The name of the rule, from [`rules()`].
     pub(crate) rule: &'static str,
     /// A sentence for who asked. It may quote the text.
     pub(crate) reason: String,
