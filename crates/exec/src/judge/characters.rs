@@ -16,6 +16,10 @@ pub(crate) const fn is_unseen(found: char) -> bool {
     if found.is_ascii() {
         return found.is_ascii_control();
     }
+    // Most text beyond ASCII, told at once.
+    if matches!(found, '\u{ae}'..='\u{34e}' | '\u{3001}'..='\u{3163}' | '\u{3400}'..='\u{d7ff}') {
+        return false;
+    }
     matches!(found,
         '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
         | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{1680}' | '\u{17b4}'..='\u{17b5}'

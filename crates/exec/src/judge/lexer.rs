@@ -21,7 +21,7 @@ use crate::{Argv, Layer, Link, Step};
 /// Commands in one text. Past it the text is refused, not judged in part.
 pub(crate) const COMMANDS_MAX: usize = 32;
 /// Words in one text.
-pub(crate) const WORDS_MAX: usize = 1024;
+pub(crate) const WORDS_MAX: usize = 512;
 
 /// The pipelines that `text` comes to.
 ///

@@ -10,11 +10,22 @@ pub(crate) struct Paths {
     protected: Names,
 }
 
+/// Names and parts of names, by their first byte or, for endings, their last: a command may name ten thousand folders.
 #[derive(Debug, Clone, Default)]
 struct Names {
-    whole: std::collections::HashSet<String>,
-    beginnings: Vec<String>,
-    endings: Vec<String>,
+    by_first: Places,
+    by_last: Places,
+}
+
+/// For each byte, what may fit.
+#[derive(Debug, Clone, Default)]
+struct Places(Vec<Vec<Name>>);
+
+#[derive(Debug, Clone)]
+enum Name {
+    Whole(String),
+    Beginning(String),
+    Ending(String),
 }
 
 impl Paths {
@@ -27,6 +38,9 @@ impl Paths {
 
     /// Whether files and folders of this name are never read nor written.
     pub(crate) fn is_hidden(&self, name: &str) -> bool {
+        if self.hidden.surely_not(name) {
+            return false;
+        }
         let name = folded(name);
         self.hidden.fit(&name) && !self.shown.fit(&name)
     }
@@ -42,18 +56,57 @@ impl Names {
     fn add(&mut self, names: &[String]) {
         for name in names {
             let name = folded(name).into_owned();
-            match (name.strip_suffix('*'), name.strip_prefix('*')) {
-                (Some(beginning), _) => self.beginnings.push(beginning.to_owned()),
-                (None, Some(ending)) => self.endings.push(ending.to_owned()),
-                (None, None) => drop(self.whole.insert(name)),
+            let (place, byte, name) = match (name.strip_suffix('*'), name.strip_prefix('*')) {
+                (Some(beginning), _) => {
+                    (&mut self.by_first, beginning.bytes().next(), Name::Beginning(beginning.to_owned()))
+                }
+                (None, Some(ending)) => {
+                    (&mut self.by_last, ending.bytes().last(), Name::Ending(ending.to_owned()))
+                }
+                (None, None) => (&mut self.by_first, name.bytes().next(), Name::Whole(name)),
+            };
+            if let Some(byte) = byte {
+                place.add(byte, name);
             }
         }
     }
 
     fn fit(&self, name: &str) -> bool {
-        self.beginnings.iter().any(|beginning| name.starts_with(beginning.as_str()))
-            || self.endings.iter().any(|ending| name.ends_with(ending.as_str()))
-            || self.whole.contains(name)
+        let fits = |known: &Name| known.fits(name);
+        self.by_first.at(name.bytes().next()).iter().any(fits)
+            || self.by_last.at(name.bytes().last()).iter().any(fits)
+    }
+
+    /// Whether no name of these fits, by the bytes at its ends alone; else nobody knows.
+    fn surely_not(&self, name: &str) -> bool {
+        let (Some(first), Some(last)) = (name.bytes().next(), name.bytes().last()) else { return true };
+        let is_folded = first.is_ascii() && last.is_ascii() && !matches!(last, b'.' | b' ');
+        is_folded
+            && self.by_first.at(Some(first.to_ascii_lowercase())).is_empty()
+            && self.by_last.at(Some(last.to_ascii_lowercase())).is_empty()
+    }
+}
+
+impl Places {
+    fn add(&mut self, byte: u8, name: Name) {
+        self.0.resize(256, Vec::new());
+        if let Some(place) = self.0.get_mut(usize::from(byte)) {
+            place.push(name);
+        }
+    }
+
+    fn at(&self, byte: Option<u8>) -> &[Name] {
+        byte.and_then(|byte| self.0.get(usize::from(byte))).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Name {
+    fn fits(&self, name: &str) -> bool {
+        match self {
+            Self::Whole(known) => name == known,
+            Self::Beginning(known) => name.starts_with(known.as_str()),
+            Self::Ending(known) => name.ends_with(known.as_str()),
+        }
     }
 }
 

@@ -153,7 +153,7 @@ fn words_when_given_as_words_are_judged_like_text() {
         argv(&[&["l\u{200b}s"]]),
         argv(&[&["eval", "id"]]),
         argv(&vec![["true"].as_slice(); 33]),
-        argv(&[vec!["true"; 1025].as_slice()]),
+        argv(&[vec!["true"; 513].as_slice()]),
     ] {
         let verdict = JUDGE.judge(Mode::Safe, &bad, None);
         assert_eq!((verdict.decision, verdict.plan), (Decision::Deny, None), "{bad:?}");
