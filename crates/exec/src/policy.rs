@@ -30,6 +30,7 @@ use crate::{
     judge::{Scope, fit, read_strictly},
 };
 
+pub(crate) use file::Dashes;
 pub(crate) use form::{Form, Options, Shape, Takes};
 pub(crate) use paths::Paths;
 

@@ -60,10 +60,6 @@ impl Scope<'_> {
         if path.len() > PATH_MAX_BYTES || path.bytes().filter(|&byte| byte == b'/').count() > DEPTH_MAX {
             return Err("a path is too long or too deep".to_owned());
         }
-        // Behind `--` most programs take it for a path, but not all: to find it is still an action.
-        if path.starts_with('-') && path != "-" {
-            return Err(format!("`{path}` looks like an option; write `./{path}`"));
-        }
         if path.starts_with('~') || path.contains("..") && path.split('/').any(|name| name == "..") {
             return outside();
         }

@@ -1,7 +1,7 @@
 //! Whether the words of a command are what a form takes: options, their values, operands.
 
 use super::path::Scope;
-use crate::policy::{Form, Shape, Takes};
+use crate::policy::{Dashes, Form, Shape, Takes};
 
 /// Whether `words`, which stand behind those that `form` begins with, are what it takes.
 ///
@@ -27,7 +27,7 @@ struct Fitting<'a> {
 impl<'a> Fitting<'a> {
     /// Tells options from operands, and checks the values of options.
     fn sort(&mut self) -> Result<(), String> {
-        if self.form.verbatim {
+        if self.form.dashes == Dashes::Never {
             self.operands = self.words.iter().map(String::as_str).collect();
             return Ok(());
         }
@@ -46,7 +46,7 @@ impl<'a> Fitting<'a> {
                 _ if word.starts_with('-') && word.len() > 1 => self.short(word)?,
                 _ => {
                     self.operands.push(word);
-                    if self.form.options_first {
+                    if self.form.dashes == Dashes::First {
                         self.operands
                             .extend(self.words.get(self.at..).unwrap_or_default().iter().map(String::as_str));
                         return Ok(());
@@ -146,7 +146,17 @@ impl<'a> Fitting<'a> {
                 None => format!("it takes {} here, not {} words", shape.text, words.len()),
             });
         };
-        words.iter().zip(kinds).try_for_each(|(word, kind)| kind.check(word, self.scope))
+        words.iter().zip(kinds).try_for_each(|(word, kind)| {
+            // Behind `--` most programs take it for an operand, but not all: find acts on it, pytest loads a plugin.
+            if word.starts_with('-')
+                && word.len() > 1
+                && self.form.dashes != Dashes::Behind
+                && !kind.takes_dash()
+            {
+                return Err(format!("`{word}` looks like an option; write `./{word}`"));
+            }
+            kind.check(word, self.scope)
+        })
     }
 
     fn unknown(&self, name: &str, word: &str) -> String {

@@ -82,12 +82,9 @@ pub(crate) struct FormText {
     pub(crate) first_is: String,
     /// What may stand behind `--`; else the operands go on there.
     pub(crate) after: Option<String>,
-    /// Whether options end at the first operand.
+    /// What words are that begin with `-`.
     #[serde(default)]
-    pub(crate) options_first: bool,
-    /// Whether no word is an option.
-    #[serde(default)]
-    pub(crate) verbatim: bool,
+    pub(crate) dashes: Dashes,
     /// Arguments that are put right behind the words it begins with.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
@@ -112,6 +109,21 @@ pub(crate) struct FormText {
     /// Commands that it must not take.
     #[serde(default)]
     pub(crate) examples_no_match: Vec<Spanned<String>>,
+}
+
+/// What words are that begin with `-`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Dashes {
+    /// Options, anywhere before `--`; refused behind it.
+    #[default]
+    Anywhere,
+    /// The same, and operands behind `--`: the program is known to take them so.
+    Behind,
+    /// Options up to the first operand.
+    First,
+    /// Operands.
+    Never,
 }
 
 /// What is decided of commands that begin with certain words. Of several rules that fit, the strictest holds.

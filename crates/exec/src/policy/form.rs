@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::file::FormText;
+use super::file::{Dashes, FormText};
 use crate::{Decision, GitAccess, Mode, judge::Kind};
 
 /// One way to call a program.
@@ -20,10 +20,8 @@ pub(crate) struct Form {
     pub(crate) first_is: Vec<String>,
     /// What stands behind `--`; none when the operands go on.
     pub(crate) after: Option<Shape>,
-    /// Whether options end at the first operand.
-    pub(crate) options_first: bool,
-    /// Whether no word is an option.
-    pub(crate) verbatim: bool,
+    /// What words are that begin with `-`.
+    pub(crate) dashes: Dashes,
     /// Arguments that are put right behind its words.
     pub(crate) arguments: Vec<String>,
     /// Arguments that are put at the end.
@@ -95,8 +93,7 @@ impl Form {
             operands: Shape::compile(&text.operands)?,
             first_is: names(&text.first_is),
             after: text.after.as_deref().map(Shape::compile).transpose()?,
-            options_first: text.options_first,
-            verbatim: text.verbatim,
+            dashes: text.dashes,
             arguments: text.arguments.clone(),
             last: text.last.clone(),
             safe,
