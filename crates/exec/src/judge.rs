@@ -24,6 +24,9 @@ pub(crate) use lexer::read as read_strictly;
 pub(crate) use path::Scope;
 pub(crate) use words::fit;
 
+/// Longest reason.
+const REASON_MAX_CHARS: usize = 600;
+
 /// Judges commands by one policy.
 #[derive(Debug, Clone)]
 pub struct Judge {
@@ -77,7 +80,7 @@ impl Judge {
             Mode::Safe | Mode::Restricted => self.strictly(mode, wanted, &scope),
             Mode::Yolo => self.loosely(wanted),
         };
-        verdict.unwrap_or_else(|refused| Verdict::deny(refused.layer, refused.reason))
+        verdict.unwrap_or_else(|refused| Verdict::deny(refused.layer, shortened(refused.reason)))
     }
 
     fn strictly(&self, mode: Mode, wanted: &Wanted, scope: &Scope<'_>) -> Result<Verdict, Refused> {
@@ -245,6 +248,15 @@ fn steps_of(commands: &[Vec<String>]) -> Result<Vec<Step>, Refused> {
         })
     };
     Ok(vec![Step { link: Link::Always, pipeline: commands.iter().filter_map(argv).collect() }])
+}
+
+/// `reason`, which may quote a word of any length, cut.
+fn shortened(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(REASON_MAX_CHARS) {
+        reason.truncate(end);
+        reason.push('…');
+    }
+    reason
 }
 
 /// Refuses words with characters that a person does not see.

@@ -15,6 +15,16 @@ fn refusals_say_what_where_and_what_would_do() {
 }
 
 #[test]
+fn refusal_when_a_word_is_long_does_not_repeat_it_all() {
+    for command in
+        [format!("head -n {}", "é".repeat(10)), format!("head -n {}", "x".repeat(60_000)), "x".repeat(60_000)]
+    {
+        let reason = judged(Mode::Safe, &command).reason;
+        assert!(reason.chars().count() <= 601, "{} characters", reason.chars().count());
+    }
+}
+
+#[test]
 fn verdict_says_what_the_sandbox_must_allow() {
     for (command, writes, git) in [
         ("ls", false, GitAccess::ReadOnly),
