@@ -1,4 +1,5 @@
-//! A policy file as it is written. Unknown fields are refused; what the fields mean is in `docs/running-commands.md`.
+//! A policy file as it is written. Unknown fields are refused; `docs/command-policy.md` says what they mean, and a test loads
+//! its examples.
 
 use std::collections::BTreeMap;
 

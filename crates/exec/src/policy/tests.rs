@@ -49,6 +49,26 @@ fn builtin_files_are_valid_and_their_examples_hold() {
 }
 
 #[test]
+fn examples_of_the_page_are_valid() {
+    let page = include_str!("../../../../docs/command-policy.md");
+    let blocks: Vec<_> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 4);
+    let folder = Folder::new();
+    let policy =
+        Policy::load(Some(&folder.file("policy.toml", blocks[1..].concat() + blocks[0])), None).unwrap();
+    for (command, expected) in [
+        ("terraform -no-color plan", Decision::Ask),
+        ("cargo test", Decision::Allow),
+        ("cargo run", Decision::Deny),
+        ("cat a.secret", Decision::Deny),
+        ("tree", Decision::Deny),
+    ] {
+        assert_eq!(judged(&policy, Mode::Restricted, command).decision, expected, "{command}");
+    }
+}
+
+#[test]
 fn files_when_absent_leave_the_builtin_policy() {
     let none = Path::new("/nonexistent/policy.toml");
     let policy = Policy::load(Some(none), Some(none)).unwrap();
