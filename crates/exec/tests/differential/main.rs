@@ -179,8 +179,8 @@ fn texts() -> Vec<String> {
         for _ in 0..random(9) {
             text.push_str(["", " ", " ", " ", "  "][random(5)]);
             let (pieces, from) = match random(10) {
-                0..=4 => (PLAIN.as_slice(), PLAIN.len()),
-                5..=6 => (STUBS.as_slice(), STUBS.len()),
+                0..=3 => (PLAIN.as_slice(), PLAIN.len()),
+                4 => (STUBS.as_slice(), STUBS.len()),
                 _ => (STRANGE.as_slice(), STRANGE.len()),
             };
             text.push_str(pieces[random(from)]);
