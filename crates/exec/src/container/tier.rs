@@ -196,19 +196,18 @@ struct Run {
 impl Run {
     /// How the engine says it ended.
     fn ending(&self) -> io::Result<Ending> {
-        let format = "{{.State.StartedAt}} {{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Error}}";
+        let format = "{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.StartedAt}}|{{.State.Error}}";
         let words = ["inspect", "--format", format, self.container.as_str()].map(OsString::from);
         let said = self.client.ask(&words).map_err(io::Error::other)?;
-        let mut parts = said.splitn(4, ' ');
-        let (Some(started), Some(out_of_memory), Some(code)) = (parts.next(), parts.next(), parts.next())
+        let mut parts = said.splitn(3, ' ');
+        let (Some(out_of_memory), Some(code), Some((started, error))) =
+            (parts.next(), parts.next(), parts.next().and_then(|rest| rest.split_once('|')))
         else {
             return Err(io::Error::other("the engine does not say how a container ended"));
         };
         if started.starts_with(NEVER) {
-            return Ok(Ending::Unavailable(failed(
-                self.client.engine,
-                parts.next().unwrap_or("it was not started"),
-            )));
+            let why = if error.is_empty() { "it was not started" } else { error };
+            return Ok(Ending::Unavailable(failed(self.client.engine, why)));
         }
         let code: i32 = code.parse().map_err(io::Error::other)?;
         Ok(if out_of_memory == "true" && code != 0 {

@@ -42,11 +42,16 @@ impl Order<'_> {
         set("memory-swap", limits.memory_bytes.to_string());
         set("pids-limit", limits.processes.to_string());
         set("ulimit", "core=0".to_owned());
+        set("ulimit", "nofile=1024:1024".to_owned());
         set("ulimit", format!("cpu={}", limits.cpu_s));
         set("ulimit", format!("fsize={}", limits.file_bytes));
         set("tmpfs", format!("/tmp:rw,exec,nosuid,nodev,mode=1777,size={}", limits.scratch_bytes));
-        if self.engine == Engine::Podman && self.user.0 != 0 {
-            set("userns", "keep-id".to_owned());
+        if self.engine == Engine::Podman {
+            // Its own default is more than it may set everywhere.
+            set("ulimit", "nproc=4096:4096".to_owned());
+            if self.user.0 != 0 {
+                set("userns", "keep-id".to_owned());
+            }
         }
         for (name, value) in &self.profile.environment {
             match name.as_str() {
@@ -148,7 +153,7 @@ fn quoted(word: &str) -> String {
 pub(super) const OWNER_LABEL: &str = "mab.owner";
 
 /// What every container is told.
-const FIXED: [&str; 7] = [
+const FIXED: [&str; 8] = [
     "--read-only",
     "--no-healthcheck",
     "--cap-drop=ALL",
@@ -156,6 +161,7 @@ const FIXED: [&str; 7] = [
     "--ipc=none",
     "--hostname=sandbox",
     "--restart=no",
+    "--stop-timeout=0",
 ];
 
 /// Runs the text that follows it in the shell of mode `yolo`. Neither shell is the first process of the container, which

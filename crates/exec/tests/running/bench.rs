@@ -40,15 +40,15 @@ impl Judges for Yes {
     }
 }
 
-/// The folder that `.ci/engine` puts an engine into.
-fn engine() -> PathBuf {
+/// The folder that `.ci/engine` puts engines into.
+fn folder_of_engines() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("engine")
 }
 
 /// The containers of the tests.
-pub(crate) fn containers(image: &str) -> ContainerSettings {
-    let socket = Some(engine().join("docker.sock"));
-    ContainerSettings { engine: Engine::Docker, image: image.to_owned(), socket }
+pub(crate) fn containers(engine: Engine, image: &str) -> ContainerSettings {
+    let name = if engine == Engine::Docker { "docker.sock" } else { "podman.sock" };
+    ContainerSettings { engine, image: image.to_owned(), socket: Some(folder_of_engines().join(name)) }
 }
 
 /// The notes of the tests, which are never another program's.
@@ -56,20 +56,25 @@ pub(crate) fn records() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("running-records")
 }
 
-fn tiers() -> &'static Tiers {
-    static TIERS: OnceLock<Tiers> = OnceLock::new();
-    TIERS.get_or_init(|| {
+fn tiers(tier: Tier) -> &'static Tiers {
+    static DOCKER: OnceLock<Tiers> = OnceLock::new();
+    static PODMAN: OnceLock<Tiers> = OnceLock::new();
+    let (tiers, engine) = match tier {
+        Tier::Container(Engine::Podman) => (&PODMAN, Engine::Podman),
+        Tier::Container(Engine::Docker) | Tier::Landlock | Tier::Bubblewrap => (&DOCKER, Engine::Docker),
+    };
+    tiers.get_or_init(|| {
         Tiers::probe(&ProbeSettings {
             helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into(),
             records: records(),
-            containers: Some(containers("mab-test")),
+            containers: Some(containers(engine, "mab-test")),
         })
     })
 }
 
 /// Whether a tier is here; loudly, when it is not.
 pub(crate) fn is_here(tier: Tier) -> bool {
-    match tiers().strongest(Mode::Yolo, Some(tier)) {
+    match tiers(tier).strongest(Mode::Yolo, Some(tier)) {
         Ok(_) => true,
         Err(why) => {
             println!("SKIPPED: no {tier} here: {why}");
@@ -106,10 +111,11 @@ pub(crate) fn run_with(
     (text, limits): (&str, Limits),
     observer: &dyn Observer,
 ) -> Option<Finished> {
-    if !is_here(settings.sandbox.unwrap()) {
+    let tier = settings.sandbox.unwrap();
+    if !is_here(tier) {
         return None;
     }
-    let executor = Executor::new(settings, tiers().clone(), Yes, None);
+    let executor = Executor::new(settings, tiers(tier).clone(), Yes, None);
     let workspace = Arc::new(Workspace::open(workspace).unwrap());
     let ask = Ask {
         mode: Mode::Yolo,

@@ -85,7 +85,8 @@ fn server_that_is_killed() {
     let mut lines = std::io::stdin().lines().map(Result::unwrap);
     let (tier, folder) = (lines.next().unwrap(), PathBuf::from(lines.next().unwrap()));
     let mark = lines.next().unwrap();
-    let tier = if tier == "T3" { Tier::Container(Engine::Docker) } else { Tier::Bubblewrap };
+    let tiers = [Tier::Bubblewrap, Tier::Container(Engine::Docker), Tier::Container(Engine::Podman)];
+    let tier = tiers.into_iter().find(|known| known.to_string() == tier).unwrap();
     let text = format!("{}{READY} wait", stubborn(&mark));
     if run_in((tier, &folder), &text, Limits::default(), &Herald).is_none() {
         println!("SKIPPED");
@@ -95,7 +96,7 @@ fn server_that_is_killed() {
 #[test]
 fn server_when_killed_leaves_nothing_running() {
     let mark = mark(5);
-    let Some((mut server, processes)) = server("T2", &mark) else { return };
+    let Some((mut server, processes)) = server(Tier::Bubblewrap, &mark) else { return };
     server.kill().unwrap();
     assert!(end_within(&processes, Duration::from_millis(500)).unwrap());
     assert!(processes_with(&mark).is_empty());
@@ -104,7 +105,7 @@ fn server_when_killed_leaves_nothing_running() {
 
 /// A server of its own that runs the stubborn text, and the five processes of that.
 #[expect(clippy::disallowed_methods, reason = "a server of its own to kill: this test program again")]
-pub(crate) fn server(tier: &str, mark: &str) -> Option<(Child, Vec<OwnedFd>)> {
+pub(crate) fn server(tier: Tier, mark: &str) -> Option<(Child, Vec<OwnedFd>)> {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kills::server_that_is_killed", "--ignored", "--nocapture"])
