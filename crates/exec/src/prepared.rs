@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mab_core::{Code, Denied};
 
-use crate::{Decision, Request, RequestHash, Sandbox, Verdict, Workspace};
+use crate::{Decision, Profile, Request, RequestHash, Sandbox, Verdict, Workspace};
 
 /// A command that was judged and may run, at once or after a person's yes. Nothing of it was run.
 pub struct Prepared(Box<Inner>);
@@ -13,6 +13,8 @@ pub(crate) struct Inner {
     pub(crate) verdict: Verdict,
     pub(crate) request: Request,
     pub(crate) hash: RequestHash,
+    /// As in the request, with the values that are not shown there.
+    pub(crate) profile: Profile,
     pub(crate) sandbox: Arc<dyn Sandbox>,
     pub(crate) workspace: Arc<Workspace>,
 }

@@ -19,7 +19,7 @@ pub struct Profile {
     pub readable: Vec<PathBuf>,
     /// Files and folders that it may never see although they lie in what it may read, absolute.
     pub hidden: Vec<PathBuf>,
-    /// Its whole environment.
+    /// Its whole environment; in a request, digests stand for the values that the operator passes in.
     pub environment: BTreeMap<String, String>,
     /// How much it gets.
     pub limits: Limits,

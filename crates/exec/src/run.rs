@@ -105,7 +105,7 @@ impl Executor {
             binaries,
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
-            profile,
+            profile: self.without_values(&profile, nonce),
             tier: sandbox.tier(),
             policy_digest: self.judge.policy_digest(),
             snapshot,
@@ -117,7 +117,8 @@ impl Executor {
             tracing::error!(%fault, "a request has no hash");
             self.refuse(Layer::Parse, "the request could not be written down")
         })?;
-        Ok(Prepared::new(Inner { verdict, request, hash, sandbox, workspace: Arc::clone(workspace) }))
+        let workspace = Arc::clone(workspace);
+        Ok(Prepared::new(Inner { verdict, request, hash, profile, sandbox, workspace }))
     }
 
     /// Runs what may run, in the workspace itself. It waits until the command ended and nothing of it is left.
@@ -157,7 +158,7 @@ impl Executor {
     }
 
     fn start(&self, inner: &Inner, (observer, view): (&dyn Observer, &View), finished: Finished) -> Finished {
-        let stage = Stage { plan: &inner.request.plan, profile: &inner.request.profile, view };
+        let stage = Stage { plan: &inner.request.plan, profile: &inner.profile, view };
         let since = match Stopwatch::start() {
             Ok(since) => since,
             Err(error) => {
@@ -174,7 +175,7 @@ impl Executor {
             }
         };
         let mut gathering = Gathering::new(self.knowledge(inner, observer));
-        let limits = &inner.request.profile.limits;
+        let limits = &inner.profile.limits;
         let outcome = follow(running.as_mut(), limits, (observer, &since), &mut gathering);
         let (enforced, duration_ms) = (running.enforced(), since.elapsed_ms());
         drop(running);
@@ -241,13 +242,27 @@ impl Executor {
         }
     }
 
+    /// The profile as the request shows it: of what the operator passes in only digests, which say the same to nobody
+    /// else. A request is shown and kept, and what is passed in may be secret.
+    fn without_values(&self, profile: &Profile, nonce: [u8; 16]) -> Profile {
+        let mut shown = profile.clone();
+        for (name, value) in &mut shown.environment {
+            if self.settings.environment.contains_key(name) && !FIXED.contains(&name.as_str()) {
+                let parts = [VALUE_DOMAIN, &nonce, name.as_bytes(), b"\0", value.as_bytes()];
+                *value = format!("sha256:{}", Digest::of(&parts));
+            }
+        }
+        shown
+    }
+
     /// The operator's variables, but for those that are fixed.
     fn environment(&self) -> BTreeMap<String, String> {
         let set = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut environment: BTreeMap<String, String> = [("LANG", "C.UTF-8"), ("TZ", "UTC")].map(set).into();
         environment.extend(self.settings.environment.clone());
         let path = self.binaries.path();
-        environment.extend([("PATH", path.as_str()), ("HOME", "/tmp/home"), ("TERM", "dumb")].map(set));
+        let [path_name, home, terminal] = FIXED;
+        environment.extend([(path_name, path.as_str()), (home, "/tmp/home"), (terminal, "dumb")].map(set));
         environment
     }
 
@@ -324,6 +339,10 @@ fn denied(layer: Layer, why: &Denied) -> Outcome {
 const EXPIRY_S: u64 = 300;
 /// What every sandbox shows anyway.
 const SYSTEM: [&str; 4] = ["/usr", "/bin", "/sbin", "/lib"];
+/// Variables that nobody sets but this program.
+const FIXED: [&str; 3] = ["PATH", "HOME", "TERM"];
+/// Sets digests of variables apart from every other use of SHA-256 here.
+const VALUE_DOMAIN: &[u8] = b"mab.exec.environment.v1\0";
 /// Sets the key of a run's own memory apart from every other use of its hash.
 const MEMORY_DOMAIN: &[u8] = b"mab.exec.memory.v1\0";
 

@@ -240,8 +240,10 @@ fn profile_holds_the_fixed_environment_and_what_the_operator_adds() {
     scene.settings.hidden = vec!["/var/lib/mab".into()];
     let added = [("CARGO_HOME", "/opt/cargo"), ("PATH", "/evil"), ("HOME", "/evil"), ("TZ", "Asia/Tokyo")];
     scene.settings.environment = added.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let prepared = scene.prepare().unwrap();
-    let profile = &prepared.request().profile;
+    let executor = scene.executor();
+    let prepared = executor.prepare(&scene.ask, &scene.workspace, NOW, [9; 16]).unwrap();
+    executor.run(prepared.allowed().unwrap(), NOW, &());
+    let profile = &scene.stub.as_ref().unwrap().started.lock().unwrap()[0];
     let path = format!("/usr/games:{}:/usr/local/bin:/usr/bin:/bin", tools.display());
     let expected = [
         ("CARGO_HOME", "/opt/cargo"),
@@ -254,6 +256,19 @@ fn profile_holds_the_fixed_environment_and_what_the_operator_adds() {
     assert_eq!(profile.environment, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     assert_eq!((&profile.readable, profile.writable), (&vec![tools], false));
     assert_eq!(profile.hidden, [PathBuf::from("/var/lib/mab")]);
+}
+
+#[test]
+fn request_when_shown_holds_no_value_that_the_operator_passes_in() {
+    let mut scene = scene();
+    let hashes = ["hunter2-hunter2", "hunter3-hunter3"].map(|value| {
+        scene.settings.environment = [("DB_URL".to_owned(), value.to_owned())].into();
+        let prepared = scene.prepare().unwrap();
+        let shown = prepared.request().canonical().unwrap();
+        assert!(!shown.contains("hunter") && shown.contains("\"DB_URL\":\"sha256:"), "{shown}");
+        prepared.hash()
+    });
+    assert_ne!(hashes[0], hashes[1]);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn server_when_killed_leaves_no_container_running() {
         let mark = mark(23);
         let Some((mut server, processes)) = server(Tier::Container(engine), &mark) else { continue };
         server.kill().unwrap();
-        assert!(end_within(&processes, Duration::from_secs(30)).unwrap());
+        assert!(end_within(&processes, Duration::from_secs(5)).unwrap());
         server.wait().unwrap();
         // What is left when even the watchman was killed goes at the next probe, if anything is.
         Container::probe(&containers(engine, "mab-test"), &records()).unwrap();
