@@ -20,8 +20,6 @@ pub struct ProbeSettings {
     /// A private folder of the program's own, outside every workspace: notes of what has to be taken away again. It is made
     /// when it is missing.
     pub records: PathBuf,
-    /// Containers, if the operator wants them.
-    pub containers: Option<ContainerSettings>,
 }
 
 /// The sandboxes of this machine.
@@ -45,17 +43,6 @@ pub struct TierReport {
     pub available: Result<Vec<String>, Unavailable>,
 }
 
-impl Probed {
-    /// An engine is asked, not tried out: that would take most of a second.
-    fn container(wanted: &ContainerSettings, records: &Path) -> Self {
-        let sandbox = Container::probe(wanted, records).map(|found| {
-            let enforced = found.enforced();
-            (Arc::new(found) as Arc<dyn Sandbox>, enforced)
-        });
-        Self { tier: Tier::Container(wanted.engine), sandbox }
-    }
-}
-
 impl Tiers {
     /// Takes away what killed servers left, and runs `true` in each tier once; some milliseconds each.
     pub fn probe(settings: &ProbeSettings) -> Self {
@@ -71,9 +58,18 @@ impl Tiers {
                 Ok((sandbox, enforced))
             }),
         });
-        let containers =
-            settings.containers.as_ref().map(|wanted| Probed::container(wanted, &settings.records));
-        Self { all: all.into_iter().chain(containers).collect() }
+        Self { all: all.into() }
+    }
+
+    /// With containers as the operator wants them. An engine is asked, not tried out: that would take most of a second.
+    #[must_use]
+    pub fn with_containers(mut self, wanted: &ContainerSettings, records: &Path) -> Self {
+        let sandbox = Container::probe(wanted, records).map(|found| {
+            let enforced = found.enforced();
+            (Arc::new(found) as Arc<dyn Sandbox>, enforced)
+        });
+        self.all.push(Probed { tier: Tier::Container(wanted.engine), sandbox });
+        self
     }
 
     /// The sandbox that commands of a mode run in: the one that is wished for, else the stronger of T1 and T2. A container

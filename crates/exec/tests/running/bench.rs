@@ -64,11 +64,9 @@ fn tiers(tier: Tier) -> &'static Tiers {
         Tier::Container(Engine::Docker) | Tier::Landlock | Tier::Bubblewrap => (&DOCKER, Engine::Docker),
     };
     tiers.get_or_init(|| {
-        Tiers::probe(&ProbeSettings {
-            helper: env!("CARGO_BIN_EXE_mab-sandbox-exec").into(),
-            records: records(),
-            containers: Some(containers(engine, "mab-test")),
-        })
+        let helper = env!("CARGO_BIN_EXE_mab-sandbox-exec").into();
+        let tiers = Tiers::probe(&ProbeSettings { helper, records: records() });
+        tiers.with_containers(&containers(engine, "mab-test"), &records())
     })
 }
 

@@ -24,7 +24,6 @@ pub(crate) fn settings(records: &Path) -> ProbeSettings {
     ProbeSettings {
         helper: PathBuf::from(env!("CARGO_BIN_EXE_mab-sandbox-exec")),
         records: records.to_owned(),
-        containers: None,
     }
 }
 
