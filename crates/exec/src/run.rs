@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the operator decided about every run.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct ExecutorSettings {
     /// Folders in which programs are looked for before the system's, absolute.
     pub path: Vec<PathBuf>,
@@ -39,6 +39,16 @@ pub struct ExecutorSettings {
     pub sandbox: Option<Tier>,
     /// Finds secrets in what commands print.
     pub redactor: Arc<Redactor>,
+}
+
+impl std::fmt::Debug for ExecutorSettings {
+    /// Without the environment, which may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecutorSettings")
+            .field("path", &self.path)
+            .field("sandbox", &self.sandbox)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Prepares and runs commands.

@@ -269,6 +269,7 @@ fn request_when_shown_holds_no_value_that_the_operator_passes_in() {
         prepared.hash()
     });
     assert_ne!(hashes[0], hashes[1]);
+    assert_eq!(format!("{:?}", scene.settings), "ExecutorSettings { path: [], sandbox: None, .. }");
 }
 
 #[test]
