@@ -75,14 +75,15 @@ fn project_policy(workspace: &Workspace) -> Option<PathBuf> {
 pub(crate) fn tiers(config: &Config, records: &Path) -> Result<Tiers, Failure> {
     let helper = std::env::current_exe()
         .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?;
+    let tiers = Tiers::probe(&ProbeSettings { helper, records: records.to_owned() });
     let at = &config.execution;
-    let containers = match (at.isolation, &at.image) {
+    Ok(match (at.isolation, &at.image) {
         (Isolation::Container(engine), Some(image)) => {
-            Some(ContainerSettings { engine, image: image.clone(), socket: None })
+            let wanted = ContainerSettings { engine, image: image.clone(), socket: None };
+            tiers.with_containers(&wanted, records)
         }
-        (Isolation::Auto | Isolation::Bubblewrap | Isolation::Container(_), _) => None,
-    };
-    Ok(Tiers::probe(&ProbeSettings { helper, records: records.to_owned(), containers }))
+        (Isolation::Auto | Isolation::Bubblewrap | Isolation::Container(_), _) => tiers,
+    })
 }
 
 /// What runs commands here. With `saving`, workspaces are saved before a command that may write.
