@@ -640,3 +640,18 @@ fn unreadable_file_when_not_root_is_told() {
         assert_eq!(told, [("a", Why::Unreadable), ("shut", Why::Unreadable)]);
     }
 }
+
+#[test]
+fn contents_when_several_threads_read_them_all_come_back() {
+    let home = Home::new();
+    for number in 0..1_200_usize {
+        home.write(&format!("{}/{number}", number % 9), format!("{number} ").repeat(number * 3));
+    }
+    let before = state(&home.root());
+    let taken = home.take();
+    for folder in 0..9 {
+        fs::remove_dir_all(home.root().join(folder.to_string())).unwrap();
+    }
+    assert_eq!(home.restore(&taken.id).kept, []);
+    assert_eq!(state(&home.root()), before);
+}

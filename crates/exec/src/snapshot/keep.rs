@@ -54,13 +54,13 @@ pub(super) fn contents(
     }
     let next = AtomicUsize::new(0);
     let read = |mine: &mut Vec<(usize, Option<Found>)>| -> Result<(), Denied> {
-        let mut buffer = Vec::new();
+        let mut desk = Desk { pack, buffer: Vec::new(), block: Vec::new(), from: 0 };
         while let Some(index) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Some(found) = found.get(*index) {
-                mine.push((*index, read_one(workspace, found, pack, &mut buffer)?));
+                mine.push((*index, read_one(workspace, found, &mut desk)?));
             }
         }
-        Ok(())
+        desk.write_block()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let threads = threads.min(unknown.len() / FILES_PER_THREAD + 1);
@@ -119,12 +119,7 @@ fn recall(found: &mut [Found], last: &Last) -> Vec<usize> {
 }
 
 /// Reads one path anew; none when it is gone.
-fn read_one(
-    workspace: &Workspace,
-    found: &Found,
-    pack: Option<&Pack>,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<Found>, Denied> {
+fn read_one(workspace: &Workspace, found: &Found, desk: &mut Desk<'_>) -> Result<Option<Found>, Denied> {
     let mut entry = found.entry.clone();
     for _ in 0..TRIES {
         let Some((source, stamp)) = (match open(workspace, &entry) {
@@ -135,9 +130,9 @@ fn read_one(
             return Ok(None);
         };
         let read = match source {
-            Source::Link(target) => keep_bytes(&mut entry, &target, pack)?,
+            Source::Link(target) => desk.keep(&mut entry, &target).map(|()| true)?,
             Source::File(file) => {
-                let read = keep_file(&mut entry, &file, (&stamp, pack), buffer)?;
+                let read = keep_file(&mut entry, &file, &stamp, desk)?;
                 let after = fstat(&file).map(|stat| Stamp::of(&stat));
                 read && after == Ok(stamp)
             }
@@ -171,27 +166,26 @@ fn open(workspace: &Workspace, entry: &Entry) -> Result<Option<(Source, Stamp)>,
 }
 
 /// Knows a file's content; says whether it stayed the same while it was read. Its size is that of what was read.
-fn keep_file(
-    entry: &mut Entry,
-    file: &File,
-    (stamp, pack): (&Stamp, Option<&Pack>),
-    buffer: &mut Vec<u8>,
-) -> Result<bool, Denied> {
+fn keep_file(entry: &mut Entry, file: &File, stamp: &Stamp, desk: &mut Desk<'_>) -> Result<bool, Denied> {
     if stamp.size <= WHOLE_MAX_BYTES {
-        buffer.clear();
-        let read = file.take(WHOLE_MAX_BYTES + 1).read_to_end(buffer);
-        return match read {
-            Ok(read) if read as u64 == stamp.size => keep_bytes(entry, buffer, pack),
-            Ok(_) => Ok(false),
-            Err(error) => Err(failed("cannot read a file of the workspace", &error)),
-        };
+        let mut bytes = std::mem::take(&mut desk.buffer);
+        bytes.clear();
+        let read = file.take(WHOLE_MAX_BYTES + 1).read_to_end(&mut bytes);
+        let read = read.map_err(doing("cannot read a file of the workspace"))?;
+        let whole = read as u64 == stamp.size;
+        if whole {
+            desk.keep(entry, &bytes)?;
+        }
+        desk.buffer = bytes;
+        return Ok(whole);
     }
+    let buffer = &mut desk.buffer;
     buffer.resize(PART_BYTES, 0);
     let (size, digest) = part_by_part(file, stamp.size, buffer, &mut |_, _| Ok(()))?;
     let mut same = size == stamp.size;
     entry.size = size;
     entry.digest = digest;
-    if let Some(pack) = pack.filter(|_| same) {
+    if let Some(pack) = desk.pack.filter(|_| same) {
         entry.place = if let Some(place) = pack.known(&digest) {
             place
         } else {
@@ -228,20 +222,46 @@ fn part_by_part(
     Ok((at, hasher.finalize().into()))
 }
 
-fn keep_bytes(entry: &mut Entry, bytes: &[u8], pack: Option<&Pack>) -> Result<bool, Denied> {
-    entry.size = bytes.len() as u64;
-    entry.digest = Sha256::digest(bytes).into();
-    if let Some(pack) = pack {
-        entry.place = if let Some(place) = pack.known(&entry.digest) {
-            place
+/// What one thread works with. It collects small contents into blocks, so that threads seldom wait for each other's writing.
+struct Desk<'a> {
+    pack: Option<&'a Pack>,
+    /// What is being read.
+    buffer: Vec<u8>,
+    /// Contents that are not written yet, and where in the pack they begin.
+    block: Vec<u8>,
+    from: u64,
+}
+
+impl Desk<'_> {
+    /// Knows a content that was read whole, and keeps it.
+    fn keep(&mut self, entry: &mut Entry, bytes: &[u8]) -> Result<(), Denied> {
+        entry.size = bytes.len() as u64;
+        entry.digest = Sha256::digest(bytes).into();
+        let Some(pack) = self.pack else { return Ok(()) };
+        if let Some(place) = pack.known(&entry.digest) {
+            entry.place = place;
+            return Ok(());
+        }
+        if bytes.len() > BLOCK_BYTES / 4 {
+            entry.place = pack.reserve(entry.size);
+            pack.write(bytes, entry.place.offset)?;
         } else {
-            let place = pack.reserve(entry.size);
-            pack.write(bytes, place.offset)?;
-            pack.learn(entry.digest, place);
-            place
-        };
+            if self.block.is_empty() || self.block.len() + bytes.len() > BLOCK_BYTES {
+                self.write_block()?;
+                self.from = pack.reserve(BLOCK_BYTES as u64).offset;
+            }
+            entry.place = Place { pack: pack.number, offset: self.from + self.block.len() as u64 };
+            self.block.extend_from_slice(bytes);
+        }
+        pack.learn(entry.digest, entry.place);
+        Ok(())
     }
-    Ok(true)
+
+    fn write_block(&mut self) -> Result<(), Denied> {
+        let written = self.pack.map_or(Ok(()), |pack| pack.write(&self.block, self.from));
+        self.block.clear();
+        written
+    }
 }
 
 fn not_saved(mut entry: Entry, stamp: Stamp, why: Why) -> Found {
@@ -316,6 +336,8 @@ impl Pack {
 /// A content up to this is read at once: 1 MiB.
 const WHOLE_MAX_BYTES: u64 = 1 << 20;
 const PART_BYTES: usize = 256 << 10;
+/// Small contents are written together: 1 MiB. What is left of the last block is a hole, which takes no room.
+const BLOCK_BYTES: usize = 1 << 20;
 /// How often a file that changes is read.
 const TRIES: u32 = 3;
 /// Reading waits for the disk and the kernel more than for the processor; more threads than this measured no faster.
