@@ -22,7 +22,12 @@ pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble
         output.json(&value)?;
         return Ok(exit);
     }
-    Output::data(&printed(&finished.stdout))?;
+    let mut text = printed(&finished.stdout);
+    // What is said next would stand beside it.
+    if std::io::stdout().is_terminal() && !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Output::data(&text)?;
     let told = printed(&finished.stderr);
     if !told.is_empty() {
         Output::talk(told.trim_end_matches('\n'));

@@ -107,6 +107,13 @@ impl Run {
             let hint = format!("write mode = \"{mode}\" under [execution] in {}", config.file.display());
             return Err(Denied::new(Code::CommandDenied, message).hint(hint));
         }
+        if config.execution.preview && mode == Mode::Yolo {
+            let message =
+                "execution.preview wants a copy-on-write view, and no sandbox here has one; nothing was run";
+            return Err(Denied::new(Code::SandboxUnavailable, message).hint(
+                "write preview = false under [execution]: the workspace is saved before each command",
+            ));
+        }
         let mut limits = config.execution.limits;
         if let Some(time_s) = self.timeout {
             if time_s > limits.time_s {

@@ -295,7 +295,8 @@ fn restore(
     if how.dry_run {
         return tell_restored(&planned, output);
     }
-    if !yes && !planned.plan.changes.is_empty() {
+    let asked = !yes && !planned.plan.changes.is_empty();
+    if asked {
         let unasked = || {
             Denied::new(Code::ApprovalRequired, "there is no terminal to ask at; nothing was changed")
                 .hint("--dry-run shows what would be done, --yes does it")
@@ -313,7 +314,12 @@ fn restore(
             return Ok(());
         }
     }
-    tell_restored(&snapshots.restore(workspace, id, how, now)?, output)
+    let mut restored = snapshots.restore(workspace, id, how, now)?;
+    if asked && !output.is_json() {
+        // It was just shown.
+        restored.plan.changes.clear();
+    }
+    tell_restored(&restored, output)
 }
 
 fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
@@ -326,7 +332,9 @@ fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
             "undo": restored.undo.as_ref().map(SnapshotId::as_str),
         }));
     }
-    tell(&restored.plan, output)?;
+    if !restored.plan.changes.is_empty() {
+        tell(&restored.plan, output)?;
+    }
     for kept in &restored.kept {
         let (path, why) = (Visible::line(&shown(&kept.path)), Visible::line(&kept.why));
         Output::talk(&format!("left as it is: {path} ({why})"));

@@ -37,12 +37,12 @@ impl Terminal {
     /// Shows `page`, then asks, and takes one line. What was typed before the question was there is no answer to it.
     pub(crate) fn ask(&self, page: &Page, question: &str) -> Result<String, Trouble> {
         let unreadable = |error| Trouble::reading("the terminal", &error);
+        // What was typed before could have been meant for anything.
+        tcflush(&self.0, QueueSelector::IFlush).map_err(|error| unreadable(error.into()))?;
         let screen = self.0.try_clone().map_err(unreadable)?;
         let mut screen = anstream::AutoStream::auto(screen);
         let shown = format!("{}{question} ", page.as_str());
         screen.write_all(shown.as_bytes()).and_then(|()| screen.flush()).map_err(unreadable)?;
-        // What was typed before could have been meant for anything.
-        tcflush(&self.0, QueueSelector::IFlush).map_err(|error| unreadable(error.into()))?;
         let mut line = String::new();
         let mut input = BufReader::new((&self.0).take(ANSWER_MAX_BYTES));
         input.read_line(&mut line).map_err(unreadable)?;

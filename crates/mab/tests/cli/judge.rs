@@ -161,3 +161,24 @@ fn policy_file_when_it_cannot_be_used_is_refused_with_its_name() -> Anything {
     }
     Ok(())
 }
+
+#[test]
+fn policy_file_of_the_docs_is_taken_and_does_what_the_page_says() -> Anything {
+    let (home, space) = with_space()?;
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/running-commands.md");
+    let page = fs::read_to_string(page)?;
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).ok_or("no example")?;
+    let file = home.path().join("policy.toml").to_string_lossy().into_owned();
+    fs::write(&file, example)?;
+    let run = home.mab(&["judge", "--json", "--check-policy", &file])?;
+    assert_eq!(run.exit, Some(0), "{run:?}");
+    let with = |words: &[&str], policy: &[&str]| {
+        let given = ["judge", "--json", "--workspace", &space, "--mode", "restricted"];
+        let words: Vec<&str> = given.iter().chain(policy).chain(&["--"]).chain(words).copied().collect();
+        Ok::<_, Box<dyn std::error::Error>>(home.mab(&words)?.exit)
+    };
+    assert_eq!(with(&["cargo", "test"], &[])?, Some(13));
+    assert_eq!(with(&["cargo", "test"], &["--policy", &file])?, Some(0));
+    assert_eq!(with(&["cargo", "run"], &["--policy", &file])?, Some(14));
+    Ok(())
+}

@@ -17,6 +17,7 @@ mod read;
 mod redact;
 mod refusals;
 mod resume;
+mod running;
 mod terminal;
 mod unattended;
 mod wake;
