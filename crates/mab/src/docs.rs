@@ -330,7 +330,7 @@ fn commands() -> String {
          Text written by agents is shown with control characters, bidirectional overrides and line breaks escaped; JSON \
          holds the same text, escaped as JSON.\n\n\
          The global options `--data-dir`, `--db`, `--config` and `--json` are listed once, below `mab`; they stand before or \
-         after any command. Only `mab mcp` and `mab demo` create a data folder.\n\n\
+         after any command. Only `mab mcp`, `mab demo`, `mab run` and `mab snapshot take` create a data folder.\n\n\
          ## Exit codes\n\n| exit | meaning |\n|---|---|\n"
     );
     for number in 0..=u8::MAX {
