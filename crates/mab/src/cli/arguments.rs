@@ -130,7 +130,7 @@ pub(crate) enum Command {
     /// Say whether a command may run, and as what; nothing is run.
     Judge(Box<judge::Judge>),
     /// Run one command as an agent's would be: judged, saved, sandboxed.
-    Run(Box<run_command::Run>),
+    Run(Box<run_command::RunCommand>),
     /// List, compare or bring back what was saved of a workspace.
     Snapshot(snapshot::Snapshot),
     /// Set up a client: its server entry and its hooks.

@@ -20,7 +20,7 @@ pub(crate) fn exact(text: &str) -> Visible {
             ' ' if before == ' ' => plain.push_str("\\u{20}"),
             // Blanks of other scripts look like one of ours, or like none.
             blank if blank != ' ' && blank.is_whitespace() && !blank.is_control() => {
-                escape(blank, &mut plain)
+                escape(blank, &mut plain);
             }
             _ => plain.push(character),
         }

@@ -1,6 +1,6 @@
 //! How a run ended, for who asked for it: what it printed, where it belongs, and an exit code.
 
-use std::io::IsTerminal as _;
+use std::{fmt::Write as _, io::IsTerminal as _};
 
 use mab_core::{Code, Denied, Fault};
 use mab_exec::{Captured, Finished, Killed, Outcome};
@@ -76,7 +76,7 @@ fn printed(captured: &Captured) -> String {
     if captured.omitted_bytes > 0 {
         let omitted = captured.omitted_bytes;
         let break_before = if text.ends_with('\n') { "" } else { "\n" };
-        text.push_str(&format!("{break_before}… {omitted} bytes are left out …\n"));
+        let _ = writeln!(text, "{break_before}… {omitted} bytes are left out …");
     }
     text.push_str(Visible::text(&captured.tail).as_str());
     text
@@ -106,16 +106,16 @@ fn aside(finished: &Finished) -> String {
     let mut said =
         format!(" {FAINT}after {}.{:01} s", finished.duration_ms / 1_000, finished.duration_ms % 1_000 / 100);
     if let Some(tier) = finished.tier {
-        said.push_str(&format!(", in {tier}"));
+        let _ = write!(said, ", in {tier}");
     }
     let redacted = finished.stdout.redacted + finished.stderr.redacted;
-    said.push_str(&format!("{FAINT:#}"));
+    let _ = write!(said, "{FAINT:#}");
     if redacted > 0 {
-        said.push_str(&format!("; {CAREFUL}{redacted} secrets taken out of the output{CAREFUL:#}"));
+        let _ = write!(said, "; {CAREFUL}{redacted} secrets taken out of the output{CAREFUL:#}");
     }
     if let Some(snapshot) = &finished.snapshot {
         let id = Visible::line(snapshot);
-        said.push_str(&format!("\n{FAINT}`mab snapshot restore {id}` undoes what it wrote{FAINT:#}"));
+        let _ = write!(said, "\n{FAINT}`mab snapshot restore {id}` undoes what it wrote{FAINT:#}");
     }
     said
 }

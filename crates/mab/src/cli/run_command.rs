@@ -45,17 +45,16 @@ use crate::{
     124 when its time was over, 137 when it was ended for memory, processes or output,\n\
     130 after Ctrl-C, which ends all it had started. --json tells these apart from exit\n\
     codes of the command.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub(crate) struct Run {
+pub(crate) struct RunCommand {
     /// The mode; default: the configured one, which none may be wider than.
     #[arg(long, value_parser = arguments::named(&Mode::ALL, Mode::as_str))]
     mode: Option<String>,
     #[command(flatten)]
     place: Place,
-    /// Seconds it may take, at most execution.timeout_s, which is the default.
+    /// Seconds it may take, at most `execution.timeout_s`, which is the default.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_800))]
     timeout: Option<u32>,
-    /// Let it reach the network, which execution.network must allow; always asks.
+    /// Let it reach the network, which `execution.network` must allow; always asks.
     #[arg(long)]
     network: bool,
     /// Show the request and run nothing.
@@ -65,7 +64,7 @@ pub(crate) struct Run {
     said: Said,
 }
 
-impl Run {
+impl RunCommand {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let Some(wanted) = self.said.wanted() else {
             return Err(Trouble::input("there is no command", "mab run -- WORDS, or mab run --command TEXT"));

@@ -91,10 +91,10 @@ enum SnapshotCommand {
     },
     /// Remove old snapshots of all workspaces.
     Prune {
-        /// How many of each workspace stay; default: execution.snapshots_keep.
+        /// How many of each workspace stay; default: `execution.snapshots_keep`.
         #[arg(long, value_name = "NUMBER")]
         keep: Option<u32>,
-        /// How many days they stay; default: execution.snapshots_days.
+        /// How many days they stay; default: `execution.snapshots_days`.
         #[arg(long, value_name = "DAYS")]
         days: Option<u32>,
     },
@@ -205,17 +205,11 @@ fn text(change: &TextChange, output: Output) -> Result<(), Trouble> {
     if output.is_json() {
         return output.json(&json!({"change": kind, "diff": unified}));
     }
-    match unified {
-        Some(text) => Output::data(Visible::text(text).as_str()),
-        None => {
-            Output::talk(if kind == "same" {
-                "nothing changed"
-            } else {
-                "it is no text on one side, or too large"
-            });
-            Ok(())
-        }
+    if let Some(text) = unified {
+        return Output::data(Visible::text(text).as_str());
     }
+    Output::talk(if kind == "same" { "nothing changed" } else { "it is no text on one side, or too large" });
+    Ok(())
 }
 
 fn tell(difference: &Difference, output: Output) -> Result<(), Trouble> {

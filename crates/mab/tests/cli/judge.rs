@@ -167,7 +167,8 @@ fn policy_file_of_the_docs_is_taken_and_does_what_the_page_says() -> Anything {
     let (home, space) = with_space()?;
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/running-commands.md");
     let page = fs::read_to_string(page)?;
-    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).ok_or("no example")?;
+    let example =
+        page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).ok_or("no example")?;
     let file = home.path().join("policy.toml").to_string_lossy().into_owned();
     fs::write(&file, example)?;
     let run = home.mab(&["judge", "--json", "--check-policy", &file])?;
