@@ -2,7 +2,7 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 23] = [
     "mcp",
     "list",
     "show",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 20] = [
     "cleanup",
     "redact",
     "setup",
+    "judge",
+    "run",
+    "snapshot",
     "doctor",
     "demo",
     "completions",
@@ -53,6 +56,9 @@ Commands:
   keys         Show or replace the keys that sign the audit trail
   cleanup      Destroy what has expired: keys, messages, members
   redact       Replace secrets in text: a filter from stdin or FILE to stdout
+  judge        Say whether a command may run, and as what; nothing is run
+  run          Run one command as an agent's would be: judged, saved, sandboxed
+  snapshot     List, compare or bring back what was saved of a workspace
   setup        Set up a client: its server entry and its hooks
   doctor       Check settings, data folder, database and clock
   hook         Tell an agent of its mail at an event of its client (a client runs this)
@@ -84,7 +90,7 @@ Exit codes:
   1 internal           5 expired        9 audit trail broken
   2 wrong use          6 limited       10 doctor found a fault
   3 not found          7 conflict      11 demo failed
-  12 audit trail not checkable
+  12 audit trail not checkable, 13 ask, 14 deny (mab judge)
 "#);
     Ok(())
 }
