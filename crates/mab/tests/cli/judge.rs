@@ -138,7 +138,7 @@ fn question_when_it_makes_no_sense_is_refused_and_nothing_is_judged() -> Anythin
     let run = home.mab_reading(&["judge", "--workspace", &space], b"ls \xff")?;
     assert_eq!((run.exit, run.stdout.as_str()), (Some(2), ""));
     assert!(run.stderr.contains("stdin is not UTF-8 at byte 3"), "{}", run.stderr);
-    let run = home.mab_reading(&["judge", "--workspace", &space, "--json"], &[b'x'; 70_000])?;
+    let run = home.mab_reading(&["judge", "--workspace", &space, "--json"], &vec![b'x'; 70_000])?;
     assert_eq!((run.exit, judged(&run)?), (Some(14), (json!("deny"), json!("parse"))));
     Ok(())
 }
