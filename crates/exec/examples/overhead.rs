@@ -37,7 +37,7 @@ fn measure(helper: PathBuf) -> Result<String, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let root = folder.path().canonicalize()?;
     std::fs::create_dir(root.join("space"))?;
-    let tiers = Tiers::probe(&ProbeSettings { helper, records: root.join("records"), containers: None });
+    let tiers = Tiers::probe(&ProbeSettings { helper, records: root.join("records") });
     let argv = Argv {
         name: "true".to_owned(),
         program: "/usr/bin/true".to_owned(),
