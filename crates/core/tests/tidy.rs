@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 6] = [
 const FILE_MAX_LINES: usize = 500;
 
 /// Pages that are written by hand.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -28,9 +28,11 @@ const PAGES: [&str; 11] = [
     "docs/architecture.md",
     "docs/audit.md",
     "docs/clients.md",
+    "docs/command-policy.md",
     "docs/data-model.md",
     "docs/redaction.md",
     "docs/running-commands.md",
+    "docs/snapshots.md",
     "docs/threat-model.md",
 ];
 
