@@ -236,8 +236,10 @@ impl Running for Run {
     }
 
     fn kill(&mut self) -> io::Result<()> {
-        let removed = self.watchman.take().map_or(Ok(()), |mut watchman| watchman.remove());
+        // The engine's program first: while it waits for somebody to read what was printed, the engine waits for it, and
+        // ends the container half a minute later.
         let ended = self.kept.as_mut().map_or(Ok(()), Running::kill);
+        let removed = self.watchman.take().map_or(Ok(()), |mut watchman| watchman.remove());
         removed.and(ended)
     }
 
