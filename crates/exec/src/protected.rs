@@ -163,6 +163,8 @@ impl Builder<'_> {
 /// Settings of agents, editors, shells and hooks, in the workspace's own folder. What stands for one that is missing is a
 /// folder, also where people have a file: git lists no empty folder, so that no `git add` takes it.
 pub(crate) const OF_A_WORKSPACE: &[&str] = &[
+    // Our own: a project's policy, which the next command is judged by.
+    ".mab",
     ".mcp.json",
     ".claude",
     ".codex",

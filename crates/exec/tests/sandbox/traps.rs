@@ -88,6 +88,20 @@ fn trap_3_absent_settings_when_written_are_not_there_afterwards_nor_any_stub() {
 }
 
 #[test]
+fn policy_of_a_project_when_a_command_would_loosen_or_plant_it_stays() {
+    let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
+    let attempts = "echo evil > .mab/policy.toml; rm -f .mab/policy.toml; mv .mab gone; rm -rf .mab
+        mkdir -p .mab new && echo evil > new/policy.toml && mv -T new .mab; ln -sfn /tmp .mab; true";
+    let space = Space::new();
+    space.write(".mab/policy.toml", "# strict\n");
+    run(&*sandbox, &shell(attempts), &space.writing());
+    assert_eq!(space.read(".mab/policy.toml").as_deref(), Some("# strict\n"));
+    let without = Space::new();
+    run(&*sandbox, &shell(attempts), &without.writing());
+    assert!(!without.names().contains(&".mab".to_owned()), "{:?}", without.names());
+}
+
+#[test]
 fn stubs_when_two_runs_share_a_workspace_stay_until_the_last_is_over() {
     let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
     let space = Space::new();

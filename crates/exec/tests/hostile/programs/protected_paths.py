@@ -5,7 +5,7 @@ import shutil
 PATHS = [
     ".claude/settings.json", ".claude/settings.local.json", ".mcp.json", ".vscode/tasks.json", ".vscode/settings.json",
     ".cursor/mcp.json", ".codex/config.toml", ".gemini/settings.json", ".agents/config", ".git/hooks/post-checkout", ".envrc",
-    ".idea/workspace.xml", ".CLAUDE/settings.json",
+    ".idea/workspace.xml", ".CLAUDE/settings.json", ".mab/policy.toml",
 ]
 
 
