@@ -17,11 +17,13 @@ try:
 except (MemoryError, OSError) as error:
     taken = len(held) * STEP >> 20
 held.clear()
+block = None
+piece = b"1" * (1 << 20)
 for folder in ("/dev/shm", "/tmp"):
     try:
         with open(folder + "/much", "wb") as file:
-            for _ in range(WANTED // STEP):
-                file.write(b"1" * STEP)
+            for _ in range(WANTED // len(piece)):
+                file.write(piece)
         print("OPEN 10 GiB in", folder)
         os.remove(folder + "/much")
         sys.exit(1)
