@@ -24,7 +24,8 @@ pub(crate) enum Children {
     Forbidden,
 }
 
-/// The filter: one, and short, because each process pays for it.
+/// The filter: one, and quick to get through, because each process pays for it: the kernel works it out for every call
+/// there is when it is installed.
 ///
 /// # Errors
 /// [`Unavailable`] on a processor that is not known here.
@@ -47,23 +48,75 @@ pub(super) fn filter(children: Children, network: Network) -> Result<BpfProgram,
             }
         }
     }
-    let program = [FIRST.to_vec(), by_number(&denied)?, program(by_argument)?];
-    Ok(program.concat())
+    let number = |call: &i64| u32::try_from(*call).map_err(failed);
+    let mut answers = BTreeMap::new();
+    for call in &denied {
+        answers.insert(number(call)?, Answer::No);
+    }
+    for call in by_argument.keys() {
+        answers.insert(number(call)?, Answer::ByArgument);
+    }
+    let answers: Vec<_> = answers.into_iter().collect();
+    let no = sock_filter { code: ANSWER, jt: 0, jf: 0, k: ERRNO | libc::EPERM.unsigned_abs() };
+    let parts = [first()?, search(&answers, 0)?, vec![no], program(by_argument)?];
+    Ok(parts.concat())
 }
 
-/// One instruction for each call that is denied whatever its arguments are, with the number loaded. The library that makes
-/// the rest takes five, and the kernel works the filter out for every call there is when it is installed.
-fn by_number(denied: &[i64]) -> Result<BpfProgram, Unavailable> {
-    let mut program = Vec::with_capacity(denied.len() + 2);
-    for (index, call) in denied.iter().enumerate() {
-        // To the last instruction, over the other calls and over the jump past it.
-        let to_answer = u8::try_from(denied.len() - index).map_err(failed)?;
-        let call = u32::try_from(*call).map_err(failed)?;
-        program.push(sock_filter { code: IF_EQUAL, jt: to_answer, jf: 0, k: call });
+/// What is said about a call; there is nothing to say about most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Whatever its arguments are: the instruction behind the search.
+    No,
+    /// What the library's program says, which begins one instruction later.
+    ByArgument,
+}
+
+/// Looks the loaded number up among `answers`, which are sorted: by halves, and then one by one. Every other call is let
+/// through. `behind` instructions lie between this and the answers.
+fn search(answers: &[(u32, Answer)], behind: usize) -> Result<BpfProgram, Unavailable> {
+    let jump = |distance: usize| u8::try_from(distance).map_err(failed);
+    if let (Some((lower, upper)), true) =
+        (answers.split_at_checked(answers.len() / 2), answers.len() > ONE_BY_ONE_MAX)
+    {
+        let above = search(upper, behind)?;
+        let below = search(lower, above.len() + behind)?;
+        let from = upper.first().map_or(u32::MAX, |(call, _)| *call);
+        let halve = sock_filter { code: IF_AT_LEAST, jt: jump(below.len())?, jf: 0, k: from };
+        return Ok([vec![halve], below, above].concat());
     }
-    program.push(sock_filter { code: JUMP, jt: 0, jf: 0, k: 1 });
-    program.push(sock_filter { code: ANSWER, jt: 0, jf: 0, k: ERRNO | libc::EPERM.unsigned_abs() });
+    let mut program = Vec::with_capacity(answers.len() + 1);
+    for (index, (call, answer)) in answers.iter().enumerate() {
+        let past = match answer {
+            Answer::No => 0,
+            Answer::ByArgument => 1,
+        };
+        let distance = answers.len() - index + behind + past;
+        program.push(sock_filter { code: IF_EQUAL, jt: jump(distance)?, jf: 0, k: *call });
+    }
+    program.push(sock_filter { code: ANSWER, jt: 0, jf: 0, k: ALLOW });
     Ok(program)
+}
+
+/// What the filter begins with, because no rule by number and one answer can say it: if the call is not by this
+/// processor's own convention, or has bit 30 of its number set, which is the x32 ABI, end the process; if it is `clone3`,
+/// say that there is none. The number stays loaded (`linux/bpf_common.h`, `linux/seccomp.h`, `linux/audit.h`).
+fn first() -> Result<BpfProgram, Unavailable> {
+    let convention = match std::env::consts::ARCH {
+        "x86_64" => 0xc000_003e,
+        "aarch64" => 0xc000_00b7,
+        "riscv64" => 0xc000_00f3,
+        other => return Err(failed(other)),
+    };
+    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    Ok(vec![
+        step(LOAD, 0, 0, OFFSET_OF_CONVENTION),
+        step(IF_EQUAL, 0, 2, convention),
+        step(LOAD, 0, 0, OFFSET_OF_NUMBER),
+        step(IF_AT_LEAST, 0, 1, 0x4000_0000),
+        step(ANSWER, 0, 0, END_PROCESS),
+        step(IF_EQUAL, 0, 1, CLONE3),
+        step(ANSWER, 0, 0, ERRNO | libc::ENOSYS.unsigned_abs()),
+    ])
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -141,23 +194,18 @@ const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWNET,
 ];
 
-/// What the filter begins with, because no rule by number and one answer can say it: load the number; if it has bit 30
-/// set, which is the x32 ABI, end the process; if it is `clone3`, say that there is none (`linux/bpf_common.h`,
-/// `linux/seccomp.h`).
-const FIRST: [sock_filter; 5] = [
-    sock_filter { code: LOAD, jt: 0, jf: 0, k: 0 },
-    sock_filter { code: IF_AT_LEAST, jt: 0, jf: 1, k: 0x4000_0000 },
-    sock_filter { code: ANSWER, jt: 0, jf: 0, k: 0x8000_0000 },
-    sock_filter { code: IF_EQUAL, jt: 0, jf: 1, k: CLONE3 },
-    sock_filter { code: ANSWER, jt: 0, jf: 0, k: ERRNO | libc::ENOSYS.unsigned_abs() },
-];
-
 const LOAD: u16 = 0x20;
-const JUMP: u16 = 0x05;
 const IF_EQUAL: u16 = 0x15;
 const IF_AT_LEAST: u16 = 0x35;
 const ANSWER: u16 = 0x06;
 const ERRNO: u32 = 0x0005_0000;
+const ALLOW: u32 = 0x7fff_0000;
+const END_PROCESS: u32 = 0x8000_0000;
+const OFFSET_OF_NUMBER: u32 = 0;
+const OFFSET_OF_CONVENTION: u32 = 4;
+
+/// Fewer are compared one by one: a search by halves to the end would be longer, and no quicker.
+const ONE_BY_ONE_MAX: usize = 4;
 
 // The same on every processor.
 const CLONE3: u32 = 435;
