@@ -116,10 +116,9 @@ fn one(program: &Program, tier: Tier, git: GitAccess) {
     } else {
         "sh"
     };
-    let mut text = format!("{interpreter} {}", file.display());
-    for argument in &program.arguments {
-        text.push_str(&format!(" '{}'", scene.argument(argument)));
-    }
+    let mut words = vec![interpreter.to_owned(), file.display().to_string()];
+    words.extend(program.arguments.iter().map(|argument| format!("'{}'", scene.argument(argument))));
+    let text = words.join(" ");
     let limited = program.limit.as_deref() == Some("time") || program.arguments == ["stay"];
     let limits = if limited { Limits { time_s: 3, ..small() } } else { small() };
     let finished = scene.run(tier, &text, (limits, git));
