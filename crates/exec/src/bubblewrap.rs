@@ -3,6 +3,7 @@
 //! `words.rs` says what bubblewrap is told, `view.rs` what is shown as the workspace, `tier.rs` starts it and talks to the
 //! program inside. Nothing here reads what bubblewrap or a command printed in order to decide anything.
 
+mod copied;
 mod tier;
 mod view;
 mod words;

@@ -18,6 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Deserialize;
 
 use super::{
+    copied::Copied,
     view::Shown,
     words::{Mount, words},
 };
@@ -165,10 +166,15 @@ impl Bubblewrap {
             pipe_with(PipeFlags::CLOEXEC).map_err(|error| no_descriptors(error.into()))?;
         let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(no_descriptors)?;
 
-        let arguments = words(profile, mounts, &self.inside, their_status.as_raw_fd());
+        let copied = Copied::open(profile.network);
+        let arguments = words(profile, (mounts, &copied), &self.inside, their_status.as_raw_fd());
         let mut command = program(&self.program, shown, &arguments);
         command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr).current_dir("/");
-        let birth = Birth { groups, confinement: None, kept: vec![their_status] };
+        let birth = Birth {
+            groups,
+            confinement: None,
+            kept: copied.into_descriptors().chain([their_status]).collect(),
+        };
 
         let brood = Arc::new(Brood::default());
         let (tell, told) = mpsc::sync_channel(1);

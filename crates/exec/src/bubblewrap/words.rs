@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::copied::Copied;
 use crate::{Network, Profile};
 
 /// Where this program lies inside.
@@ -28,7 +29,12 @@ pub(crate) enum Mount {
 
 /// The words after the name of bubblewrap: `status` is the descriptor for what it says about itself, `program` the file
 /// that runs inside.
-pub(super) fn words(profile: &Profile, mounts: &[Mount], program: &Path, status: i32) -> Vec<OsString> {
+pub(super) fn words(
+    profile: &Profile,
+    (mounts, copied): (&[Mount], &Copied),
+    program: &Path,
+    status: i32,
+) -> Vec<OsString> {
     let mut words = Words::default();
     words.text(&["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
     match profile.network {
@@ -36,7 +42,7 @@ pub(super) fn words(profile: &Profile, mounts: &[Mount], program: &Path, status:
         Network::Host => words.text(&["--share-net"]),
     }
     words.text(&["--hostname", "sandbox", "--json-status-fd", &status.to_string()]);
-    root(&mut words, profile);
+    root(&mut words, profile, copied);
     for mount in mounts {
         words.mount(mount);
     }
@@ -48,7 +54,7 @@ pub(super) fn words(profile: &Profile, mounts: &[Mount], program: &Path, status:
     words.0
 }
 
-fn root(words: &mut Words, profile: &Profile) {
+fn root(words: &mut Words, profile: &Profile, copied: &Copied) {
     words.text(&["--ro-bind", "/usr", "/usr"]);
     for name in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
         let name = Path::new(name);
@@ -58,17 +64,25 @@ fn root(words: &mut Words, profile: &Profile) {
         }
     }
     words.text(&["--dir", "/etc"]);
-    let network: &[&str] = match profile.network {
-        Network::Off => &[],
-        Network::Host => OF_THE_NETWORK,
-    };
-    for name in OF_THE_SYSTEM.iter().chain(network) {
-        words.text(&["--ro-bind-try", name, name]);
+    for name in of_the_system(profile.network) {
+        match copied.descriptor(name) {
+            Some(number) => words.text(&["--perms", "0444", "--file", &number.to_string(), name]),
+            None => words.text(&["--ro-bind-try", name, name]),
+        }
     }
     let scratch = profile.limits.scratch_bytes.max(4096).to_string();
     words.text(&["--dev", "/dev", "--proc", "/proc", "--size", &scratch, "--tmpfs", "/tmp"]);
     words.text(&["--dir", HOME, "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]);
     words.text(&["--size", "1048576", "--perms", "0755", "--tmpfs", "/run"]);
+}
+
+/// What a command needs of `/etc`.
+pub(super) fn of_the_system(network: Network) -> impl Iterator<Item = &'static str> {
+    let network: &[&str] = match network {
+        Network::Off => &[],
+        Network::Host => OF_THE_NETWORK,
+    };
+    OF_THE_SYSTEM.iter().chain(network).copied()
 }
 
 /// What programs need of `/etc`: nothing that is secret, names a person beyond the list of users, or differs per run.
