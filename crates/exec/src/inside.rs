@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The hidden first word under which the program runs what is in this module.
-pub const FIRST_WORD: &str = "__sandbox-exec";
+pub(crate) const FIRST_WORD: &str = "__sandbox-exec";
 
 /// What the outside wants. On the socket: its length in four bytes, most significant first, then JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ const ORDER_MAX_BYTES: u64 = 4 << 20;
 
 /// Runs the order on standard input and ends with the code of its last command, 125 when there was no order that could be
 /// carried out. Not for people: they are told so.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let order = match take_order() {
         Ok(order) => order,
         Err(error) => return refuse(&format!("no order: {error}")),

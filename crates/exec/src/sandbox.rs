@@ -19,6 +19,11 @@ pub trait Sandbox: Send + Sync {
         None
     }
 
+    /// Whether it can show the workspace as [`View::Overlay`], where the system has overlays.
+    fn previews(&self) -> bool {
+        false
+    }
+
     /// Starts `stage`. The program's own standard input, output and other descriptors are not passed on; nor is its
     /// environment.
     ///

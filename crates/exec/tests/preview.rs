@@ -25,7 +25,7 @@ use mab_exec::{
 
 /// The hidden part of the program, as the tests of this crate run it.
 #[cfg(test)]
-const STEP: &str = env!("CARGO_BIN_EXE_mab-exec-step");
+const STEP: &str = env!("CARGO_BIN_EXE_mab-sandbox-exec");
 
 #[cfg(test)]
 struct Same;

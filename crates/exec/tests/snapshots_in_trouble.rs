@@ -161,12 +161,8 @@ fn another_process_when_it_holds_the_snapshots_is_told_and_two_at_once_both_succ
 fn killed_restore(root: &Path, id: &SnapshotId, reached: &dyn Fn() -> bool) {
     let words =
         [root.join("state").into_os_string(), root.join("space").into_os_string(), id.as_str().into()];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mab-exec-step"))
-        .arg("restore")
-        .args(words)
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_mab-exec-step")).args(words).stdin(Stdio::null()).spawn().unwrap();
     while child.try_wait().unwrap().is_none() && !reached() {
         std::hint::spin_loop();
     }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use mab::environment::Environment;
 
 fn main() -> ExitCode {
-    // Started by itself, inside a sandbox: not for people, and before anything else is read or opened.
-    if std::env::args_os().nth(1).is_some_and(|word| word == mab_exec::inside::FIRST_WORD) {
-        return mab_exec::inside::main();
+    // Started by itself, to set up a sandbox or inside one: not for people, and before anything else is read or opened.
+    if let Some(code) = mab_exec::run_hidden(std::env::args_os().skip(1)) {
+        return code;
     }
     mab::cli::run(std::env::args_os(), &Environment::from_process())
 }

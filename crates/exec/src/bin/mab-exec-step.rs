@@ -1,11 +1,10 @@
-//! Parts of this crate that need a process of their own, for its tests: `__overlay …` is what `mab __overlay` does;
-//! `restore <state> <workspace> <snapshot>` restores, and may be killed meanwhile.
+//! `<state> <workspace> <snapshot>` restores, and may be killed meanwhile: for the tests of this crate.
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use mab_core::{Denied, Fault, Random, Timestamp};
 use mab_exec::{
-    Workspace, preview,
+    Workspace,
     snapshot::{How, Settings, Snapshots},
 };
 
@@ -21,12 +20,7 @@ impl Random for OfProcess {
 }
 
 fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1);
-    match words.next() {
-        Some(word) if word == preview::mount::FIRST_WORD => return preview::mount::main(words),
-        _ => {}
-    }
-    let words: Vec<_> = words.collect();
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
     let [state, workspace, id] = words.as_slice() else { return ExitCode::from(2) };
     match restore(Path::new(state), Path::new(workspace), &id.to_string_lossy()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,5 @@
-//! What `mab __sandbox-exec` does, as a program of its own, for the tests of this crate.
+//! What `mab` does under its hidden first words, as a program of its own, for the tests of this crate.
 
 fn main() -> std::process::ExitCode {
-    mab_exec::inside::main()
+    mab_exec::run_hidden(std::env::args_os().skip(1)).unwrap_or(std::process::ExitCode::from(2))
 }

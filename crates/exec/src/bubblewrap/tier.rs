@@ -51,8 +51,12 @@ impl Sandbox for Bubblewrap {
         Tier::Bubblewrap
     }
 
+    fn previews(&self) -> bool {
+        true
+    }
+
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
-        let shown = Shown::new(stage.view, stage.profile)?;
+        let shown = Shown::new(stage.view, stage.profile, &self.inside);
         let order = order(stage).to_bytes().map_err(|error| failed("the order cannot be written", &error))?;
         let Protection { mounts: protecting, stubs, is_whole } =
             Protection::new(stage.profile, (stage.view, &shown.source), &self.records)?;
