@@ -8,7 +8,7 @@
 //! `Documentation/filesystems/overlayfs.rst`).
 //!
 //! ```text
-//! <state>/previews/<16 hex digits>/     0700
+//! <state>/previews/<16 hex digits>/     0700; who holds its lock (flock) works with it
 //!   upper/                              what was written
 //!   work/                               the file system's own
 //! ```
@@ -20,8 +20,8 @@ mod changes;
 pub mod mount;
 
 use std::{
-    fs,
-    io::Read as _,
+    fs::{self, File},
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,8 +29,11 @@ use std::{
 
 use mab_core::{Code, Denied, Random, Timestamp};
 
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+
 use crate::{
     View, Workspace,
+    protected::is_protected,
     snapshot::{Difference, Kept, Restored, SnapshotId, Snapshots, TextChange, compare_texts, doing},
 };
 use changes::{Written, plan};
@@ -39,6 +42,8 @@ use changes::{Written, plan};
 #[derive(Debug)]
 pub struct Preview {
     folder: PathBuf,
+    /// Holds the lock of the folder.
+    _held: File,
 }
 
 /// What applying a preview would do.
@@ -62,7 +67,6 @@ impl Preview {
         let refuse = doing("cannot make the folder of the preview");
         let bytes = mab_core::source::draw::<8>(&**random)
             .map_err(|fault| Denied::new(Code::Internal, fault.to_string()))?;
-        let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         let previews = state_dir.join("previews");
         private(&previews).map_err(refuse)?;
         let previews = previews.canonicalize().map_err(refuse)?;
@@ -70,7 +74,8 @@ impl Preview {
             return Err(Denied::new(Code::Misconfigured, "the state folder lies in the workspace")
                 .hint("choose a data folder outside the workspace"));
         }
-        let preview = Self { folder: previews.join(hex::encode(bytes)) };
+        let (folder, held) = own_folder(&previews, &hex::encode(bytes)).map_err(refuse)?;
+        let preview = Self { folder, _held: held };
         private(&preview.work()).map_err(refuse)?;
         let begin = || {
             // The folder above stands for the workspace's own: it has its mode and owner.
@@ -134,8 +139,7 @@ impl Preview {
         (since, now): (&SnapshotId, Timestamp),
     ) -> Result<Restored, Denied> {
         let written = Written::read(&self.upper())?;
-        let content =
-            |entry: &crate::snapshot::Entry, out: &mut dyn std::io::Write| written.content(entry, out);
+        let content = |entry: &crate::snapshot::Entry, out: &mut dyn io::Write| written.content(entry, out);
         let mut refused = Vec::new();
         let mut restored = snapshots.change(
             workspace,
@@ -172,8 +176,54 @@ impl Preview {
     }
 }
 
+/// Removes what killed programs left of previews. Their mounts ended with their processes.
+pub fn sweep(state_dir: &Path) {
+    let previews = state_dir.join("previews");
+    if let Ok(_all) = lock(&previews, FlockOperation::LockExclusive) {
+        sweep_below(&previews);
+    }
+}
+
+/// A folder below `previews`, both made if they are not there, and the lock on it. What killed programs left goes first.
+fn own_folder(previews: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    private(previews)?;
+    let _all = lock(previews, FlockOperation::LockExclusive)?;
+    sweep_below(previews);
+    let folder = previews.join(name);
+    private(&folder)?;
+    let held = lock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    Ok((folder, held))
+}
+
+fn private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Says what of a workspace no preview is ever applied to: what sandboxes protect, and names of secrets.
+pub fn protected(workspace: &Workspace) -> impl Fn(&Path) -> bool + '_ {
+    |below| is_protected(workspace.path(), below)
+}
+
+/// Only called with the lock of the folder, under which each preview is made and takes its own.
+fn sweep_below(previews: &Path) {
+    for preview in fs::read_dir(previews).into_iter().flatten().flatten() {
+        let path = preview.path();
+        let Ok(_held) = lock(&path, FlockOperation::NonBlockingLockExclusive) else { continue };
+        if let Err(error) = open_up(&path).and_then(|()| fs::remove_dir_all(&path)) {
+            tracing::warn!(%error, folder = %path.display(), "a preview of an earlier run is left");
+        }
+    }
+}
+
+fn lock(folder: &Path, how: FlockOperation) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = File::from(openat(CWD, folder, flags, Mode::empty())?);
+    flock(&folder, how)?;
+    Ok(folder)
+}
+
 /// Makes folders that a command closed, and the file system's own, removable for their owner.
-fn open_up(folder: &Path) -> std::io::Result<()> {
+fn open_up(folder: &Path) -> io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -77,6 +77,16 @@ pub(crate) fn hide(path: &Path) -> Option<Mount> {
     (!kind.is_symlink()).then(|| Mount::NoFile(path.to_owned()))
 }
 
+/// Whether nothing that a preview wrote at `below`, a path below the workspace, is ever applied. Judged by what is in the
+/// workspace now, and more strictly than a run is held: names of secrets are not applied even where they are new.
+pub(crate) fn is_protected(workspace: &Path, below: &Path) -> bool {
+    OF_A_WORKSPACE.iter().any(|name| below.starts_with(name))
+        || IF_THERE
+            .iter()
+            .any(|name| below.starts_with(name) && workspace.join(name).symlink_metadata().is_ok())
+        || below.iter().any(secret_names::is_secret_name)
+}
+
 struct Builder<'a> {
     profile: &'a Profile,
     view: &'a View,

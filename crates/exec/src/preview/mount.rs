@@ -54,11 +54,15 @@ pub fn probe(program: &Path, state_dir: &Path) -> Result<(), Unavailable> {
             .to_owned(),
     }
     };
-    let folder = state_dir.join("previews").join(format!("probe-{}", std::process::id()));
-    let tried = try_probe(program, &folder);
-    // Left for the next start to overwrite when it cannot be removed.
-    drop(super::open_up(&folder).and_then(|()| fs::remove_dir_all(&folder)));
-    tried.map_err(|error| failed(error.to_string()))
+    let tried = || {
+        let name = format!("probe-{}", std::process::id());
+        let (folder, _held) = super::own_folder(&state_dir.join("previews"), &name)?;
+        let tried = try_probe(program, &folder);
+        // Left for the next start to remove when it cannot be removed here.
+        drop(super::open_up(&folder).and_then(|()| fs::remove_dir_all(&folder)));
+        tried
+    };
+    tried().map_err(|error| failed(error.to_string()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this very program, which mounts in a namespace of its own")]

@@ -157,7 +157,11 @@ pub(crate) fn start(sandbox: &dyn Sandbox, plan: &Plan, profile: &Profile) -> Bo
 
 /// Runs a plan to its end.
 pub(crate) fn run(sandbox: &dyn Sandbox, plan: &Plan, profile: &Profile) -> Ran {
-    let mut running = start(sandbox, plan, profile);
+    ran(start(sandbox, plan, profile))
+}
+
+/// Waits for what was started, and takes what it prints.
+pub(crate) fn ran(mut running: Box<dyn Running>) -> Ran {
     let [stdout, stderr] = running.take_outputs().unwrap().map(File::from);
     let read = |mut file: File| {
         std::thread::spawn(move || {

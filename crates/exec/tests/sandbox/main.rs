@@ -9,6 +9,8 @@ mod given;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod overlay;
+#[cfg(test)]
 mod plain;
 #[cfg(test)]
 mod survivors;
