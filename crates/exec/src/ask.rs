@@ -21,6 +21,8 @@ pub struct Ask {
     pub limits: Limits,
     /// Whether it is to reach the network: then a person is asked whatever it is.
     pub network: Network,
+    /// Whether it is to run on a copy-on-write view, if it may write.
+    pub preview: bool,
 }
 
 impl Ask {

@@ -28,6 +28,8 @@ pub struct Request {
     pub workspace_inode: String,
     /// What it may touch, with its limits.
     pub profile: Profile,
+    /// Whether it runs on a copy-on-write view: nothing it writes is in the workspace until a person has seen it.
+    pub preview: bool,
     /// The sandbox it will run in.
     pub tier: Tier,
     /// The policy that judged it.

@@ -14,8 +14,9 @@ use mab_core::{Denied, Timestamp, visible::visible};
 use mab_redact::{Memory, Redactor, Scope};
 
 use crate::{
-    Approved, Ask, Binary, Captured, Decision, Digest, Finished, Isolates, Judges, Layer, Mode, Network,
-    Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Tier, Verdict, View, Workspace,
+    Approved, Ask, Binary, Captured, Decision, Digest, Finished, GitAccess, Isolates, Judges, Layer, Mode,
+    Network, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Tier, Unavailable,
+    Verdict, View, Workspace,
     binaries::Binaries,
     follow::{Stopwatch, follow},
     output::{Gathering, Knowledge},
@@ -92,6 +93,7 @@ impl Executor {
             return Err(self.refuse(Layer::Parse, "the command could not be understood"));
         };
         let sandbox = self.sandbox(ask.mode)?;
+        let preview = self.preview(ask, &mut verdict, &*sandbox)?;
         let binaries = match sandbox.brings() {
             Some(image) => {
                 plan.programs_by_name();
@@ -116,6 +118,7 @@ impl Executor {
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
             profile: self.without_values(&profile, nonce),
+            preview,
             tier: sandbox.tier(),
             policy_digest: self.judge.policy_digest(),
             snapshot,
@@ -136,7 +139,7 @@ impl Executor {
         self.run_on(approved, now, (observer, &View::Direct))
     }
 
-    /// As [`Self::run`], on another view of the workspace.
+    /// As [`Self::run`], on another view of the workspace: one for a request that is a preview, and for no other.
     pub fn run_on(
         &self,
         approved: Approved,
@@ -154,7 +157,7 @@ impl Executor {
             stdout: Captured::default(),
             stderr: Captured::default(),
         };
-        if let Err(outcome) = self.check_again(&inner, now) {
+        if let Err(outcome) = self.check_again(&inner, view, now) {
             return Finished { outcome, ..finished };
         }
         // A yes takes time: what a restore brings back is the workspace just before the command.
@@ -223,6 +226,25 @@ impl Executor {
             return Err(unavailable(format!("mode {mode} needs {needed}, and {} is less", sandbox.tier())));
         }
         Ok(sandbox)
+    }
+
+    /// Whether it runs on a view. What cannot write needs none. A repository's own state is never applied, so that it is
+    /// only to read.
+    fn preview(&self, ask: &Ask, verdict: &mut Verdict, sandbox: &dyn Sandbox) -> Result<bool, Outcome> {
+        if !(ask.preview && verdict.writes) {
+            return Ok(false);
+        }
+        if !sandbox.previews() {
+            let reason = format!("there is no copy-on-write view in {}", sandbox.tier());
+            let hint = "run it without a preview, or in the sandbox `bubblewrap`".to_owned();
+            return Err(Outcome::SandboxUnavailable { reason: Unavailable { reason, hint }.to_string() });
+        }
+        if verdict.git == GitAccess::Commit && ask.mode != Mode::Yolo {
+            let why = "it writes to the repository's own state, which no preview applies; run it without one";
+            return Err(self.refuse(Layer::Sandbox, why));
+        }
+        verdict.git = GitAccess::ReadOnly;
+        Ok(true)
     }
 
     fn profile(
@@ -294,8 +316,11 @@ impl Executor {
     }
 
     /// What was true when the command was judged still is.
-    fn check_again(&self, inner: &Inner, now: Timestamp) -> Result<(), Outcome> {
+    fn check_again(&self, inner: &Inner, view: &View, now: Timestamp) -> Result<(), Outcome> {
         let request = &inner.request;
+        if request.preview == (*view == View::Direct) {
+            return Err(self.refuse(Layer::Sandbox, "the request was about another view of the workspace"));
+        }
         if now >= request.expires_at || now < request.created_at {
             return Err(self.refuse(Layer::Expired, "the time to run this request is over; ask again"));
         }

@@ -61,6 +61,10 @@ impl Sandbox for Stub {
         self.image.lock().unwrap().clone()
     }
 
+    fn previews(&self) -> bool {
+        self.tier == Tier::Bubblewrap
+    }
+
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
         if self.fails {
             return Err(no_sandbox());
@@ -169,6 +173,7 @@ fn scene() -> Scene {
             agent: Some("a".to_owned()),
             limits: Limits::default(),
             network: Network::Off,
+            preview: false,
         },
     }
 }
@@ -230,6 +235,47 @@ fn command_when_allowed_runs_and_tells_everything() {
         stderr: Captured::default(),
     };
     assert_eq!(finished, expected);
+}
+
+#[test]
+fn preview_when_asked_for_is_part_of_the_request_and_runs_on_no_other_view() {
+    let mut scene = scene().asks(true);
+    let direct = scene.prepare().unwrap();
+    scene.ask.preview = true;
+    scene.verdict.git = GitAccess::Commit;
+    scene.ask.mode = Mode::Yolo;
+    let prepared = scene.prepare().unwrap();
+    assert_eq!((direct.request().preview, prepared.request().preview), (false, true));
+    assert_eq!(prepared.request().profile.git, GitAccess::ReadOnly);
+    let overlay = View::Overlay { upper: "/x".into(), work: "/y".into() };
+    let other = refused(Layer::Sandbox, "the request was about another view of the workspace");
+    let finished = scene.executor().run(scene.approved(), NOW, &());
+    assert_eq!((finished.outcome, scene.started()), (other.clone(), 0));
+    let hash = direct.hash().to_string();
+    let approved = Approved::by_person(direct, &hash[58..]).unwrap();
+    let finished = scene.executor().run_on(approved, NOW, (&(), &overlay));
+    assert_eq!((finished.outcome, scene.started()), (other, 0));
+    let finished = scene.executor().run_on(scene.approved(), NOW, (&(), &overlay));
+    assert_eq!((finished.outcome, scene.started()), (Outcome::Exited { code: 0 }, 1));
+}
+
+#[test]
+fn preview_when_it_cannot_be_is_refused_and_when_nothing_is_written_is_none() {
+    let mut scene = scene().asks(true);
+    (scene.ask.preview, scene.ask.mode) = (true, Mode::Restricted);
+    scene.verdict.git = GitAccess::Commit;
+    let why = "it writes to the repository's own state, which no preview applies; run it without one";
+    assert_eq!(scene.refusal(), refused(Layer::Sandbox, why));
+    scene.verdict.git = GitAccess::ReadOnly;
+    let engine = Tier::Container(crate::Engine::Docker);
+    let stub = Stub { tier: engine, image: Mutex::default(), fails: false, started: Mutex::default() };
+    let bubblewrap = scene.stub.replace(Arc::new(stub));
+    let reason = "there is no copy-on-write view in T3 docker; run it without a preview, or in the sandbox \
+                  `bubblewrap`";
+    assert_eq!(scene.refusal(), Outcome::SandboxUnavailable { reason: reason.to_owned() });
+    scene.stub = bubblewrap;
+    scene.verdict.writes = false;
+    assert!(!scene.prepare().unwrap().request().preview);
 }
 
 #[test]
@@ -516,6 +562,7 @@ fn request_when_any_of_its_fields_is_changed_has_another_hash() {
         "expires_at",
         "agent",
         "tier",
+        "preview",
         "mode",
     ] {
         assert!(ways.contains(&format!("/{field}")), "{field} is not in {ways:?}");

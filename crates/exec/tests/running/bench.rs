@@ -122,6 +122,7 @@ pub(crate) fn run_with(
         agent: None,
         limits,
         network: Network::Off,
+        preview: false,
     };
     let now = Timestamp::from_millis(1_795_332_600_000);
     let prepared = executor.prepare(&ask, &workspace, now, [3; 16]).unwrap();

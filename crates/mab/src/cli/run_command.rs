@@ -125,7 +125,7 @@ impl RunCommand {
             limits.time_s = time_s;
         }
         let network = if self.network { Network::Host } else { Network::Off };
-        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network })
+        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network, preview: false })
     }
 }
 
