@@ -116,14 +116,16 @@ impl Preview {
     /// # Errors
     /// When it cannot be read; [`Code::NotFound`] when the command wrote no such file.
     pub fn text(&self, workspace: &Workspace, path: &Path) -> Result<TextChange, Denied> {
+        text(&Written::read(&self.upper())?, workspace, path)
+    }
+
+    /// The same of several files.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn texts(&self, workspace: &Workspace, paths: &[&Path]) -> Result<Vec<TextChange>, Denied> {
         let written = Written::read(&self.upper())?;
-        let mut after = Vec::new();
-        written.content_at(path, &mut after)?;
-        let mut before = Vec::new();
-        if let Some(file) = changes::open_below(workspace, path) {
-            file.take(TEXT_MAX_BYTES).read_to_end(&mut before).map_err(doing("cannot read the file"))?;
-        }
-        Ok(compare_texts(&before, &after))
+        paths.iter().map(|path| text(&written, workspace, path)).collect()
     }
 
     /// Applies it to the workspace, which is saved before, and removes the preview. `since` is the snapshot that was taken
@@ -220,6 +222,15 @@ fn lock(folder: &Path, how: FlockOperation) -> io::Result<File> {
     let folder = File::from(openat(CWD, folder, flags, Mode::empty())?);
     flock(&folder, how)?;
     Ok(folder)
+}
+
+fn text(written: &Written, workspace: &Workspace, path: &Path) -> Result<TextChange, Denied> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    written.content_at(path, &mut after)?;
+    if let Some(file) = changes::open_below(workspace, path) {
+        file.take(TEXT_MAX_BYTES).read_to_end(&mut before).map_err(doing("cannot read the file"))?;
+    }
+    Ok(compare_texts(&before, &after))
 }
 
 /// Makes folders that a command closed, and the file system's own, removable for their owner.

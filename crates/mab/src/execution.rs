@@ -8,7 +8,8 @@ use std::{
 use mab_core::{Code, Denied, Failure, Timestamp};
 use mab_exec::{
     ContainerSettings, Executor, ExecutorSettings, Judge, Policy, ProbeSettings, Saves, Tier, Tiers,
-    Workspace,
+    Unavailable, Workspace,
+    preview::{self, mount},
     snapshot::{Settings, Snapshots},
 };
 use mab_redact::Redactor;
@@ -73,9 +74,7 @@ fn project_policy(workspace: &Workspace) -> Option<PathBuf> {
 /// # Errors
 /// When this program's own file is not known.
 pub(crate) fn tiers(config: &Config, records: &Path) -> Result<Tiers, Failure> {
-    let helper = std::env::current_exe()
-        .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?;
-    let tiers = Tiers::probe(&ProbeSettings { helper, records: records.to_owned() });
+    let tiers = Tiers::probe(&ProbeSettings { helper: own_file()?, records: records.to_owned() });
     let at = &config.execution;
     Ok(match (at.isolation, &at.image) {
         (Isolation::Container(engine), Some(image)) => {
@@ -84,6 +83,19 @@ pub(crate) fn tiers(config: &Config, records: &Path) -> Result<Tiers, Failure> {
         }
         (Isolation::Auto | Isolation::Bubblewrap | Isolation::Container(_), _) => tiers,
     })
+}
+
+/// Whether a command can run on a copy-on-write view here; `state_dir` is where the view would lie.
+///
+/// # Errors
+/// What is missing; when this program's own file is not known.
+pub(crate) fn can_preview(state_dir: &Path) -> Result<Result<(), Unavailable>, Failure> {
+    Ok(mount::probe(&own_file()?, state_dir))
+}
+
+fn own_file() -> Result<PathBuf, Failure> {
+    Ok(std::env::current_exe()
+        .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?)
 }
 
 /// What runs commands here. With `saving`, workspaces are saved before a command that may write.
@@ -114,6 +126,7 @@ pub(crate) fn executor(
     let saves = || Ok::<Box<dyn Saves>, Failure>(Box::new(Keeper(snapshots(config)?)));
     let saves = saving.then(saves).transpose()?;
     DataFolder::open_or_create(&config.data_dir)?;
+    preview::sweep(&config.data_dir);
     let tiers = tiers(config, &config.data_dir.join("sandbox"))?;
     Ok(Executor::new(settings, tiers, judge, saves))
 }

@@ -5,6 +5,8 @@ use std::{fmt::Write as _, io::IsTerminal as _};
 use mab_core::{Code, Denied, Fault};
 use mab_exec::{Captured, Finished, Killed, Outcome};
 
+use serde_json::Value;
+
 use crate::cli::{
     Exit, Output, Trouble, Visible,
     output::{BAD, CAREFUL, FAINT, GOOD},
@@ -17,9 +19,7 @@ use crate::cli::{
 pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble> {
     let exit = exit(&finished.outcome)?;
     if output.is_json() {
-        let value = serde_json::to_value(finished)
-            .map_err(|source| Fault::from_source("writing how a run ended", source))?;
-        output.json(&value)?;
+        output.json(&json(finished)?)?;
         return Ok(exit);
     }
     let mut text = printed(&finished.stdout);
@@ -40,8 +40,16 @@ pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble
     Ok(exit)
 }
 
+/// A run, for programs.
+///
+/// # Errors
+/// A fault of ours.
+pub(crate) fn json(finished: &Finished) -> Result<Value, Fault> {
+    serde_json::to_value(finished).map_err(|source| Fault::from_source("writing how a run ended", source))
+}
+
 /// The exit code of a run, or why there was none.
-fn exit(outcome: &Outcome) -> Result<Exit, Denied> {
+pub(crate) fn exit(outcome: &Outcome) -> Result<Exit, Denied> {
     match outcome {
         Outcome::Exited { code } => Ok(Exit::of_command(*code)),
         Outcome::Killed { reason: Killed::Timeout } => Ok(Exit::TIMED_OUT),

@@ -53,6 +53,7 @@ mod request;
 mod resume;
 mod run;
 mod run_command;
+mod run_preview;
 mod setup;
 mod setup_list;
 mod show;

@@ -26,6 +26,12 @@ pub(crate) fn render(request: &Request, hash: &RequestHash, page: &mut Page) {
     page.field("mode", &Visible::line(request.mode.as_str()));
     page.field("folder", &exact(&workspace.to_string_lossy()));
     page.field("may write", &Visible::line(writes(*writable, *git)));
+    if request.preview {
+        page.field(
+            "preview",
+            &Visible::line("it writes to a view; you see what would change before it does"),
+        );
+    }
     match network {
         Network::Off => page.field("network", &Visible::line("none")),
         Network::Host if page.for_person() => {

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Fault};
 use mab_exec::{
-    Approved, Ask, Decision, Judge, Mode, Network, Observer, Prepared, Progress, Wanted, Workspace,
+    Approved, Ask, Decision, Judge, Mode, Network, Observer, Prepared, Progress, View, Wanted, Workspace,
 };
 use serde_json::json;
 
@@ -22,6 +22,7 @@ use crate::{
         operator::Operator,
         place::Place,
         request::{self, LAST},
+        run_preview::{self, PreviewChoice, Staged},
         terminal::Terminal,
     },
     config::Config,
@@ -35,11 +36,16 @@ use crate::{
     mab run -- ls -la src\n  \
     mab run --mode restricted -- cargo test\n  \
     mab run --mode yolo --timeout 600 --command 'make all 2>&1 | tee build.log'\n  \
+    mab run --mode yolo --preview --command 'make format'\n  \
     mab run --dry-run --mode restricted -- git add src/main.rs\n\n\
     The command is judged, the workspace is saved if it may write there, and it runs in\n\
     a sandbox. What has to be agreed to is shown whole on the terminal, and runs when\n\
     the last six digits of its request are typed; without a terminal it is refused.\n\
     You may name any folder; agents are held to execution.workspaces.\n\n\
+    With --preview it writes to a copy-on-write view: what would change is shown, and\n\
+    `apply` or `discard` typed. --apply or --discard say which beforehand; with neither\n\
+    and without a terminal it is discarded. Its exit code is no matter, but what was ended\n\
+    before it was done is never applied.\n\n\
     What it printed comes when it has ended, secrets taken out and control characters\n\
     escaped: its stdout on stdout, its stderr on stderr. Exits as the command did; with\n\
     124 when its time was over, 137 when it was ended for memory, processes or output,\n\
@@ -61,6 +67,8 @@ pub(crate) struct RunCommand {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    preview: PreviewChoice,
+    #[command(flatten)]
     said: Said,
 }
 
@@ -79,6 +87,9 @@ impl RunCommand {
             needs_nobody(&judge, &ask, &workspace)?;
         }
         let executor = execution::executor(&config, operator.environment, judge, !self.dry_run)?;
+        if ask.preview {
+            run_preview::is_possible(&config)?;
+        }
         let nonce = mab_core::source::draw(&OsRandom)?;
         let prepared = executor
             .prepare(&ask, &workspace, SystemClock.now(), nonce)
@@ -87,14 +98,19 @@ impl RunCommand {
             show(&prepared, operator.output)?;
             return Ok(Exit::OK);
         }
+        let staged = prepared.request().preview.then(|| Staged::begin(&config, &workspace)).transpose()?;
         let approved = match prepared.allowed() {
             Ok(approved) => approved,
             Err(prepared) => agree(prepared, terminal.ok_or_else(nobody)?)?,
         };
         let watching = Watching::start(operator.output.is_json())?;
-        let ended = executor.run(approved, SystemClock.now(), &watching);
-        drop(watching);
-        finished::print(&ended, operator.output)
+        let view = staged.as_ref().map_or(View::Direct, Staged::view);
+        let ended = executor.run_on(approved, SystemClock.now(), (&watching, &view));
+        let Watching { stopped, .. } = watching;
+        match staged {
+            None => finished::print(&ended, operator.output),
+            Some(staged) => staged.settle(&ended, (self.preview.answer(), stopped.as_fd()), operator.output),
+        }
     }
 
     fn ask(&self, config: &Config, wanted: Wanted) -> Result<Ask, Denied> {
@@ -106,13 +122,7 @@ impl RunCommand {
             let hint = format!("write mode = \"{mode}\" under [execution] in {}", config.file.display());
             return Err(Denied::new(Code::CommandDenied, message).hint(hint));
         }
-        if config.execution.preview && mode == Mode::Yolo {
-            let message =
-                "execution.preview wants a copy-on-write view, and no sandbox here has one; nothing was run";
-            return Err(Denied::new(Code::SandboxUnavailable, message).hint(
-                "write preview = false under [execution]: the workspace is saved before each command",
-            ));
-        }
+        let preview = self.preview.is_wanted(config.execution.preview && mode == Mode::Yolo)?;
         let mut limits = config.execution.limits;
         if let Some(time_s) = self.timeout {
             if time_s > limits.time_s {
@@ -125,7 +135,7 @@ impl RunCommand {
             limits.time_s = time_s;
         }
         let network = if self.network { Network::Host } else { Network::Off };
-        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network, preview: false })
+        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network, preview })
     }
 }
 

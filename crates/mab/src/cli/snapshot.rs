@@ -225,7 +225,7 @@ fn tell(difference: &Difference, output: Output) -> Result<(), Trouble> {
     Output::data(page.as_str())
 }
 
-fn changes_json(difference: &Difference) -> Vec<Value> {
+pub(crate) fn changes_json(difference: &Difference) -> Vec<Value> {
     let side = |side: &Option<Side>| {
         side.map(
             |side| json!({"what": what(side.what), "mode": format!("{:o}", side.mode), "size": side.size}),

@@ -3,11 +3,16 @@
 use std::{
     fs::{File, OpenOptions},
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, poll},
     fs::OFlags,
+    io::Errno,
     termios::{QueueSelector, tcflush},
 };
 
@@ -36,16 +41,51 @@ impl Terminal {
 
     /// Shows `page`, then asks, and takes one line. What was typed before the question was there is no answer to it.
     pub(crate) fn ask(&self, page: &Page, question: &str) -> Result<String, Trouble> {
+        self.show(page, question)?;
+        self.line()
+    }
+
+    /// As [`Self::ask`]; none when `stop` becomes readable before a line was typed.
+    pub(crate) fn ask_unless(
+        &self,
+        page: &Page,
+        question: &str,
+        stop: BorrowedFd<'_>,
+    ) -> Result<Option<String>, Trouble> {
+        self.show(page, question)?;
+        let wish = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let [mut typed, mut stopped] = [wish(self.0.as_fd()), wish(stop)];
+        loop {
+            let mut both = [typed.clone(), stopped.clone()];
+            match poll(&mut both, None) {
+                Ok(_) => {
+                    [typed, stopped] = both;
+                    break;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Trouble::reading("the terminal", &error.into())),
+            }
+        }
+        if !stopped.revents().is_empty() || typed.revents().is_empty() {
+            return Ok(None);
+        }
+        self.line().map(Some)
+    }
+
+    fn show(&self, page: &Page, question: &str) -> Result<(), Trouble> {
         let unreadable = |error| Trouble::reading("the terminal", &error);
         // What was typed before could have been meant for anything.
         tcflush(&self.0, QueueSelector::IFlush).map_err(|error| unreadable(error.into()))?;
         let screen = self.0.try_clone().map_err(unreadable)?;
         let mut screen = anstream::AutoStream::auto(screen);
         let shown = format!("{}{question} ", page.as_str());
-        screen.write_all(shown.as_bytes()).and_then(|()| screen.flush()).map_err(unreadable)?;
+        screen.write_all(shown.as_bytes()).and_then(|()| screen.flush()).map_err(unreadable)
+    }
+
+    fn line(&self) -> Result<String, Trouble> {
         let mut line = String::new();
         let mut input = BufReader::new((&self.0).take(ANSWER_MAX_BYTES));
-        input.read_line(&mut line).map_err(unreadable)?;
+        input.read_line(&mut line).map_err(|error| Trouble::reading("the terminal", &error))?;
         Ok(line.trim().to_owned())
     }
 }
