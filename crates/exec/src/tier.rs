@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Mode;
 
 /// What isolates a command. Each holds what those before it hold, and more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// T1: Landlock, seccomp, no capabilities, resource limits, one process per command.
     Landlock,
@@ -19,8 +18,7 @@ pub enum Tier {
 }
 
 /// A container engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
     /// Docker Engine.
     Docker,
@@ -29,12 +27,29 @@ pub enum Engine {
 }
 
 impl Tier {
+    /// Its one word, as configurations and requests write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Landlock => "landlock",
+            Self::Bubblewrap => "bubblewrap",
+            Self::Container(Engine::Docker) => "docker",
+            Self::Container(Engine::Podman) => "podman",
+        }
+    }
+
     /// The weakest tier in which commands of a mode may run.
     pub const fn needed(mode: Mode) -> Self {
         match mode {
             Mode::Safe => Self::Landlock,
             Mode::Restricted | Mode::Yolo => Self::Bubblewrap,
         }
+    }
+}
+
+impl Serialize for Tier {
+    /// As its [`Tier::name`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
