@@ -45,11 +45,26 @@ fn tiers(config: &Config) -> Vec<Check> {
         Err(failure) => return vec![Check::trouble("sandbox", &Trouble::from(failure))],
     };
     let mut checks: Vec<_> = tiers.report().into_iter().map(tier).collect();
+    checks.extend(preview(config));
     if !matches!(config.execution.isolation, Isolation::Container(_)) {
         let message = "T3 containers: not asked for by execution.sandbox".to_owned();
         checks.push(Check::good("sandbox", message));
     }
     checks
+}
+
+/// Whether commands can run on a view. It is tried in the data folder, because not every file system holds one; where that
+/// is not there yet, in the folder for temporary files. Nothing is left of it.
+fn preview(config: &Config) -> Option<Check> {
+    let folder =
+        if config.data_dir.is_dir() { tempfile::tempdir_in(&config.data_dir) } else { tempfile::tempdir() };
+    // What is wrong with the data folder is a check of its own.
+    let folder = folder.ok()?;
+    Some(match execution::can_preview(folder.path()) {
+        Ok(Ok(())) => Check::good("preview", "copy-on-write view: overlayfs".to_owned()),
+        Ok(Err(why)) => Check::warn("preview", why.reason, why.hint),
+        Err(failure) => Check::trouble("preview", &Trouble::from(failure)),
+    })
 }
 
 fn tier(report: TierReport) -> Check {
