@@ -106,7 +106,7 @@ impl RunCommand {
         let watching = Watching::start(operator.output.is_json())?;
         let view = staged.as_ref().map_or(View::Direct, Staged::view);
         let ended = executor.run_on(approved, SystemClock.now(), (&watching, &view));
-        let Watching { stopped, .. } = watching;
+        let stopped = watching.end();
         match staged {
             None => finished::print(&ended, operator.output),
             Some(staged) => staged.settle(&ended, (self.preview.answer(), stopped.as_fd()), operator.output),
@@ -214,6 +214,11 @@ impl Watching {
             shown.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or_else(String::new, line)
         });
         Ok(Self { stopped, last, _bar: bar })
+    }
+
+    /// Wipes the line; returns what is readable once the operator has had enough.
+    fn end(self) -> PipeReader {
+        self.stopped
     }
 }
 

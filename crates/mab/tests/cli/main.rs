@@ -13,6 +13,7 @@ mod lease;
 mod limits;
 mod members;
 mod pages;
+mod preview;
 mod read;
 mod redact;
 mod refusals;
