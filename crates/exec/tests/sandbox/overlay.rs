@@ -174,7 +174,7 @@ fn preview_when_its_program_is_gone_is_removed_at_the_next_start_and_a_living_on
     // What a killed program leaves: folders without the lock, with what no one may enter.
     let left = kit.state.path().join("previews/00112233445566ff/upper/closed");
     fs::create_dir_all(left.join("deep")).unwrap();
-    fs::set_permissions(&left, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(&left, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
     preview::sweep(kit.state.path());
     assert_eq!(kit.previews(), 1);
     fs::create_dir_all(kit.state.path().join("previews/00112233445566ff/upper")).unwrap();

@@ -45,11 +45,11 @@ fn tiers(config: &Config) -> Vec<Check> {
         Err(failure) => return vec![Check::trouble("sandbox", &Trouble::from(failure))],
     };
     let mut checks: Vec<_> = tiers.report().into_iter().map(tier).collect();
-    checks.extend(preview(config));
     if !matches!(config.execution.isolation, Isolation::Container(_)) {
         let message = "T3 containers: not asked for by execution.sandbox".to_owned();
         checks.push(Check::good("sandbox", message));
     }
+    checks.extend(preview(config));
     checks
 }
 

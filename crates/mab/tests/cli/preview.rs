@@ -1,12 +1,18 @@
 //! `mab run --preview`: what is shown, what is applied, and that nothing else reaches the workspace.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt as _, lchown},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
-    home::Anything,
+    home::{Anything, Run},
     running::{Scene, code, has_bubblewrap, last_six},
 };
 
@@ -192,6 +198,48 @@ fn preview_when_it_cannot_be_is_refused_and_nothing_is_run() -> Anything {
     assert!(!scene.space.join("made").exists());
     Ok(())
 }
+
+#[test]
+fn preview_of_another_user_than_root_is_the_same() -> Anything {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: this is no root, so that the other tests are this one");
+        return Ok(());
+    }
+    let Some(scene) = unattended()? else { return Ok(()) };
+    fs::remove_dir_all(scene.home.data())?;
+    let mut all = vec![scene.home.path().to_owned()];
+    while let Some(path) = all.pop() {
+        lchown(&path, Some(USER), Some(USER))?;
+        if fs::symlink_metadata(&path)?.is_dir() {
+            all.extend(
+                fs::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?,
+            );
+        }
+    }
+    let run = |words: &[&str]| {
+        let user = USER.to_string();
+        #[expect(clippy::disallowed_methods, reason = "the tests run the program")]
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"]);
+        command.arg(env!("CARGO_BIN_EXE_mab")).args(words).current_dir(&scene.space);
+        command.env_clear().env("HOME", scene.home.path()).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        Run::new(command.output()?)
+    };
+    let before = contents(&scene)?;
+    let tried = run(&["run", "--preview", "--discard", "--", "mkdir", "made"])?;
+    if tried.exit == Some(126) || tried.exit == Some(127) {
+        println!("SKIPPED: another user cannot start the program: {}", tried.stderr);
+        return Ok(());
+    }
+    assert_eq!((tried.exit, contents(&scene)?), (Some(0), before), "{tried:?}");
+    let applied = run(&["run", "--preview", "--apply", "--", "mkdir", "made"])?;
+    assert_eq!((applied.exit, scene.space.join("made").is_dir()), (Some(0), true), "{applied:?}");
+    assert_eq!(previews(&scene)?, 0);
+    Ok(())
+}
+
+/// An ordinary user, whom nothing here belongs to before.
+const USER: u32 = 1_001;
 
 /// Processes with `mark` among their words.
 #[cfg(test)]
