@@ -20,16 +20,23 @@ mod changes;
 pub mod mount;
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+        },
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use mab_core::{Code, Denied, Random, Timestamp};
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, openat};
 
 use crate::{
     View, Workspace,
@@ -235,11 +242,20 @@ fn text(written: &Written, workspace: &Workspace, path: &Path) -> Result<TextCha
 
 /// Makes folders that a command closed, and the file system's own, removable for their owner.
 fn open_up(folder: &Path) -> io::Result<()> {
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(folder)? {
+    open_up_at(CWD, folder)
+}
+
+/// Through descriptors: what a dying command puts in the place of a folder meanwhile leads nowhere.
+fn open_up_at(parent: BorrowedFd<'_>, name: &Path) -> io::Result<()> {
+    let kind = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = openat(parent, name, OFlags::PATH | kind, Mode::empty())?;
+    let itself = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    fs::set_permissions(itself, fs::Permissions::from_mode(0o700))?;
+    for entry in Dir::new(openat(&folder, ".", OFlags::RDONLY | kind, Mode::empty())?)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
+        let name = Path::new(OsStr::from_bytes(entry.file_name().to_bytes()));
+        if entry.file_type() == FileType::Directory && name != Path::new(".") && name != Path::new("..") {
+            open_up_at(folder.as_fd(), name)?;
         }
     }
     Ok(())
