@@ -173,6 +173,7 @@ impl Scene {
             agent: None,
             limits,
             network: Network::Off,
+            preview: false,
         };
         let prepared = executor.prepare(&ask, &workspace, NOW, [3; 16]).unwrap();
         executor.run(prepared.allowed().unwrap(), NOW, &())
