@@ -34,7 +34,8 @@ pub struct Request {
     pub tier: Tier,
     /// The policy that judged it.
     pub policy_digest: Digest,
-    /// The snapshot of the workspace that a restore would bring back; none when it cannot write.
+    /// The snapshot of the workspace that a restore would bring back; none when it cannot write, or
+    /// when it is saved only after somebody agreed.
     pub snapshot: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,

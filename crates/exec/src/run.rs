@@ -73,7 +73,8 @@ impl Executor {
         Self { settings, tiers: Box::new(tiers), judge: Box::new(judge), snapshots, binaries }
     }
 
-    /// Judges a command, finds all that running it needs, and saves the workspace if it may write there. Nothing is run.
+    /// Judges a command, finds all that running it needs, and saves the workspace if it may write there and nobody has to
+    /// agree. Nothing is run.
     ///
     /// *nonce*: 128 bits that were never used before.
     ///
@@ -106,7 +107,12 @@ impl Executor {
         };
         verdict.plan = Some(plan.clone());
         let profile = self.profile(ask, &verdict, (workspace, &binaries));
-        let snapshot = self.save(&verdict, workspace, now)?;
+        // What a person must agree to is saved after the yes: who may only ask must not fill the disk, nor flush what was
+        // saved before.
+        let snapshot = match verdict.decision {
+            Decision::Allow => self.save(&verdict, workspace, now)?,
+            Decision::Ask | Decision::Deny => None,
+        };
         let request = Request {
             version: 1,
             conversation: ask.conversation.clone(),
@@ -160,7 +166,7 @@ impl Executor {
         if let Err(outcome) = self.check_again(&inner, view, now) {
             return Finished { outcome, ..finished };
         }
-        // A yes takes time: what a restore brings back is the workspace just before the command.
+        // What a restore brings back is the workspace just before the command.
         if inner.verdict.decision == Decision::Ask {
             match self.save(&inner.verdict, &inner.workspace, now) {
                 Ok(snapshot) => finished.snapshot = snapshot,
