@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Where a project's own policy lies in its workspace; it can only tighten.
-const PROJECT_POLICY: &str = ".mab/policy.toml";
+pub(crate) const PROJECT_POLICY: &str = ".mab/policy.toml";
 
 /// Seconds of a day.
 pub(crate) const DAY_S: u64 = 24 * 60 * 60;

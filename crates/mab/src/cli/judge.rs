@@ -2,16 +2,17 @@
 
 use std::{
     io::{self, BufReader, IsTerminal as _, Read as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
-use mab_exec::{COMMAND_MAX_BYTES, Decision, Judge as Reader, Layer, Mode, Verdict, Wanted};
+use mab_exec::{COMMAND_MAX_BYTES, Decision, Judge as Reader, Layer, Mode, Policy, Verdict, Wanted};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{
         Exit, Output, Trouble, Visible, arguments, judge_lines,
+        mode_choice::{self, Judged},
         operator::Operator,
         output::{BAD, CAREFUL, GOOD},
         place::Place,
@@ -33,14 +34,15 @@ use crate::{
     --jsonl reads lines {\"id\"?, \"command\" or \"argv\", \"mode\"?, \"cwd\"?} and answers each with\n\
     a line {\"id\", \"verdict\": \"allow\" | \"ask\" | \"deny\", \"layer\", \"reason\"}, in order, and then\n\
     exits with 0. argv is a list of words, or of lists of words for a pipeline; cwd a\n\
-    folder of the workspace. Other keys are ignored. A line that cannot be read is\n\
-    answered with deny, and with its id when that can be read.\n\n\
+    folder of the workspace. Other keys are ignored, and empty lines passed over. A line\n\
+    that cannot be read, or has a key twice, is answered with deny, and with its id when\n\
+    that can be read. A number as id comes back as it was written.\n\n\
     A workspace's own .mab/policy.toml counts, and can only tighten. Without a terminal\n\
     each line is a field's name and value, tab-separated; the words of what would be\n\
     executed are lines of: word, number of the pipeline, of the command in it, of the\n\
     word, and the word as a literal in double quotes.")]
 pub(crate) struct Judge {
-    /// The mode; default: the configured one.
+    /// The mode; default: the narrowest that allows it or asks, up to `execution.mode`.
     #[arg(long, value_parser = arguments::named(&Mode::ALL, Mode::as_str))]
     mode: Option<String>,
     #[command(flatten)]
@@ -54,6 +56,9 @@ pub(crate) struct Judge {
     /// Only check a policy file, with its examples.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mode", "workspace", "jsonl", "policy", "command", "words"])]
     check_policy: Option<PathBuf>,
+    /// Check it as a workspace's own, which can only tighten; so is one called .mab/policy.toml.
+    #[arg(long, requires = "check_policy", conflicts_with_all = ["command", "words", "jsonl"])]
+    project: bool,
     #[command(flatten)]
     said: Said,
 }
@@ -83,28 +88,32 @@ impl Said {
 impl Judge {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         if let Some(file) = &self.check_policy {
-            return check(file, operator.output);
+            return check(file, self.project, operator.output);
         }
         let config = operator.config()?;
         let workspace = self.place.open_if_any()?;
         let judge = execution::judge(&config, self.policy.as_deref(), workspace.as_ref())?;
-        let mode = self.mode.as_deref().map_or(Ok(config.execution.mode), str::parse)?;
+        let given = self.mode.as_deref().map(str::parse).transpose()?;
+        let modes = (given, config.execution.mode);
         if self.jsonl {
-            let asked = judge_lines::Asked { judge: &judge, mode, workspace: workspace.as_ref() };
+            let asked = judge_lines::Asked { judge: &judge, modes, workspace: workspace.as_ref() };
             judge_lines::run(&asked, &mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock())?;
             return Ok(Exit::OK);
         }
         let wanted = self.said.wanted().map_or_else(from_stdin, Ok)?;
-        let verdict = judge_checked(&judge, mode, &wanted, workspace.as_ref());
+        let judged = mode_choice::choose(&judge, modes, &wanted, workspace.as_ref());
         let space = workspace.as_ref().map(|workspace| workspace.path().display().to_string());
         if operator.output.is_json() {
-            operator.output.json(&to_json(&verdict, mode, space.as_deref()))?;
+            operator.output.json(&to_json(&judged, space.as_deref()))?;
         } else {
             let mut page = operator.output.page();
-            render(&verdict, mode, space.as_deref(), &mut page);
+            render(&judged, space.as_deref(), &mut page);
             Output::data(page.as_str())?;
+            if let Some(note) = judged.note() {
+                Output::talk(&note);
+            }
         }
-        Ok(match verdict.decision {
+        Ok(match judged.verdict.decision {
             Decision::Allow => Exit::OK,
             Decision::Ask => Exit::JUDGED_ASK,
             Decision::Deny => Exit::JUDGED_DENY,
@@ -128,15 +137,19 @@ pub(super) fn judge_checked(
     }
 }
 
-fn check(file: &std::path::Path, output: Output) -> Result<Exit, Trouble> {
+fn check(file: &Path, project: bool, output: Output) -> Result<Exit, Trouble> {
     execution::is_there(file)?;
-    let policy = mab_exec::Policy::load(Some(file), None)?;
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let is_projects = project || real.ends_with(execution::PROJECT_POLICY);
+    let policy = if is_projects { Policy::load(None, Some(file)) } else { Policy::load(Some(file), None) }?;
     let digest = policy.digest().to_string();
     if output.is_json() {
-        output.json(&json!({"file": file.display().to_string(), "digest": digest}))?;
+        output
+            .json(&json!({"file": file.display().to_string(), "project": is_projects, "digest": digest}))?;
     } else {
         let mut page = output.page();
         page.field("policy", &Visible::line(&file.display().to_string()));
+        page.field("of", &Visible::line(if is_projects { "a workspace" } else { "the operator" }));
         page.field("digest", &Visible::line(&digest));
         page.aside("it can be read, and its examples come out as they say");
         Output::data(page.as_str())?;
@@ -169,12 +182,14 @@ pub(super) fn name(decision: Decision) -> &'static str {
     }
 }
 
-fn to_json(verdict: &Verdict, mode: Mode, workspace: Option<&str>) -> Value {
+fn to_json(judged: &Judged, workspace: Option<&str>) -> Value {
+    let verdict = &judged.verdict;
     json!({
         "verdict": name(verdict.decision),
         "layer": verdict.layer.as_str(),
         "reason": verdict.reason,
-        "mode": mode.as_str(),
+        "mode": judged.mode.as_str(),
+        "note": judged.note(),
         "workspace": workspace,
         "plan": verdict.plan,
         "writes": verdict.writes,
@@ -182,7 +197,8 @@ fn to_json(verdict: &Verdict, mode: Mode, workspace: Option<&str>) -> Value {
     })
 }
 
-fn render(verdict: &Verdict, mode: Mode, workspace: Option<&str>, page: &mut Page) {
+fn render(judged: &Judged, workspace: Option<&str>, page: &mut Page) {
+    let verdict = &judged.verdict;
     let style = match verdict.decision {
         Decision::Allow => GOOD,
         Decision::Ask => CAREFUL,
@@ -196,7 +212,7 @@ fn render(verdict: &Verdict, mode: Mode, workspace: Option<&str>, page: &mut Pag
         page.field("reason", &Visible::line(&verdict.reason));
     }
     page.field("layer", &Visible::line(verdict.layer.as_str()));
-    page.field("mode", &Visible::line(mode.as_str()));
+    page.field("mode", &Visible::line(judged.mode.as_str()));
     if let Some(workspace) = workspace {
         page.field("workspace", &Visible::line(workspace));
     }

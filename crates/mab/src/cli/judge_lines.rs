@@ -1,16 +1,22 @@
 //! `mab judge --jsonl`: one command per line in, one verdict per line out, in the same order.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
+    fmt,
     io::{BufRead, BufReader, BufWriter, Read, Write},
     path::Path,
 };
 
 use mab_exec::{Judge, Layer, Mode, Resolved, Verdict, Wanted, Workspace};
-use serde_json::{Map, Value, json};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Map, Value, error::Category, json, value::RawValue};
 
 use crate::{
-    cli::{Trouble, judge},
+    cli::{Trouble, judge, mode_choice},
     harmless,
 };
 
@@ -20,7 +26,8 @@ const LINE_MAX_BYTES: usize = 1 << 20;
 /// What a line that does not say otherwise is judged with.
 pub(super) struct Asked<'a> {
     pub(super) judge: &'a Judge,
-    pub(super) mode: Mode,
+    /// The mode that was named, and the widest that may be chosen without one.
+    pub(super) modes: (Option<Mode>, Mode),
     pub(super) workspace: Option<&'a Workspace>,
 }
 
@@ -45,13 +52,11 @@ pub(super) fn run(
         }
         let answer = match read_line(input, &mut line)? {
             Line::End => break,
-            Line::TooLong => {
-                answer(&Value::Null, &bad(&format!("the line is longer than {LINE_MAX_BYTES} bytes")))
-            }
+            Line::TooLong => answer(None, &bad(&format!("the line is longer than {LINE_MAX_BYTES} bytes"))),
             Line::Text if line.trim_ascii().is_empty() => continue,
             Line::Text => asked.answer(&line),
         };
-        writeln!(written, "{}", harmless::one_line(&answer)).map_err(Trouble::writing)?;
+        writeln!(written, "{answer}").map_err(Trouble::writing)?;
     }
     written.flush().map_err(Trouble::writing)
 }
@@ -75,29 +80,22 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Line, Troub
 }
 
 impl Asked<'_> {
-    fn answer(&self, line: &[u8]) -> Value {
-        let fields = match serde_json::from_slice(line) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                return answer(&Value::Null, &bad("the line is not a JSON object"));
-            }
-            Err(error) => {
-                return answer(
-                    &Value::Null,
-                    &bad(&format!("the line is not JSON (column {})", error.column())),
-                );
-            }
+    fn answer(&self, line: &[u8]) -> String {
+        let (id, fields) = match serde_json::from_slice::<Fields<'_>>(line) {
+            Ok(Fields(fields)) => (fields.get("id").copied(), fields),
+            Err(error) => return answer(None, &bad(&unreadable(&error))),
         };
-        let verdict = self.verdict(&fields).unwrap_or_else(|refused| refused);
-        answer(fields.get("id").unwrap_or(&Value::Null), &verdict)
+        let verdict = values(&fields).and_then(|fields| self.verdict(&fields));
+        answer(id, &verdict.unwrap_or_else(|refused| refused))
     }
 
     fn verdict(&self, fields: &Map<String, Value>) -> Result<Verdict, Verdict> {
-        let mode = match fields.get("mode") {
-            None | Some(Value::Null) => self.mode,
+        let (given, widest) = self.modes;
+        let given = match fields.get("mode") {
+            None | Some(Value::Null) => given,
             Some(name) => {
                 let mode = name.as_str().and_then(|name| name.parse().ok());
-                mode.ok_or_else(|| bad("there is no such mode; use safe, restricted or yolo"))?
+                Some(mode.ok_or_else(|| bad("there is no such mode; use safe, restricted or yolo"))?)
             }
         };
         let wanted = wanted(fields).map_err(bad)?;
@@ -106,7 +104,7 @@ impl Asked<'_> {
             Some(folder) => Some(self.enter(folder.as_str().ok_or_else(|| bad("cwd is not a string"))?)?),
         };
         let workspace = below.as_ref().or(self.workspace);
-        Ok(judge::judge_checked(self.judge, mode, &wanted, workspace))
+        Ok(mode_choice::choose(self.judge, (given, widest), &wanted, workspace).verdict)
     }
 
     /// The folder of the workspace that a line names: the smaller workspace, in which it is judged.
@@ -150,9 +148,75 @@ fn bad(reason: &str) -> Verdict {
     Verdict::deny(Layer::Parse, reason)
 }
 
-fn answer(id: &Value, verdict: &Verdict) -> Value {
-    json!({"id": id, "verdict": judge::name(verdict.decision), "layer": verdict.layer.as_str(), "reason": verdict.reason})
+/// The fields of a line, as they are written, each once.
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = BTreeMap<String, &'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom(TWICE));
+                    }
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Once).map(Fields)
+    }
 }
+
+/// Why a line could not be read.
+fn unreadable(error: &serde_json::Error) -> String {
+    if error.to_string().starts_with(TWICE) {
+        return TWICE.to_owned();
+    }
+    match error.classify() {
+        Category::Data => "the line is not a JSON object".to_owned(),
+        Category::Io | Category::Syntax | Category::Eof => {
+            format!("the line is not JSON (column {})", error.column())
+        }
+    }
+}
+
+/// What is read of a line; what else it has is passed over.
+fn values(fields: &BTreeMap<String, &RawValue>) -> Result<Map<String, Value>, Verdict> {
+    let known = fields.iter().filter(|(name, _)| KNOWN.contains(&name.as_str()));
+    let value = |(name, raw): (&String, &&RawValue)| Ok((name.clone(), serde_json::from_str(raw.get())?));
+    known.map(value).collect::<serde_json::Result<_>>().map_err(|_| bad("a value of the line cannot be read"))
+}
+
+/// One line. A number as id is written as it was: reading it could change it.
+fn answer(id: Option<&RawValue>, verdict: &Verdict) -> String {
+    let id = id.map_or("null", RawValue::get);
+    let is_number = id.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let id = if is_number {
+        id.to_owned()
+    } else {
+        harmless::one_line(&serde_json::from_str(id).unwrap_or_default())
+    };
+    let said = |text: &str| harmless::one_line(&json!(text));
+    format!(
+        r#"{{"id":{id},"verdict":{},"layer":{},"reason":{}}}"#,
+        said(judge::name(verdict.decision)),
+        said(verdict.layer.as_str()),
+        said(&verdict.reason)
+    )
+}
+
+/// What a line may say.
+const KNOWN: [&str; 4] = ["command", "argv", "mode", "cwd"];
+
+const TWICE: &str = "the line has a key twice; give it once";
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +231,7 @@ mod tests {
         std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
         let workspace = Workspace::open(&root).unwrap();
         let judge = Judge::new(Policy::builtin());
-        let asked = Asked { judge: &judge, mode: Mode::Safe, workspace: Some(&workspace) };
+        let asked = Asked { judge: &judge, modes: (None, Mode::Safe), workspace: Some(&workspace) };
         let mut written = Vec::new();
         run(&asked, &mut BufReader::new(input), &mut written).ok().unwrap();
         let written = String::from_utf8(written).unwrap();
@@ -206,6 +270,41 @@ mod tests {
                 (json!("e"), "allow", "policy"),
             ]
         );
+    }
+
+    #[test]
+    fn number_as_id_comes_back_as_it_was_written_and_a_doubled_key_is_denied() {
+        let judge = Judge::new(Policy::builtin());
+        let asked = Asked { judge: &judge, modes: (None, Mode::Safe), workspace: None };
+        for id in ["1.0", "12345678901234567890123456789", "1e400", "-0", "\"a\\u202e\"", "null", "[1, 2]"] {
+            let answer = asked.answer(format!("{{\"id\": {id}, \"command\": \"ls\"}}").as_bytes());
+            let expected = format!("{{\"id\":{},\"verdict\":\"allow\",", id.replace(", ", ","));
+            assert!(answer.starts_with(&expected), "{id}: {answer}");
+        }
+        for line in [
+            r#"{"id":1,"command":"ls","command":"rm x"}"#,
+            r#"{"id":1,"id":2,"command":"ls"}"#,
+            r#"{"command":"ls","comm\u0061nd":"ls"}"#,
+        ] {
+            let answer = asked.answer(line.as_bytes());
+            let expected = format!(r#"{{"id":null,"verdict":"deny","layer":"parse","reason":"{TWICE}"}}"#);
+            assert_eq!(answer, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn line_without_a_mode_is_judged_in_the_narrowest_that_does() {
+        let judge = Judge::new(Policy::builtin());
+        let asked = Asked { judge: &judge, modes: (None, Mode::Yolo), workspace: None };
+        for (line, verdict) in [
+            (r#"{"command":"ls"}"#, "allow"),
+            (r#"{"command":"ls","mode":"yolo"}"#, "ask"),
+            (r#"{"command":"make > log"}"#, "ask"),
+            (r#"{"command":"make > log","mode":"safe"}"#, "deny"),
+        ] {
+            let answer: Value = serde_json::from_str(&asked.answer(line.as_bytes())).unwrap();
+            assert_eq!(answer.get("verdict"), Some(&json!(verdict)), "{line}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod lease_paths;
 mod limits;
 mod list;
 mod man;
+mod mode_choice;
 mod operator;
 pub(crate) mod output;
 mod pause;

@@ -8,9 +8,7 @@ use std::{
 
 use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Fault};
-use mab_exec::{
-    Approved, Ask, Decision, Judge, Mode, Network, Observer, Prepared, Progress, View, Wanted, Workspace,
-};
+use mab_exec::{Approved, Ask, Decision, Mode, Network, Observer, Outcome, Prepared, Progress, View, Wanted};
 use serde_json::json;
 
 use crate::{
@@ -19,6 +17,7 @@ use crate::{
         bar::Bar,
         finished,
         judge::{Said, name},
+        mode_choice::{self, Judged},
         operator::Operator,
         place::Place,
         request::{self, LAST},
@@ -52,7 +51,7 @@ use crate::{
     130 after Ctrl-C, which ends all it had started. --json tells these apart from exit\n\
     codes of the command.")]
 pub(crate) struct RunCommand {
-    /// The mode; default: the configured one, which none may be wider than.
+    /// The mode; default: the narrowest that allows it or asks, up to `execution.mode`.
     #[arg(long, value_parser = arguments::named(&Mode::ALL, Mode::as_str))]
     mode: Option<String>,
     #[command(flatten)]
@@ -79,12 +78,19 @@ impl RunCommand {
         };
         let config = operator.config()?;
         runtime::start_log(config.log);
-        let ask = self.ask(&config, wanted)?;
+        let given = self.mode(&config)?;
         let workspace = Arc::new(self.place.open()?);
         let judge = execution::judge(&config, None, Some(&workspace))?;
+        let modes = (given, config.execution.mode);
+        let judged = mode_choice::choose(&judge, modes, &wanted, Some(&workspace));
+        let ask = self.ask(&config, judged.mode, wanted)?;
+        ask.check()?;
+        if judged.verdict.decision == Decision::Deny {
+            return Err(denied(&judged, &config).into());
+        }
         let terminal = Terminal::open();
         if terminal.is_none() && !self.dry_run {
-            needs_nobody(&judge, &ask, &workspace)?;
+            needs_nobody(judged.verdict.decision, &ask)?;
         }
         let executor = execution::executor(&config, operator.environment, judge, !self.dry_run)?;
         if ask.preview {
@@ -113,15 +119,20 @@ impl RunCommand {
         }
     }
 
-    fn ask(&self, config: &Config, wanted: Wanted) -> Result<Ask, Denied> {
+    /// The mode that was named.
+    fn mode(&self, config: &Config) -> Result<Option<Mode>, Denied> {
         let widest = config.execution.mode;
-        let mode: Mode = self.mode.as_deref().map_or(Ok(widest), str::parse)?;
-        if mode > widest {
+        let mode: Option<Mode> = self.mode.as_deref().map(str::parse).transpose()?;
+        if let Some(mode) = mode.filter(|mode| *mode > widest) {
             let message =
                 format!("mode {mode} is wider than execution.mode, which is {widest}; nothing was run");
             let hint = format!("write mode = \"{mode}\" under [execution] in {}", config.file.display());
             return Err(Denied::new(Code::CommandDenied, message).hint(hint));
         }
+        Ok(mode)
+    }
+
+    fn ask(&self, config: &Config, mode: Mode, wanted: Wanted) -> Result<Ask, Denied> {
         let preview = self.preview.is_wanted(config.execution.preview && mode == Mode::Yolo)?;
         let mut limits = config.execution.limits;
         if let Some(time_s) = self.timeout {
@@ -139,12 +150,22 @@ impl RunCommand {
     }
 }
 
+/// The refusal of the judge, with the mode that would do.
+fn denied(judged: &Judged, config: &Config) -> Denied {
+    let (layer, reason) = (judged.verdict.layer, judged.verdict.reason.clone());
+    let denied = finished::refusal(&Outcome::Denied { layer, reason });
+    let Some((mode, note)) = judged.wider().zip(judged.note()) else { return denied };
+    let how = if mode > config.execution.mode {
+        format!("write mode = \"{mode}\" under [execution] in {}", config.file.display())
+    } else {
+        format!("give --mode {mode}")
+    };
+    denied.hint(format!("{note}: {how}"))
+}
+
 /// Refuses what a person has to agree to, when there is none: before anything is saved for it.
-fn needs_nobody(judge: &Judge, ask: &Ask, workspace: &Workspace) -> Result<(), Denied> {
-    ask.check()?;
-    let decision = judge.judge(ask.mode, &ask.wanted, Some(workspace)).decision;
-    let asks = decision == Decision::Ask || (decision == Decision::Allow && ask.network == Network::Host);
-    if asks { Err(nobody()) } else { Ok(()) }
+fn needs_nobody(decision: Decision, ask: &Ask) -> Result<(), Denied> {
+    if decision == Decision::Allow && ask.network == Network::Off { Ok(()) } else { Err(nobody()) }
 }
 
 fn nobody() -> Denied {

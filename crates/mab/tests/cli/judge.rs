@@ -58,13 +58,66 @@ fn command_when_given_as_words_text_or_stdin_is_judged_alike() -> Anything {
 }
 
 #[test]
-fn mode_when_not_given_is_the_configured_one() -> Anything {
+fn mode_when_not_given_is_the_narrowest_that_does() -> Anything {
     let (home, space) = with_space()?;
     let folder = home.path().join(".config/mab");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("config.toml"), "[execution]\nmode = 'yolo'\n")?;
-    let run = home.mab(&["judge", "--json", "--workspace", &space, "--command", "make > log"])?;
-    assert_eq!((run.exit, run.json()?.get("mode").cloned()), (Some(13), Some(json!("yolo"))));
+    for (command, exit, mode) in
+        [("make > log", 13, "yolo"), ("mkdir x", 13, "restricted"), ("ls", 0, "safe")]
+    {
+        let run = home.mab(&["judge", "--json", "--workspace", &space, "--command", command])?;
+        assert_eq!(
+            (run.exit, run.json()?.get("mode").cloned()),
+            (Some(exit), Some(json!(mode))),
+            "{command}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn verdict_when_another_mode_matters_says_so() -> Anything {
+    let (home, space) = with_space()?;
+    for (mode, command, note) in [
+        (None, "mkdir x", json!("mode restricted would ask a person; execution.mode is safe")),
+        (
+            Some("restricted"),
+            "mkdir x",
+            json!("execution.mode is safe, so `mab run` refuses mode restricted here"),
+        ),
+        (None, "ls", Value::Null),
+    ] {
+        let given = mode.map(|mode| ["--mode", mode]);
+        let words = ["judge", "--workspace", &space, "--command", command];
+        let words: Vec<&str> = words.into_iter().chain(given.into_iter().flatten()).collect();
+        let json: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
+        assert_eq!(home.mab(&json)?.json()?.get("note"), Some(&note), "{command}");
+        assert_eq!(home.mab(&words)?.stderr.trim_end(), note.as_str().unwrap_or_default(), "{command}");
+    }
+    Ok(())
+}
+
+#[test]
+fn policy_of_a_workspace_is_checked_as_one() -> Anything {
+    let (home, space) = with_space()?;
+    let folder = home.path().join("space/.mab");
+    fs::create_dir(&folder)?;
+    let rule = "[[rule]]\ncommand = [\"cargo\"]\ndecision = \"allow\"\nreason = \"a test\"\n\
+                examples_match = [\"cargo test\"]\nexamples_no_match = [\"ls\"]\n";
+    fs::write(folder.join("policy.toml"), rule)?;
+    fs::write(home.path().join("policy.toml"), rule)?;
+    let own = format!("{space}/.mab/policy.toml");
+    let operators = home.path().join("policy.toml").to_string_lossy().into_owned();
+    for (words, exit) in [
+        (vec!["judge", "--check-policy", &own], 2),
+        (vec!["judge", "--project", "--check-policy", &operators], 2),
+        (vec!["judge", "--check-policy", &operators], 0),
+        (vec!["judge", "--project", "--", "ls"], 2),
+    ] {
+        let run = home.mab(&words)?;
+        assert_eq!(run.exit, Some(exit), "{words:?}: {run:?}");
+    }
     Ok(())
 }
 

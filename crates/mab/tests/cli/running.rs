@@ -175,6 +175,29 @@ fn command_when_refused_says_why_and_changes_nothing() -> Anything {
 }
 
 #[test]
+fn command_when_another_mode_would_do_is_refused_with_it() -> Anything {
+    let scene = Scene::new("mode = 'restricted'\n")?;
+    let hint = |words: &[&str]| {
+        let run = scene.mab(words)?;
+        assert_eq!(code(&run)?, (Some(4), json!("command_denied")), "{words:?}");
+        let hint = run.refusal()?.get("hint").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok::<_, Box<dyn std::error::Error>>(hint)
+    };
+    let given = hint(&["run", "--json", "--mode", "safe", "--", "mkdir", "made"])?;
+    assert_eq!(given, "mode restricted would ask a person: give --mode restricted");
+    let wider = hint(&["run", "--json", "--command", "make > log"])?;
+    assert!(
+        wider.starts_with("mode yolo would ask a person; execution.mode is restricted: write mode = \"yolo\""),
+        "{wider}"
+    );
+    let none = hint(&["run", "--json", "--command", "rm -rf /"])?;
+    assert_eq!(none, "`mab judge` shows how a command is read, without running it");
+    let run = scene.mab(&["run", "--dry-run", "--json", "--", "ls"])?;
+    assert_eq!(run.json()?.pointer("/request/mode"), Some(&json!("safe")), "{run:?}");
+    Ok(())
+}
+
+#[test]
 fn request_when_its_last_digits_are_typed_runs_and_can_be_undone() -> Anything {
     if !has_bubblewrap() {
         return Ok(());
