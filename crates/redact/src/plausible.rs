@@ -35,6 +35,9 @@ pub(crate) fn is_secret(candidate: &Candidate<'_>) -> bool {
     if is_dollar_password(candidate) {
         return true;
     }
+    if is_working_folder(candidate) || is_verdict(candidate) {
+        return false;
+    }
     if (candidate.strict || candidate.kind == Kind::Beside) && !generated::is_generated(value) {
         return false;
     }
@@ -215,6 +218,20 @@ fn is_mask(value: &[u8]) -> bool {
 /// Says whether the whole value is a word that is no secret in any language.
 fn is_stop_word(value: &[u8]) -> bool {
     STOP_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The folder that a shell is in or was in, as every list of an environment has it (POSIX.1-2024, XCU 2.5.3); a password is
+/// named so too, but in lower case or behind another word.
+fn is_working_folder(candidate: &Candidate<'_>) -> bool {
+    matches!(candidate.key, b"PWD" | b"OLDPWD") && candidate.value.starts_with(b"/")
+}
+
+/// `--- PASS: TestLogin/2`: what Go's test command says of a function, whose name it asks to begin so.
+fn is_verdict(candidate: &Candidate<'_>) -> bool {
+    let is_test = |word: &&[u8]| candidate.value.starts_with(word);
+    candidate.key == b"PASS"
+        && candidate.kind == Kind::Colon
+        && [&b"Test"[..], b"Fuzz", b"Example"].iter().any(is_test)
 }
 
 /// `/run/secrets/db`, `./key.pem`, `~/.netrc`, `config/secret.yaml`, `https://…`, but not base64 with a slash in it.
