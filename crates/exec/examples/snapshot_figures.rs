@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn restore(snapshots: &Snapshots, space: &Workspace, id: &SnapshotId) -> Result<usize, Box<dyn Error>> {
-    let how = How { with_git: false, dry_run: false };
+    let how = How::default();
     Ok(snapshots.restore(space, id, how, Timestamp::from_millis(4))?.plan.changes.len())
 }
 

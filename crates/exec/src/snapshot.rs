@@ -28,12 +28,14 @@ mod compare;
 mod entry;
 mod failure;
 mod keep;
+mod loosen;
 mod record;
 mod store;
 mod survey;
 mod text;
 
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
@@ -55,11 +57,12 @@ pub(crate) use keep::Known;
 pub(crate) use survey::{BELOW, Stamp};
 pub(crate) use text::compare as compare_texts;
 
-use crate::Workspace;
+use crate::{Digest, Workspace};
 use keep::{Pack, contents};
+use loosen::loosen;
 use record::{NOT_SAVED_SHOWN, Record};
 use store::Store;
-use survey::{Rules, walk};
+use survey::{Rules, Walked, walk};
 
 /// The snapshots of all workspaces.
 pub struct Snapshots {
@@ -73,8 +76,14 @@ pub struct Snapshots {
 pub struct Settings {
     /// Bytes of one file; a larger one is not saved, and is told.
     pub file_max_bytes: u64,
-    /// Bytes of all files of a workspace; a larger workspace is refused.
+    /// The same for a file of a repository: a pack is one file for years of work.
+    pub git_file_max_bytes: u64,
+    /// Bytes of the disk that all files of a workspace take; a larger workspace is refused.
     pub total_max_bytes: u64,
+    /// Bytes that stay free on the file system of the snapshots; at least a twentieth of it does, up to 4 GiB.
+    pub reserve_bytes: u64,
+    /// Bytes of the disk that a workspace's snapshots may take before those of the last day go too.
+    pub store_max_bytes: u64,
     /// Files, links and folders of a workspace; one with more is refused.
     pub files_max: u64,
     /// Names of folders that can be made again; so can every folder with a `CACHEDIR.TAG`.
@@ -92,8 +101,12 @@ pub struct Settings {
 pub struct How {
     /// Whether to say what would be done, and do nothing.
     pub dry_run: bool,
-    /// Whether the repository's own state comes back too: `HEAD`, references, index, configuration and hooks.
+    /// Whether the repository's own state comes back too: `HEAD`, references, index, objects, configuration and hooks.
     pub with_git: bool,
+    /// Whether the snapshot may be one of another workspace, which is then brought back here.
+    pub from_any: bool,
+    /// The [`Difference::seal`] of the plan that a person agreed to: any other is refused.
+    pub shown: Option<Digest>,
 }
 
 /// What a restore did, or would do.
@@ -101,8 +114,10 @@ pub struct How {
 pub struct Restored {
     /// From what is there to what was saved.
     pub plan: Difference,
-    /// What was left as it is although it differs.
+    /// What was left as it is although it differs, and what was moved out of the way.
     pub kept: Vec<Kept>,
+    /// What could not be brought back: its content in the snapshot is damaged.
+    pub damaged: Vec<PathBuf>,
     /// The snapshot that was taken before, which undoes it; none for a dry run.
     pub undo: Option<SnapshotId>,
 }
@@ -114,6 +129,17 @@ pub struct Pruned {
     pub snapshots: u64,
     /// Bytes of the disk that they took.
     pub freed_bytes: u64,
+    /// Workspaces that were passed over: another process works on them, or their folder is damaged.
+    pub passed_over: u64,
+}
+
+/// A workspace that has snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// Where it was when it was saved; it may be gone. None when that is not known.
+    pub path: Option<PathBuf>,
+    /// Its snapshots, the newest first.
+    pub snapshots: Vec<Snapshot>,
 }
 
 impl Default for Settings {
@@ -121,7 +147,10 @@ impl Default for Settings {
         let names = ["node_modules", "__pycache__", ".venv", ".tox", ".gradle", ".next", ".turbo"];
         Self {
             file_max_bytes: 100 << 20,
+            git_file_max_bytes: 1 << 30,
             total_max_bytes: 4 << 30,
+            reserve_bytes: 256 << 20,
+            store_max_bytes: 8 << 30,
             files_max: 500_000,
             left_out: names.map(ToOwned::to_owned).into(),
             keep: 20,
@@ -145,16 +174,52 @@ impl Snapshots {
         Ok(Self { root: state_dir.join("snapshots"), settings, random })
     }
 
-    /// Saves the workspace. `label` says what for, in at most 200 characters; a longer one is cut.
+    /// Saves the workspace. `label` says what for, in at most 200 characters; a longer one is cut. When nothing changed since
+    /// the newest snapshot, it is that one, with the new time.
     ///
     /// # Errors
     /// [`Code::Conflict`] when the workspace moved, [`Code::QuotaExceeded`] when it is too large, [`Code::StorageFull`],
     /// [`Code::Busy`] when another process holds its snapshots for too long; nothing is kept then.
     pub fn take(&self, workspace: &Workspace, label: &str, now: Timestamp) -> Result<Snapshot, Denied> {
         let store = self.store(workspace)?;
-        let taken = self.take_into(&store, workspace, label, now)?.0;
-        self.retain(&store, now)?;
+        let taken = self.take_into(&store, workspace, (label, None), now)?.0;
+        self.retain(&store, now, None)?;
         Ok(taken)
+    }
+
+    /// How many snapshots of the workspace cannot be read any more.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn damaged(&self, workspace: &Workspace) -> Result<u64, Denied> {
+        self.store(workspace)?.damaged()
+    }
+
+    /// Every workspace that has snapshots, also those that are gone. One that another process works on is waited for, and
+    /// passed over at last.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn workspaces(&self) -> Result<Vec<Saved>, Denied> {
+        let stores = self.folders()?.into_iter();
+        let stores = stores.filter_map(|folder| Store::open_named(&folder, self.settings.wait_s).ok());
+        let saved = |store: Store| {
+            let snapshots = store.records()?.into_iter().map(Snapshot::from).collect();
+            Ok(Saved { path: store.path(), snapshots })
+        };
+        let mut all = stores.map(saved).collect::<Result<Vec<_>, Denied>>()?;
+        all.retain(|saved| !saved.snapshots.is_empty());
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(all)
+    }
+
+    /// Whether the snapshot was taken of another folder, that lay at this path then.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when there is no such snapshot.
+    pub fn is_of_other_folder(&self, workspace: &Workspace, id: &SnapshotId) -> Result<bool, Denied> {
+        let record = self.store(workspace)?.record(id)?;
+        Ok((record.device, record.inode) != (workspace.device(), workspace.inode()))
     }
 
     /// The snapshots of the workspace, the newest first.
@@ -172,8 +237,9 @@ impl Snapshots {
     pub fn diff(&self, workspace: &Workspace, id: &SnapshotId) -> Result<Difference, Denied> {
         let store = self.store(workspace)?;
         let wanted = store.tree(&store.record(id)?.tree)?;
-        let now = self.look(&store, workspace)?;
-        Ok(Difference::of(&steps(&now.entries, &now.stamps, &wanted)).reversed())
+        let now = self.look(&store, workspace, Some(&wanted))?;
+        let steps = steps(&now.entries, &now.stamps, &wanted);
+        Ok(Difference::of(&steps).with_skipped(&now, &wanted).reversed())
     }
 
     /// How the text of one file changed since a snapshot.
@@ -200,49 +266,107 @@ impl Snapshots {
         now: Timestamp,
     ) -> Result<Restored, Denied> {
         let store = self.store(workspace)?;
-        let wanted = store.tree(&store.record(id)?.tree)?;
-        let (undo, known) = if how.dry_run {
-            (None, self.look(&store, workspace)?)
-        } else {
-            let (taken, known) =
-                self.take_into(&store, workspace, &format!("before restore of {id}"), now)?;
-            (Some(taken.id), known)
+        let other = if how.from_any { self.other_store(&store, id)? } else { None };
+        let source = other.as_ref().unwrap_or(&store);
+        let wanted = source.tree(&source.record(id)?.tree)?;
+        let planned = |known: &Known| {
+            let mut steps = steps(&known.entries, &known.stamps, &wanted);
+            if !how.with_git {
+                steps.retain(|step| !entry::is_git(&step.path));
+            }
+            let plan = Difference::of(&steps).with_skipped(known, &wanted);
+            (steps, plan)
         };
-        let mut steps = steps(&known.entries, &known.stamps, &wanted);
-        if !how.with_git {
-            steps.retain(|step| !entry::is_git(&step.path));
+        let before = self.look(&store, workspace, Some(&wanted))?;
+        let (_, plan) = planned(&before);
+        if how.dry_run {
+            return Ok(Restored { plan, kept: Vec::new(), damaged: Vec::new(), undo: None });
         }
-        let plan = Difference::of(&steps);
-        let kept = if how.dry_run {
-            Vec::new()
-        } else {
-            workspace.still_there()?;
-            carry_out(workspace, &steps, &|entry, out| store.read(entry, out), &self.draw()?)?
-        };
-        self.retain(&store, now)?;
-        Ok(Restored { plan, kept, undo })
+        is_as_shown(&plan, how)?;
+        let opened = self.loosen(&store, (workspace, &before), &wanted)?;
+        let label = format!("before restore of {id}");
+        let (taken, known) = self.take_into(&store, workspace, (&label, Some(&wanted)), now)?;
+        let (steps, plan) = planned(&known);
+        if !opened {
+            is_as_shown(&plan, how)?;
+        }
+        workspace.still_there()?;
+        let done = carry_out(workspace, &steps, &|entry, out| source.read(entry, out), &self.draw()?)?;
+        self.retain(&store, now, Some(id))?;
+        Ok(Restored { plan, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
     }
 
-    /// Removes all but the newest `keep` snapshots of each workspace, and those older than `max_age_s`.
+    /// Removes all but the newest `keep` snapshots of each workspace, and those older than `max_age_s`. The newest of each
+    /// always stays. A workspace that cannot be worked on is passed over.
     ///
     /// # Errors
-    /// When a folder of snapshots cannot be changed; what was removed before stays removed.
+    /// When the folder of snapshots cannot be read.
     pub fn prune(&self, keep: u32, max_age_s: u64, now: Timestamp) -> Result<Pruned, Denied> {
-        let refuse = doing("cannot read the folder of snapshots");
+        let oldest = now.minus_seconds(max_age_s).millis();
         let mut pruned = Pruned::default();
-        let Ok(workspaces) = std::fs::read_dir(&self.root) else { return Ok(pruned) };
-        for folder in workspaces {
-            let store = Store::open_named(&folder.map_err(refuse)?.path(), self.settings.wait_s)?;
-            let removed = remove_old(&store, (keep, max_age_s), now)?;
-            pruned.snapshots += removed.snapshots;
-            pruned.freed_bytes += removed.freed_bytes;
+        for folder in self.folders()? {
+            let old = |place: u64, record: &Record| place >= u64::from(keep) || record.taken_at_ms < oldest;
+            let removed = Store::open_named(&folder, self.settings.wait_s)
+                .and_then(|store| remove_old(&store, None, &old));
+            match removed {
+                Ok(removed) => {
+                    pruned.snapshots += removed.snapshots;
+                    pruned.freed_bytes += removed.freed_bytes;
+                }
+                Err(_) => pruned.passed_over += 1,
+            }
         }
         Ok(pruned)
     }
 
+    /// The folders of all workspaces. Whatever else lies there is left alone.
+    fn folders(&self) -> Result<Vec<PathBuf>, Denied> {
+        let refuse = doing("cannot read the folder of snapshots");
+        let Ok(all) = std::fs::read_dir(&self.root) else { return Ok(Vec::new()) };
+        let mut folders = Vec::new();
+        for entry in all {
+            let entry = entry.map_err(refuse)?;
+            let name = entry.file_name();
+            let named = name.len() == 32 && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
+            if named && entry.file_type().is_ok_and(|found| found.is_dir()) {
+                folders.push(entry.path());
+            }
+        }
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// The store that has a snapshot which `own` has not; none when nobody has it.
+    fn other_store(&self, own: &Store, id: &SnapshotId) -> Result<Option<Store>, Denied> {
+        if own.has(id) {
+            return Ok(None);
+        }
+        let has = |folder: &PathBuf| folder.join("taken").join(id.as_str()).is_file();
+        let found = self.folders()?.into_iter().find(has);
+        found.map(|folder| Store::open_named(&folder, self.settings.wait_s)).transpose()
+    }
+
+    /// Opens what a command shut, layer by layer. Says whether there was anything.
+    fn loosen(
+        &self,
+        store: &Store,
+        (workspace, before): (&Workspace, &Known),
+        wanted: &[Entry],
+    ) -> Result<bool, Denied> {
+        let mut opened = loosen(workspace, before, wanted);
+        let any = opened;
+        for _ in 0..LAYERS_MAX {
+            if !opened {
+                break;
+            }
+            opened = loosen(workspace, &self.look(store, workspace, Some(wanted))?, wanted);
+        }
+        Ok(any)
+    }
+
     /// Every path as it is now. Nothing is kept.
     pub(crate) fn known(&self, workspace: &Workspace) -> Result<Known, Denied> {
-        self.look(&self.store(workspace)?, workspace)
+        self.look(&self.store(workspace)?, workspace, None)
     }
 
     /// Takes steps that lead to something else than a snapshot. `plan` makes them of what is there, which must at their
@@ -257,18 +381,24 @@ impl Snapshots {
         let store = self.store(workspace)?;
         let saved = store.tree(&store.record(since)?.tree)?;
         let label = format!("before applying a preview on {since}");
-        let (taken, known) = self.take_into(&store, workspace, &label, now)?;
+        let (taken, known) = self.take_into(&store, workspace, (&label, None), now)?;
         let moved = steps(&known.entries, &known.stamps, &saved);
         let moved: BTreeSet<_> = moved.iter().map(|step| step.path.as_slice()).collect();
         let planned = plan(&known);
-        if let Some(step) = planned.iter().find(|step| moved.contains(step.path.as_slice())) {
+        // What was not saved then cannot be compared with what is there.
+        let unknown = |path: &[u8]| {
+            entry::find(&saved, path).is_some_and(|entry| matches!(entry.kind, Kind::NotSaved(_)))
+        };
+        let is_moved = |step: &&Step| moved.contains(step.path.as_slice()) || unknown(&step.path);
+        if let Some(step) = planned.iter().find(is_moved) {
             let path = String::from_utf8_lossy(&step.path).escape_debug().to_string();
             return Err(Denied::new(Code::Conflict, format!("{path} changed since the command was started"))
                 .hint("discard the preview and run the command again"));
         }
-        let kept = carry_out(workspace, &planned, content, &self.draw()?)?;
-        self.retain(&store, now)?;
-        Ok(Restored { plan: Difference::of(&planned), kept, undo: Some(taken.id) })
+        let done = carry_out(workspace, &planned, content, &self.draw()?)?;
+        self.retain(&store, now, Some(since))?;
+        let plan = Difference::of(&planned);
+        Ok(Restored { plan, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
     }
 
     fn store(&self, workspace: &Workspace) -> Result<Store, Denied> {
@@ -284,30 +414,43 @@ impl Snapshots {
     }
 
     /// Knows every path as it is now, and keeps nothing.
-    fn look(&self, store: &Store, workspace: &Workspace) -> Result<Known, Denied> {
+    fn look(&self, store: &Store, workspace: &Workspace, wanted: Option<&[Entry]>) -> Result<Known, Denied> {
         let (last, began_ns) = (store.last(), store.moment_ns()?);
-        let found = walk(workspace, &Rules { settings: &self.settings, last: &last.entries })?;
-        Ok(Known { began_ns, ..contents(workspace, found, &last, None)? })
+        let walked = self.walk(store, workspace, (&last.entries, wanted))?;
+        let passed_over = walked.passed_over;
+        Ok(Known { began_ns, passed_over, ..contents(workspace, walked.found, &last, None)? })
     }
 
     /// Knows every path as it is now, and keeps the contents.
-    fn keep(&self, store: &Store, workspace: &Workspace) -> Result<Known, Denied> {
+    fn keep(&self, store: &Store, workspace: &Workspace, wanted: Option<&[Entry]>) -> Result<Known, Denied> {
         let (last, began_ns) = (store.last(), store.moment_ns()?);
-        let found = walk(workspace, &Rules { settings: &self.settings, last: &last.entries })?;
-        let pack = Pack::begin(store, &last)?;
-        let known = contents(workspace, found, &last, Some(&pack)).inspect_err(|_| pack.abandon())?;
+        let walked = self.walk(store, workspace, (&last.entries, wanted))?;
+        let passed_over = walked.passed_over;
+        let pack = Pack::begin(store, &last, self.settings.reserve_bytes)?;
+        let known = contents(workspace, walked.found, &last, Some(&pack)).inspect_err(|_| pack.abandon())?;
         pack.finish()?;
-        Ok(Known { began_ns, ..known })
+        Ok(Known { began_ns, passed_over, ..known })
+    }
+
+    fn walk(
+        &self,
+        store: &Store,
+        workspace: &Workspace,
+        (last, wanted): (&[Entry], Option<&[Entry]>),
+    ) -> Result<Walked, Denied> {
+        let folders = OnceCell::new();
+        let was_saved = |path: &[u8]| folders.get_or_init(|| store.folders()).contains(path);
+        walk(workspace, &Rules { settings: &self.settings, last, wanted, was_saved: &was_saved })
     }
 
     fn take_into(
         &self,
         store: &Store,
         workspace: &Workspace,
-        label: &str,
+        (label, wanted): (&str, Option<&[Entry]>),
         now: Timestamp,
     ) -> Result<(Snapshot, Known), Denied> {
-        let known = self.keep(store, workspace)?;
+        let known = self.keep(store, workspace, wanted)?;
         let tree = store.keep_tree(&known)?;
         let contents = known.entries.iter().filter(|entry| entry.has_content());
         let not_saved = known.entries.iter().filter_map(|entry| match entry.kind {
@@ -318,36 +461,80 @@ impl Snapshots {
             entry.path == b".git/HEAD" && entry.kind == Kind::File && entry.size <= HEAD_MAX_BYTES
         });
         let mut bytes = Vec::new();
-        if let Some(entry) = head {
-            store.read(entry, &mut bytes)?;
+        // What is damaged in the store must not keep anybody from saving what is not.
+        if head.is_some_and(|entry| store.read(entry, &mut bytes) != Ok(true)) {
+            bytes.clear();
         }
         let head = String::from_utf8(bytes).map(|text| text.trim_end().to_owned()).ok();
+        let records = store.records()?;
+        if let Some(mut newest) = records.first().cloned().filter(|newest| is_same(store, newest, &known)) {
+            newest.add_label(label);
+            newest.taken_at_ms = now.millis().max(newest.taken_at_ms);
+            newest.tree = tree;
+            (newest.device, newest.inode) = (workspace.device(), workspace.inode());
+            store.keep_record(&newest)?;
+            return Ok((newest.into(), known));
+        }
         let record = Record {
             version: 1,
             id: SnapshotId::of(self.draw_bytes()?),
             label: label.chars().take(LABEL_MAX).collect(),
             taken_at_ms: now.millis(),
-            order: store.records()?.iter().map(|record| record.order).max().unwrap_or(0) + 1,
+            order: records.iter().map(|record| record.order).max().unwrap_or(0) + 1,
             tree,
             files: contents.clone().count() as u64,
             bytes: contents.map(|entry| entry.size).sum(),
             head: head.filter(|text| !text.is_empty() && !text.contains(char::is_control)),
             not_saved: not_saved.clone().take(NOT_SAVED_SHOWN).collect(),
             not_saved_total: not_saved.count() as u64,
+            device: workspace.device(),
+            inode: workspace.inode(),
         };
         store.keep_record(&record)?;
         Ok((record.into(), known))
     }
 
-    /// Removes what is old, a few at a time: what no snapshot needs any more is looked for in all of them.
-    fn retain(&self, store: &Store, now: Timestamp) -> Result<(), Denied> {
+    /// Removes what is old, a few at a time: what no snapshot needs any more is looked for in all of them. By their number,
+    /// only those of more than a day ago go, so that nobody who may run commands can flush what was saved before; unless
+    /// all together take too much. `spare` stays.
+    fn retain(&self, store: &Store, now: Timestamp, spare: Option<&SnapshotId>) -> Result<(), Denied> {
         let oldest = now.minus_seconds(self.settings.max_age_s).millis();
+        let day = now.minus_seconds(DAY_S).millis();
+        let keep = u64::from(self.settings.keep);
         let records = store.records()?;
         let aged = records.iter().any(|record| record.taken_at_ms < oldest);
-        if aged || records.len() as u64 > u64::from(self.settings.keep) + RETAIN_SLACK {
-            remove_old(store, (self.settings.keep, self.settings.max_age_s), now)?;
+        let many = records.len() as u64 > keep.saturating_add(RETAIN_SLACK);
+        if aged || many {
+            let large = many && store.bytes().is_ok_and(|bytes| bytes > self.settings.store_max_bytes);
+            remove_old(store, spare, &|place, record| {
+                let beyond = place >= keep && (large || record.taken_at_ms < day);
+                beyond || record.taken_at_ms < oldest
+            })?;
         }
+        self.retain_others(now);
         Ok(())
+    }
+
+    /// The same for workspaces in which nobody works any more, once a day.
+    fn retain_others(&self, now: Timestamp) {
+        let mark = self.root.join("pruned");
+        let last = std::fs::read_to_string(&mark).ok().and_then(|text| text.parse::<i64>().ok());
+        let is_due = last.is_none_or(|last| last < now.minus_seconds(DAY_S).millis() || last > now.millis());
+        if !is_due || std::fs::write(&mark, now.millis().to_string()).is_err() {
+            return;
+        }
+        let oldest = now.minus_seconds(self.settings.max_age_s).millis();
+        for folder in self.folders().unwrap_or_default() {
+            // One that is being worked on is tidied by who works there.
+            let store = Store::open_named(&folder, 0);
+            let removed =
+                store.and_then(|store| remove_old(&store, None, &|_, record| record.taken_at_ms < oldest));
+            if let Err(denied) = removed
+                && denied.code != Code::Busy
+            {
+                tracing::warn!(%denied, "old snapshots of a workspace cannot be removed");
+            }
+        }
     }
 
     fn draw(&self) -> Result<String, Denied> {
@@ -368,19 +555,44 @@ impl std::fmt::Debug for Snapshots {
     }
 }
 
-/// Removes all but the newest `keep` records, and those older than an age in seconds. The newest always stays.
-fn remove_old(store: &Store, (keep, max_age_s): (u32, u64), now: Timestamp) -> Result<Pruned, Denied> {
-    let oldest = now.minus_seconds(max_age_s).millis();
-    let records = store.records()?.into_iter().enumerate();
+/// Removes the records that are old, by their place and what they say; never the newest, and not `spare`.
+fn remove_old(
+    store: &Store,
+    spare: Option<&SnapshotId>,
+    is_old: &dyn Fn(u64, &Record) -> bool,
+) -> Result<Pruned, Denied> {
+    let records = store.records()?.into_iter().enumerate().skip(1);
     let old = records
-        .filter(|(place, record)| *place as u64 >= u64::from(keep) || record.taken_at_ms < oldest)
+        .filter(|(place, record)| is_old(*place as u64, record) && spare != Some(&record.id))
         .map(|(_, record)| record.id)
         .collect::<Vec<_>>();
     let freed_bytes = if old.is_empty() { 0 } else { store.remove(&old)? };
-    Ok(Pruned { snapshots: old.len() as u64, freed_bytes })
+    Ok(Pruned { snapshots: old.len() as u64, freed_bytes, passed_over: 0 })
+}
+
+/// Whether a snapshot has exactly what is known now.
+fn is_same(store: &Store, record: &Record, known: &Known) -> bool {
+    let same = |(one, other): (&Entry, &Entry)| {
+        one.path == other.path && one.same(other) && (one.uid, one.gid) == (other.uid, other.gid)
+    };
+    store.tree(&record.tree).is_ok_and(|entries| {
+        entries.len() == known.entries.len() && entries.iter().zip(&known.entries).all(same)
+    })
+}
+
+/// Refuses a plan that is not the one a person agreed to.
+fn is_as_shown(plan: &Difference, how: How) -> Result<(), Denied> {
+    if how.shown.is_none_or(|shown| plan.seal == Some(shown)) {
+        return Ok(());
+    }
+    Err(Denied::new(Code::Conflict, "the workspace changed after the plan was shown; nothing was restored")
+        .hint("look at the plan again"))
 }
 
 /// More snapshots than are kept before the oldest are removed.
 const RETAIN_SLACK: u64 = 5;
 const LABEL_MAX: usize = 200;
+const DAY_S: u64 = 24 * 60 * 60;
+/// Folders in one another that are opened for a restore.
+const LAYERS_MAX: u32 = 64;
 const HEAD_MAX_BYTES: u64 = 1_024;

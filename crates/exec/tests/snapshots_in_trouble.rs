@@ -39,6 +39,7 @@ impl Random for Counted {
 
 #[cfg(test)]
 fn snapshots(state: &Path, settings: Settings) -> Snapshots {
+    let settings = Settings { reserve_bytes: 1 << 20, ..settings };
     Snapshots::open(state, settings, Arc::new(Counted(AtomicU64::new(1 << 40)))).unwrap()
 }
 
@@ -46,7 +47,7 @@ fn snapshots(state: &Path, settings: Settings) -> Snapshots {
 const AT: Timestamp = Timestamp::from_millis(1);
 
 #[cfg(test)]
-const RESTORE: How = How { dry_run: false, with_git: false };
+const RESTORE: How = How { dry_run: false, with_git: false, from_any: false, shown: None };
 
 /// A folder with a file system of its own, of that many bytes; none, and a line that says so, where it cannot be made.
 #[cfg(test)]
@@ -122,13 +123,19 @@ fn disk_when_full_during_a_restore_leaves_the_workspace_as_it_was() {
         (Workspace::open(&small.0).unwrap(), snapshots(&root.join("state"), Settings::default()));
     fs::write(small.0.join("saved"), vec![1; 2 << 20]).unwrap();
     let taken = snapshots.take(&space, "", AT).unwrap();
-    fs::write(small.0.join("saved"), "changed").unwrap();
+    fs::remove_file(small.0.join("saved")).unwrap();
     fs::write(small.0.join("fills"), vec![2; 3 << 20]).unwrap();
+    snapshots.restore(&space, &taken.id, RESTORE, AT).unwrap();
+    assert_eq!(state(&small.0), BTreeMap::from([("saved".into(), vec![1; 2 << 20])]), "what goes makes room");
+    fs::write(small.0.join("saved"), "changed").unwrap();
+    // A repository's own state stays unless it is asked for: it makes no room.
+    fs::create_dir_all(small.0.join(".git")).unwrap();
+    fs::write(small.0.join(".git/fills"), vec![2; 3 << 20]).unwrap();
     let before = state(&small.0);
     let denied = snapshots.restore(&space, &taken.id, RESTORE, AT).unwrap_err();
     assert_eq!((denied.code, denied.hint.is_some()), (Code::StorageFull, true), "{denied}");
     assert_eq!(state(&small.0), before);
-    fs::remove_file(small.0.join("fills")).unwrap();
+    fs::remove_file(small.0.join(".git/fills")).unwrap();
     snapshots.restore(&space, &taken.id, RESTORE, AT).unwrap();
     assert_eq!(fs::metadata(small.0.join("saved")).unwrap().size(), 2 << 20);
 }
@@ -145,9 +152,10 @@ fn another_process_when_it_holds_the_snapshots_is_told_and_two_at_once_both_succ
         let mut ids = takers.map(|taker| taker.join().unwrap()).to_vec();
         ids.sort();
         ids.dedup();
-        assert_eq!((ids.len(), patient.list(&space).unwrap().len()), (4, 4));
+        assert_eq!((ids.len(), patient.list(&space).unwrap().len()), (1, 1), "nothing changed between them");
     });
-    let store = fs::read_dir(root.join("state/snapshots")).unwrap().next().unwrap().unwrap().path();
+    let store = fs::read_dir(root.join("state/snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    let store = store.into_iter().find(|path| path.is_dir()).unwrap();
     let lock = fs::File::open(store.join("lock")).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     let hasty = snapshots(&root.join("state"), Settings { wait_s: 0, ..Settings::default() });

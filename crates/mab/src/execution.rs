@@ -157,10 +157,17 @@ pub(crate) fn existing_snapshots(config: &Config) -> Result<Option<Snapshots>, F
 }
 
 fn open(config: &Config) -> Result<Snapshots, Failure> {
+    let (at, usual) = (&config.execution, Settings::default());
+    let file_max_bytes = u64::from(at.snapshot_file_mib) << 20;
+    let total_max_bytes = u64::from(at.snapshot_total_mib) << 20;
     let settings = Settings {
-        keep: config.execution.snapshots_keep,
-        max_age_s: u64::from(config.execution.snapshots_days) * DAY_S,
-        ..Settings::default()
+        file_max_bytes,
+        git_file_max_bytes: usual.git_file_max_bytes.max(file_max_bytes),
+        total_max_bytes,
+        store_max_bytes: total_max_bytes.saturating_mul(2),
+        keep: at.snapshots_keep,
+        max_age_s: u64::from(at.snapshots_days) * DAY_S,
+        ..usual
     };
     Ok(Snapshots::open(&config.data_dir, settings, Arc::new(OsRandom))?)
 }

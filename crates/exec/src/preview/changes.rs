@@ -122,7 +122,7 @@ impl Written {
     }
 
     /// The content of an entry, which must be what was read before: what a person saw is what is applied.
-    pub(super) fn content(&self, entry: &Entry, out: &mut dyn io::Write) -> Result<(), Denied> {
+    pub(super) fn content(&self, entry: &Entry, out: &mut dyn io::Write) -> Result<bool, Denied> {
         let mut read = || {
             if entry.kind == Kind::Link {
                 let target = self.link(&entry.path)?;
@@ -133,7 +133,7 @@ impl Written {
         };
         let read: io::Result<(u64, [u8; 32])> = read();
         if read.map_err(doing("cannot copy from the preview"))? == (entry.size, entry.digest) {
-            return Ok(());
+            return Ok(true);
         }
         Err(Denied::new(Code::Conflict, "the preview changed while it was applied").hint("look at it again"))
     }
@@ -142,7 +142,7 @@ impl Written {
     pub(super) fn content_at(&self, path: &Path, out: &mut dyn io::Write) -> Result<(), Denied> {
         let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
         match self.found.get(path) {
-            Some(Found::There { entry, .. }) if entry.has_content() => self.content(entry, out),
+            Some(Found::There { entry, .. }) if entry.has_content() => self.content(entry, out).map(drop),
             Some(Found::Gone) => Ok(()),
             Some(Found::There { .. } | Found::Refused(_)) | None => {
                 Err(Denied::new(Code::NotFound, "the command wrote no such file")

@@ -3,15 +3,22 @@
 use std::{collections::HashSet, path::PathBuf};
 
 use super::{
-    entry::{Entry, Kind, to_path},
+    carry_out::Kept,
+    entry::{Entry, Kind, Why, as_path, encode, find, to_path},
+    keep::Known,
     survey::Stamp,
 };
+use crate::Digest;
 
-/// What differs, sorted by path. What is not saved on either side is not compared.
+/// What differs, sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
     /// Each path that differs.
     pub changes: Vec<Change>,
+    /// Paths that could not be compared, with why: no snapshot holds them, or what lies below them.
+    pub skipped: Vec<Kept>,
+    /// Stands for all that differs with its contents, so that what is done is what was shown.
+    pub seal: Option<Digest>,
 }
 
 /// One path that differs.
@@ -36,7 +43,7 @@ pub struct Side {
     pub size: u64,
 }
 
-/// A file, link or folder.
+/// A file, link, folder, or something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// A regular file.
@@ -45,6 +52,8 @@ pub enum What {
     Link,
     /// A folder.
     Folder,
+    /// Something that no snapshot holds; [`Difference::skipped`] says why.
+    Other,
 }
 
 /// What is to be done about one path.
@@ -58,15 +67,24 @@ pub(crate) struct Step {
     pub(crate) wanted: Option<Entry>,
 }
 
+impl Step {
+    /// Whether it is a file on both sides, with the same content: only its permission bits differ.
+    pub(crate) fn is_of_mode(&self) -> bool {
+        let (Some((now, _)), Some(wanted)) = (&self.now, &self.wanted) else { return false };
+        let file = now.kind == Kind::File && wanted.kind == Kind::File;
+        file && now.size == wanted.size && now.digest == wanted.digest
+    }
+}
+
 impl Side {
-    fn of(entry: &Entry) -> Option<Self> {
+    fn of(entry: &Entry) -> Self {
         let what = match entry.kind {
             Kind::File => What::File,
             Kind::Link => What::Link,
             Kind::Folder => What::Folder,
-            Kind::NotSaved(_) => return None,
+            Kind::NotSaved(_) => What::Other,
         };
-        Some(Self { what, mode: entry.mode & 0o7777, size: entry.size })
+        Self { what, mode: entry.mode & 0o7777, size: entry.size }
     }
 }
 
@@ -75,10 +93,17 @@ impl Difference {
     pub(crate) fn of(steps: &[Step]) -> Self {
         let changes = steps.iter().map(|step| Change {
             path: to_path(&step.path),
-            before: step.now.as_ref().and_then(|(entry, _)| Side::of(entry)),
-            after: step.wanted.as_ref().and_then(Side::of),
+            before: step.now.as_ref().map(|(entry, _)| Side::of(entry)),
+            after: step.wanted.as_ref().map(Side::of),
         });
-        Self { changes: changes.collect() }
+        Self { changes: changes.collect(), skipped: Vec::new(), seal: Some(seal(steps)) }
+    }
+
+    /// The same, with what could not be compared.
+    #[must_use]
+    pub(crate) fn with_skipped(mut self, known: &Known, wanted: &[Entry]) -> Self {
+        self.skipped = skipped(known, wanted);
+        self
     }
 
     /// The other way round.
@@ -91,11 +116,12 @@ impl Difference {
     }
 }
 
-/// The steps from `now` to `wanted`, sorted by path; both are sorted. What is not saved on either side, and what lies below
-/// it, is left alone.
+/// The steps from `now` to `wanted`, sorted by path; both are sorted. What `wanted` does not hold, and what lies below it, is
+/// left alone, and so is what was added since and is not saved. Where `wanted` holds something and what is there now could not
+/// be saved, there is a step: else a command could hide what it did behind a pipe or a file too large.
 pub(crate) fn steps(now: &[Entry], stamps: &[Stamp], wanted: &[Entry]) -> Vec<Step> {
-    let lists = [now, wanted].into_iter().flatten();
-    let alone: HashSet<&[u8]> = lists
+    let alone: HashSet<&[u8]> = wanted
+        .iter()
         .filter(|entry| matches!(entry.kind, Kind::NotSaved(_)))
         .map(|entry| entry.path.as_slice())
         .collect();
@@ -116,7 +142,8 @@ pub(crate) fn steps(now: &[Entry], stamps: &[Stamp], wanted: &[Entry]) -> Vec<St
             (None, Some(want)) => &want.path,
             (None, None) => continue,
         };
-        if !covered(path, &alone) {
+        let added_unsaved = matches!(step, (Some((Entry { kind: Kind::NotSaved(_), .. }, _)), None));
+        if !added_unsaved && !covered(path, &alone) {
             let now = step.0.map(|(entry, stamp)| (entry.clone(), *stamp));
             steps.push(Step { path: path.clone(), now, wanted: step.1.cloned() });
         }
@@ -129,3 +156,56 @@ fn covered(path: &[u8], alone: &HashSet<&[u8]>) -> bool {
     !alone.is_empty()
         && ends.chain([path.len()]).any(|end| path.get(..end).is_some_and(|above| alone.contains(above)))
 }
+
+/// What could not be compared, with why.
+fn skipped(known: &Known, wanted: &[Entry]) -> Vec<Kept> {
+    let not_saved = |entry: &Entry| match entry.kind {
+        Kind::NotSaved(why) => Some(why),
+        Kind::File | Kind::Link | Kind::Folder => None,
+    };
+    let told = |entry: &Entry, why: String| Kept { path: to_path(&entry.path), why };
+    let in_wanted = wanted.iter().filter_map(|entry| {
+        let why = not_saved(entry)?;
+        Some(told(entry, format!("not in the snapshot: {why}")))
+    });
+    let only_now = known.entries.iter().filter_map(|entry| {
+        let why = not_saved(entry)?;
+        match find(wanted, &entry.path) {
+            Some(want) if not_saved(want).is_some() => None,
+            Some(_) => Some(told(entry, format!("what is there now cannot be saved: {why}"))),
+            None => Some(told(entry, format!("added since, and left as it is: {why}"))),
+        }
+    });
+    let mut skipped: Vec<Kept> = in_wanted.chain(only_now).collect();
+    skipped.sort_by(|one, other| one.path.cmp(&other.path));
+    if known.passed_over > 0 {
+        let why = format!(
+            "{} more paths were added than are looked at; they are left as they are",
+            known.passed_over
+        );
+        skipped.push(Kept { path: as_path(b".").to_owned(), why });
+    }
+    skipped
+}
+
+/// Whether what is there could be saved.
+pub(super) const fn is_unreadable(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::NotSaved(Why::Unreadable))
+}
+
+/// The digest of the steps: paths, kinds, modes, sizes and contents on both sides; not where contents are kept.
+fn seal(steps: &[Step]) -> Digest {
+    let bare = |entry: &Entry| Entry { place: super::Place::default(), ..entry.clone() };
+    let side = |entry: Option<&Entry>| encode(&entry.map(bare).into_iter().collect::<Vec<_>>());
+    let mut all = Vec::new();
+    for step in steps {
+        for side in [side(step.now.as_ref().map(|(entry, _)| entry)), side(step.wanted.as_ref())] {
+            all.extend_from_slice(&(side.len() as u64).to_le_bytes());
+            all.extend_from_slice(&side);
+        }
+    }
+    Digest::of(&[SEAL_DOMAIN, &all])
+}
+
+/// Sets this digest apart from every other use of SHA-256 here.
+const SEAL_DOMAIN: &[u8] = b"mab.exec.steps.v1\0";

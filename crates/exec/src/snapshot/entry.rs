@@ -56,8 +56,8 @@ pub enum Why {
     TooLarge,
     /// A folder of what can be made again: it has a `CACHEDIR.TAG`, or one of the names that are left out.
     MadeAgain,
-    /// The history of a repository: it only grows, and is protected while a command runs.
-    History,
+    /// All files together are larger than a snapshot may be.
+    OverTotal,
     /// A socket, pipe or device.
     Special,
     /// It may not be read.
@@ -81,7 +81,7 @@ impl Why {
     const ALL: [Self; 7] = [
         Self::TooLarge,
         Self::MadeAgain,
-        Self::History,
+        Self::OverTotal,
         Self::Special,
         Self::Unreadable,
         Self::OtherFileSystem,
@@ -133,6 +133,12 @@ impl Entry {
 /// Whether a path is `.git` or lies in one, in any case of letters: some file systems do not tell them apart.
 pub(crate) fn is_git(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/').any(|part| part.eq_ignore_ascii_case(b".git"))
+}
+
+/// The entry of a path among sorted ones.
+pub(crate) fn find<'a>(entries: &'a [Entry], path: &[u8]) -> Option<&'a Entry> {
+    let index = entries.binary_search_by(|entry| entry.path.as_slice().cmp(path)).ok()?;
+    entries.get(index)
 }
 
 /// These bytes as a path.

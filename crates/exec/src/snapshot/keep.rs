@@ -36,6 +36,8 @@ pub(crate) struct Known {
     pub(crate) stamps: Vec<Stamp>,
     /// When the look began, as the file system of the snapshots counts.
     pub(crate) began_ns: i64,
+    /// Paths that were not looked at because there are too many.
+    pub(crate) passed_over: u64,
 }
 
 /// Knows every content: by the last look where a path looks as it did then, else by reading it.
@@ -49,7 +51,7 @@ pub(super) fn contents(
 ) -> Result<Known, Denied> {
     let unknown = recall(&mut found, last);
     if let Some(pack) = pack {
-        let new = unknown.iter().filter_map(|index| found.get(*index)).map(|found| found.entry.size).sum();
+        let new = unknown.iter().filter_map(|index| found.get(*index)).map(|found| found.allocated).sum();
         pack.room(new)?;
     }
     let next = AtomicUsize::new(0);
@@ -90,7 +92,7 @@ pub(super) fn contents(
     gone.sort_unstable();
     let kept = found.into_iter().enumerate().filter(|(index, _)| gone.binary_search(index).is_err());
     let (entries, stamps) = kept.map(|(_, found)| (found.entry, found.stamp)).unzip();
-    Ok(Known { entries, stamps, began_ns: 0 })
+    Ok(Known { entries, stamps, began_ns: 0, passed_over: 0 })
 }
 
 /// Takes over what the last look knew; returns the places of what must be read.
@@ -125,6 +127,7 @@ fn read_one(workspace: &Workspace, found: &Found, desk: &mut Desk<'_>) -> Result
         let Some((source, stamp)) = (match open(workspace, &entry) {
             Ok(opened) => opened,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(Errno::XDEV) => return Ok(Some(not_saved(entry, found.stamp, Why::OtherFileSystem))),
             Err(_) => return Ok(Some(not_saved(entry, found.stamp, Why::Unreadable))),
         }) else {
             return Ok(None);
@@ -138,7 +141,7 @@ fn read_one(workspace: &Workspace, found: &Found, desk: &mut Desk<'_>) -> Result
             }
         };
         if read {
-            return Ok(Some(Found { entry, stamp }));
+            return Ok(Some(Found { entry, stamp, allocated: found.allocated }));
         }
     }
     Ok(Some(not_saved(entry, found.stamp, Why::Changing)))
@@ -268,7 +271,7 @@ fn not_saved(mut entry: Entry, stamp: Stamp, why: Why) -> Found {
     entry.kind = Kind::NotSaved(why);
     entry.digest = [0; 32];
     entry.place = Place::default();
-    Found { entry, stamp }
+    Found { entry, stamp, allocated: 0 }
 }
 
 /// The contents that one snapshot adds, one after the other in one file.
@@ -279,17 +282,19 @@ pub(super) struct Pack {
     number: u32,
     end: AtomicU64,
     known: Mutex<HashMap<[u8; 32], Place>>,
+    /// Room that stays free.
+    reserve_bytes: u64,
 }
 
 impl Pack {
     /// Begins the store's next pack; what the last snapshot keeps is not written again.
-    pub(super) fn begin(store: &Store, last: &Last) -> Result<Self, Denied> {
+    pub(super) fn begin(store: &Store, last: &Last, reserve_bytes: u64) -> Result<Self, Denied> {
         let (number, path) = store.next_pack()?;
         let file =
             private().truncate(true).open(&path).map_err(doing("cannot write to the folder of snapshots"))?;
         let contents = last.entries.iter().filter(|entry| entry.has_content());
         let known = contents.map(|entry| (entry.digest, entry.place)).collect();
-        Ok(Self { file, path, number, end: AtomicU64::new(0), known: Mutex::new(known) })
+        Ok(Self { file, path, number, end: AtomicU64::new(0), known: Mutex::new(known), reserve_bytes })
     }
 
     /// Keeps the pack, if there is anything in it.
@@ -297,7 +302,13 @@ impl Pack {
         let whole = self.path.with_extension("");
         let written = self.end.load(Ordering::Relaxed) > 0;
         let finish = || {
-            if written { std::fs::rename(&self.path, whole) } else { std::fs::remove_file(&self.path) }
+            if !written {
+                return std::fs::remove_file(&self.path);
+            }
+            // What ends in zeros was not written to its end.
+            self.file.set_len(self.end.load(Ordering::Relaxed))?;
+            self.file.sync_data()?;
+            std::fs::rename(&self.path, whole)
         };
         finish().map_err(doing("cannot keep the contents"))
     }
@@ -308,12 +319,15 @@ impl Pack {
         drop(std::fs::remove_file(&self.path));
     }
 
-    /// Refuses when its file system has less room than `bytes`, and a little for everything else.
+    /// Refuses when its file system has less room than `bytes`, and what everything else on it needs: so much as is
+    /// reserved, or a twentieth of it, at most 4 GiB.
     fn room(&self, bytes: u64) -> Result<(), Denied> {
         let what = "cannot keep the contents";
         let found = rustix::fs::fstatvfs(&self.file).map_err(|error| failed(what, &error.into()))?;
         let free = found.f_bavail.saturating_mul(found.f_frsize);
-        if free < bytes.saturating_add(MARGIN_BYTES) { Err(full(what)) } else { Ok(()) }
+        let twentieth = found.f_blocks.saturating_mul(found.f_frsize) / 20;
+        let margin = self.reserve_bytes.max(twentieth.min(MARGIN_MAX_BYTES));
+        if free < bytes.saturating_add(margin) { Err(full(what)) } else { Ok(()) }
     }
 
     fn known(&self, digest: &[u8; 32]) -> Option<Place> {
@@ -328,7 +342,11 @@ impl Pack {
         Place { pack: self.number, offset: self.end.fetch_add(size, Ordering::Relaxed) }
     }
 
+    /// Writes a content or a part of one. Zeros alone are a hole, which takes no room.
     fn write(&self, bytes: &[u8], offset: u64) -> Result<(), Denied> {
+        if bytes.len() >= HOLE_BYTES && bytes.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
         self.file.write_all_at(bytes, offset).map_err(doing("cannot keep the contents"))
     }
 }
@@ -343,5 +361,7 @@ const TRIES: u32 = 3;
 /// Reading waits for the disk and the kernel more than for the processor; more threads than this measured no faster.
 const THREADS_MAX: usize = 4;
 const FILES_PER_THREAD: usize = 256;
-/// Room for lists and records: 1 MiB.
-const MARGIN_BYTES: u64 = 1 << 20;
+/// The most that is left free for others: 4 GiB.
+const MARGIN_MAX_BYTES: u64 = 4 << 30;
+/// Zeros from this on are not written: 4 KiB, a block of most file systems.
+pub(super) const HOLE_BYTES: usize = 4 << 10;

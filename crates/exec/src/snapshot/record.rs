@@ -59,7 +59,25 @@ pub(super) struct Record {
     /// The paths in hexadecimal: names need be no text.
     pub(super) not_saved: Vec<(String, Why)>,
     pub(super) not_saved_total: u64,
+    /// The folder that lay at the workspace's path.
+    #[serde(default)]
+    pub(super) device: u64,
+    #[serde(default)]
+    pub(super) inode: u64,
 }
+
+impl Record {
+    /// Notes that it was taken for something else too.
+    pub(super) fn add_label(&mut self, label: &str) {
+        let known = self.label.split(LABELS).any(|part| part == label);
+        if !known && self.label.chars().count() + label.chars().count() < super::LABEL_MAX {
+            self.label = [self.label.as_str(), label].join(LABELS);
+        }
+    }
+}
+
+/// Between what a snapshot was taken for.
+const LABELS: &str = "; ";
 
 impl SnapshotId {
     /// The name made of these random bytes.
@@ -110,7 +128,7 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::TooLarge => "larger than a file in a snapshot may be",
             Self::MadeAgain => "can be made again",
-            Self::History => "history of a repository",
+            Self::OverTotal => "more than a snapshot may hold in all",
             Self::Special => "a socket, pipe or device",
             Self::Unreadable => "may not be read",
             Self::OtherFileSystem => "on another file system",

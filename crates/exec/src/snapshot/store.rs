@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     SnapshotId,
-    entry::{Entry, decode, encode, take},
+    entry::{Entry, Kind, decode, encode, take},
     failure::{damaged, doing, failed},
     keep::Known,
     record::Record,
@@ -46,10 +46,25 @@ pub(super) struct Last {
 impl Store {
     /// The folder of a workspace below `root`; made when it is not there.
     pub(super) fn open(root: &Path, workspace: &Workspace, wait_s: u32) -> Result<Self, Denied> {
-        let (device, inode) = (workspace.device().to_le_bytes(), workspace.inode().to_le_bytes());
         let path = std::os::unix::ffi::OsStrExt::as_bytes(workspace.path().as_os_str());
-        let name = Digest::of(&[&device, &inode, path]).to_string();
-        Self::open_named(&root.join(name.get(..32).unwrap_or_default()), wait_s)
+        // By its path alone: a folder that was removed and made anew has the snapshots of the one before.
+        let name = Digest::of(&[PATH_DOMAIN, path]).to_string();
+        let store = Self::open_named(&root.join(name.get(..32).unwrap_or_default()), wait_s)?;
+        let note = store.folder.join("workspace");
+        if fs::read(&note).ok().as_deref() != Some(path) {
+            write_whole(&note, path).map_err(doing("cannot write to the folder of snapshots"))?;
+        }
+        Ok(store)
+    }
+
+    /// The path of its workspace, where that is known.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        fs::read(self.folder.join("workspace")).ok().map(|path| super::entry::to_path(&path))
+    }
+
+    /// Whether it has a snapshot of this name.
+    pub(super) fn has(&self, id: &SnapshotId) -> bool {
+        self.folder.join("taken").join(id.as_str()).is_file()
     }
 
     /// Such a folder, by its path.
@@ -95,16 +110,49 @@ impl Store {
         let bytes = fs::read(self.folder.join("stamps")).ok()?;
         let mut rest = bytes.as_slice();
         let tree: [u8; 32] = take(&mut rest)?;
-        let entries = self.tree(&hex::encode(tree)).ok()?;
+        let looks: [u8; 32] = take(&mut rest)?;
+        let mut entries = self.tree(&hex::encode(tree)).ok()?;
         let mut stamps = Vec::with_capacity(entries.len());
         while !rest.is_empty() {
             let [inode, size] = [take(&mut rest)?, take(&mut rest)?].map(u64::from_le_bytes);
             let [modified_ns, changed_ns] = [take(&mut rest)?, take(&mut rest)?].map(i64::from_le_bytes);
             stamps.push(Stamp { inode, size, modified_ns, changed_ns });
         }
-        let packs: BTreeSet<u32> = self.packs().ok()?.into_iter().collect();
-        let there = |entry: &Entry| !entry.has_content() || packs.contains(&entry.place.pack);
-        (stamps.len() == entries.len() && entries.iter().all(there)).then_some(Last { entries, stamps })
+        if stamps.len() != entries.len() {
+            return None;
+        }
+        if looks != *self.look_of_packs().ok()?.as_bytes() {
+            self.distrust(&mut entries, &mut stamps);
+        }
+        Some(Last { entries, stamps })
+    }
+
+    /// What the packs look like, and since when the system runs: a pack that somebody wrote to, or that was not yet on the
+    /// disk when the power went, is not believed unseen.
+    fn look_of_packs(&self) -> io::Result<Digest> {
+        let mut look = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        for number in self.packs()? {
+            let stat = rustix::fs::stat(self.folder.join("packs").join(number.to_string()))?;
+            let stamp = Stamp::of(&stat);
+            look.extend_from_slice(&number.to_le_bytes());
+            look.extend_from_slice(&stamp.size.to_le_bytes());
+            look.extend_from_slice(&stamp.changed_ns.to_le_bytes());
+        }
+        Ok(Digest::of(&[&look]))
+    }
+
+    /// Reads every content again, and forgets what is not what was saved: the next look reads that file, and keeps it anew.
+    fn distrust(&self, entries: &mut [Entry], stamps: &mut [Stamp]) {
+        let mut sound: BTreeMap<(u32, u64, [u8; 32]), bool> = BTreeMap::new();
+        for (entry, stamp) in entries.iter_mut().zip(stamps).filter(|(entry, _)| entry.has_content()) {
+            let place = (entry.place.pack, entry.place.offset, entry.digest);
+            let is_sound =
+                *sound.entry(place).or_insert_with(|| self.read(entry, &mut io::sink()) == Ok(true));
+            if !is_sound {
+                entry.digest = [0; 32];
+                stamp.modified_ns = i64::MIN;
+            }
+        }
     }
 
     /// Keeps a tree, and what its paths looked like; returns its name.
@@ -112,11 +160,12 @@ impl Store {
         let bytes = encode(&known.entries);
         let digest = Digest::of(&[&bytes]);
         let (name, path) = (digest.to_string(), self.folder.join("trees").join(digest.to_string()));
-        let mut looks = Vec::with_capacity(32 + 32 * known.stamps.len());
+        let refuse = doing("cannot keep the list of files");
+        let mut looks = Vec::with_capacity(64 + 32 * known.stamps.len());
         looks.extend_from_slice(digest.as_bytes());
+        looks.extend_from_slice(self.look_of_packs().map_err(refuse)?.as_bytes());
         for stamp in &known.stamps {
-            // What changed so shortly before may change again within one tick of the file system's clock: it is read anew.
-            let racy = stamp.changed_ns >= known.began_ns - TICK_NS;
+            let racy = stamp.changed_ns >= known.began_ns - RACY_NS;
             let modified_ns = if racy { i64::MIN } else { stamp.modified_ns };
             looks.extend_from_slice(&stamp.inode.to_le_bytes());
             looks.extend_from_slice(&stamp.size.to_le_bytes());
@@ -129,7 +178,7 @@ impl Store {
             }
             write_whole(&self.folder.join("stamps"), &looks)
         };
-        keep().map_err(doing("cannot keep the list of files"))?;
+        keep().map_err(refuse)?;
         Ok(name)
     }
 
@@ -141,6 +190,14 @@ impl Store {
         whole.then(|| decode(&bytes)).flatten().ok_or_else(|| damaged("its list of files"))
     }
 
+    /// Every folder that any snapshot has. A damaged one has none.
+    pub(super) fn folders(&self) -> BTreeSet<Vec<u8>> {
+        let names: BTreeSet<String> =
+            self.records().unwrap_or_default().into_iter().map(|record| record.tree).collect();
+        let entries = names.iter().filter_map(|name| self.tree(name).ok()).flatten();
+        entries.filter(|entry| entry.kind == Kind::Folder).map(|entry| entry.path).collect()
+    }
+
     /// Keeps a record: with it, the snapshot is there.
     pub(super) fn keep_record(&self, record: &Record) -> Result<(), Denied> {
         let path = self.folder.join("taken").join(record.id.to_string());
@@ -148,18 +205,32 @@ impl Store {
         write().map_err(doing("cannot keep the snapshot"))
     }
 
-    /// The records, the newest first.
+    /// The records, the newest first. One that is damaged is passed over: it must not take the others with it.
     pub(super) fn records(&self) -> Result<Vec<Record>, Denied> {
+        Ok(self.read_records()?.0)
+    }
+
+    /// How many records are damaged.
+    pub(super) fn damaged(&self) -> Result<u64, Denied> {
+        Ok(self.read_records()?.1)
+    }
+
+    fn read_records(&self) -> Result<(Vec<Record>, u64), Denied> {
         let refuse = doing("cannot read the snapshots");
-        let mut records = Vec::new();
+        let (mut records, mut damaged) = (Vec::new(), 0);
         for entry in fs::read_dir(self.folder.join("taken")).map_err(refuse)? {
-            let bytes = fs::read(entry.map_err(refuse)?.path()).map_err(refuse)?;
-            records.push(serde_json::from_slice(&bytes).map_err(|_| damaged("its record"))?);
+            let entry = entry.map_err(refuse)?;
+            let record = fs::read(entry.path()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let named = |record: &Record| entry.file_name().to_str() == Some(record.id.as_str());
+            match record.filter(named) {
+                Some(record) => records.push(record),
+                None => damaged += 1,
+            }
         }
         records.sort_by(|one: &Record, other| {
             (other.taken_at_ms, other.order).cmp(&(one.taken_at_ms, one.order))
         });
-        Ok(records)
+        Ok((records, damaged))
     }
 
     /// One record.
@@ -181,40 +252,41 @@ impl Store {
         Ok((number, self.folder.join("packs").join(format!("{number}.new"))))
     }
 
-    /// Writes an entry's content to `out`, and says whether it is what was saved.
-    pub(super) fn read(&self, entry: &Entry, out: &mut dyn io::Write) -> Result<(), Denied> {
+    /// Writes an entry's content to `out`; false when it is not what was saved, or is gone.
+    pub(super) fn read(&self, entry: &Entry, out: &mut dyn io::Write) -> Result<bool, Denied> {
         let path = self.folder.join("packs").join(entry.place.pack.to_string());
-        let gone = |_| damaged("content is gone");
-        let mut pack = File::open(path).map_err(gone)?;
-        io::Seek::seek(&mut pack, io::SeekFrom::Start(entry.place.offset)).map_err(gone)?;
-        let (mut left, mut hasher) = (entry.size, Sha256::new());
+        let Ok(pack) = File::open(path) else { return Ok(false) };
+        let (mut at, mut hasher) = (0, Sha256::new());
         let mut buffer = vec![0_u8; 64 * 1024];
-        while left > 0 {
-            let want = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        while at < entry.size {
+            let want = usize::try_from(entry.size - at).unwrap_or(usize::MAX).min(buffer.len());
             let part = buffer.get_mut(..want).unwrap_or_default();
-            pack.read_exact(part).map_err(gone)?;
+            if pack.read_exact_at(part, entry.place.offset.saturating_add(at)).is_err() {
+                return Ok(false);
+            }
             hasher.update(&*part);
             out.write_all(part).map_err(doing("cannot write what was saved"))?;
-            left -= want as u64;
+            at += want as u64;
         }
-        let same = <[u8; 32]>::from(hasher.finalize()) == entry.digest;
-        same.then_some(()).ok_or_else(|| damaged("content is not what was saved"))
+        Ok(<[u8; 32]>::from(hasher.finalize()) == entry.digest)
     }
 
     /// Removes records, and gives back what no other record needs. Returns the bytes that the folder takes less.
     pub(super) fn remove(&self, ids: &[SnapshotId]) -> Result<u64, Denied> {
         let refuse = doing("cannot remove a snapshot");
         let before = self.bytes().map_err(refuse)?;
-        for id in ids {
-            fs::remove_file(self.folder.join("taken").join(id.to_string())).map_err(refuse)?;
-        }
-        let kept: BTreeSet<String> = self.records()?.into_iter().map(|record| record.tree).collect();
+        let stay = self.records()?.into_iter().filter(|record| !ids.contains(&record.id));
+        let kept: BTreeSet<String> = stay.map(|record| record.tree).collect();
         let mut needed: BTreeMap<u32, Vec<(u64, u64)>> = BTreeMap::new();
         for tree in &kept {
-            for entry in self.tree(tree)?.iter().filter(|entry| entry.has_content()) {
+            // One that is damaged can never be restored: it needs nothing.
+            for entry in self.tree(tree).unwrap_or_default().iter().filter(|entry| entry.has_content()) {
                 let range = (entry.place.offset, entry.place.offset.saturating_add(entry.size));
                 needed.entry(entry.place.pack).or_default().push(range);
             }
+        }
+        for id in ids {
+            fs::remove_file(self.folder.join("taken").join(id.to_string())).map_err(refuse)?;
         }
         let mut free = || {
             // The last look may be at a tree that goes: then the next look reads everything.
@@ -238,7 +310,7 @@ impl Store {
     }
 
     /// Bytes of the disk that the folder takes.
-    fn bytes(&self) -> io::Result<u64> {
+    pub(super) fn bytes(&self) -> io::Result<u64> {
         let mut blocks = 0;
         for below in ["packs", "trees", "taken"] {
             for entry in fs::read_dir(self.folder.join(below))? {
@@ -283,7 +355,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let mut file = private().truncate(true).open(&new)?;
-    if let Err(error) = file.write_all(bytes) {
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
         fs::remove_file(&new)?;
         return Err(error);
     }
@@ -309,8 +381,12 @@ fn punch(path: &Path, ranges: &mut [(u64, u64)]) -> io::Result<()> {
     Ok(())
 }
 
+/// Sets the names of folders apart from every other use of SHA-256 here.
+const PATH_DOMAIN: &[u8] = b"mab.exec.workspace.v1\0";
 /// How often it is looked whether another process has finished.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_PER_S: u32 = 50;
-/// How coarse a file system's clock may be: 20 ms, twice the longest tick of Linux.
-const TICK_NS: i64 = 20_000_000;
+/// What changed less than a minute before a look is read anew by the next: a page that a program has mapped may be written
+/// without a new change time until the system writes it back, after 30 s at the latest by default
+/// (Linux `Documentation/admin-guide/sysctl/vm.rst`, `dirty_expire_centisecs`).
+const RACY_NS: i64 = 60_000_000_000;

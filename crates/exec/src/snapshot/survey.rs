@@ -12,7 +12,7 @@ use rustix::{
 
 use super::{
     Settings,
-    entry::{Entry, Kind, Place, Why, as_path, is_git},
+    entry::{Entry, Kind, Place, Why, as_path, find, is_git},
     failure::doing,
 };
 use crate::Workspace;
@@ -33,15 +33,30 @@ pub(super) struct Found {
     pub(super) entry: Entry,
     /// What it looks like.
     pub(super) stamp: Stamp,
+    /// Bytes of the disk that it takes: less than its size where it has holes.
+    pub(super) allocated: u64,
 }
 
 /// What a walk goes by.
 pub(super) struct Rules<'a> {
     /// Caps and names.
     pub(super) settings: &'a Settings,
-    /// The entries of the last snapshot, sorted: a folder that was saved once is saved again, so that no command can have
-    /// a folder left out by putting a tag into it.
+    /// The entries of the last look, sorted.
     pub(super) last: &'a [Entry],
+    /// The entries that are compared with, sorted. With them nothing is refused for its size: else a command could forbid
+    /// its own undo. What is too much then is not saved, and told.
+    pub(super) wanted: Option<&'a [Entry]>,
+    /// Whether any snapshot that is kept has this folder: what was saved once is saved again, so that no command can have
+    /// a folder left out by putting a tag into it, nor by removing it first and making it anew with a tag.
+    pub(super) was_saved: &'a dyn Fn(&[u8]) -> bool,
+}
+
+/// What a walk found.
+pub(super) struct Walked {
+    /// Every path, sorted.
+    pub(super) found: Vec<Found>,
+    /// Paths that were passed over because there are too many.
+    pub(super) passed_over: u64,
 }
 
 impl Stamp {
@@ -60,9 +75,9 @@ impl Stamp {
 ///
 /// # Errors
 /// [`Code::QuotaExceeded`] when there are more, or larger, than a snapshot may hold.
-pub(super) fn walk(workspace: &Workspace, rules: &Rules<'_>) -> Result<Vec<Found>, Denied> {
+pub(super) fn walk(workspace: &Workspace, rules: &Rules<'_>) -> Result<Walked, Denied> {
     let refuse = doing("cannot read the workspace");
-    let mut walk = Walk { workspace, rules, found: Vec::new(), bytes: 0 };
+    let mut walk = Walk { workspace, rules, found: Vec::new(), bytes: 0, apparent: 0, passed_over: 0 };
     let mut folders = vec![(Vec::new(), usize::MAX)];
     while let Some((folder, place)) = folders.pop() {
         let (found, below) = (walk.found.len(), folders.len());
@@ -74,9 +89,9 @@ pub(super) fn walk(workspace: &Workspace, rules: &Rules<'_>) -> Result<Vec<Found
             folder.ok_or_else(|| refuse(Errno::ACCESS.into()))?.entry.kind = Kind::NotSaved(why);
         }
     }
-    let mut found = walk.found;
+    let (mut found, passed_over) = (walk.found, walk.passed_over);
     found.sort_unstable_by(|one, other| one.entry.path.cmp(&other.entry.path));
-    Ok(found)
+    Ok(Walked { found, passed_over })
 }
 
 /// Opens a folder below the workspace through no link.
@@ -85,15 +100,21 @@ pub(super) fn open_folder(workspace: &Workspace, path: &[u8]) -> Result<OwnedFd,
     openat2(workspace, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), BELOW)
 }
 
-/// Below the workspace, through no link.
-pub(crate) const BELOW: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+/// Below the workspace, through no link and into nothing that is mounted there, be it of the same file system.
+pub(crate) const BELOW: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_XDEV);
 
 struct Walk<'a> {
     workspace: &'a Workspace,
     rules: &'a Rules<'a>,
     found: Vec<Found>,
+    /// Of the disk.
     bytes: u64,
+    /// As the files say.
+    apparent: u64,
+    passed_over: u64,
 }
 
 impl Walk<'_> {
@@ -104,6 +125,7 @@ impl Walk<'_> {
             Ok(folder) => folder,
             // Gone or replaced since it was found: it was there, with nothing in it that could be read.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(Errno::XDEV) => return Ok(Some(Why::OtherFileSystem)),
             Err(_) => return Ok(Some(Why::Unreadable)),
         };
         if self.is_made_again(&folder, path) {
@@ -133,13 +155,30 @@ impl Walk<'_> {
     /// Notes one path; says whether it is a folder to walk.
     fn note(&mut self, path: &[u8], stat: &Stat) -> Result<bool, Denied> {
         let stamp = Stamp::of(stat);
-        let kind = self.kind(path, stat);
-        if kind == Kind::File {
-            self.bytes = self.bytes.saturating_add(stamp.size);
-        }
+        let allocated = stamp.size.min(stat.st_blocks.cast_unsigned().saturating_mul(512));
         let settings = self.rules.settings;
-        if self.found.len() as u64 >= settings.files_max || self.bytes > settings.total_max_bytes {
-            return Err(too_much(settings));
+        if self.found.len() as u64 >= settings.files_max {
+            match self.rules.wanted {
+                None => return Err(too_much(settings)),
+                Some(wanted) if find(wanted, path).is_none() => {
+                    self.passed_over += 1;
+                    return Ok(false);
+                }
+                Some(_) => {}
+            }
+        }
+        let mut kind = self.kind(path, stat);
+        if kind == Kind::File {
+            let bytes = self.bytes.saturating_add(allocated);
+            let apparent = self.apparent.saturating_add(stamp.size);
+            let total = settings.total_max_bytes;
+            if bytes <= total && apparent <= total.saturating_mul(HOLES_MAX) {
+                (self.bytes, self.apparent) = (bytes, apparent);
+            } else if self.rules.wanted.is_some() {
+                kind = Kind::NotSaved(Why::OverTotal);
+            } else {
+                return Err(too_much(settings));
+            }
         }
         let mut path = path.to_vec();
         path.shrink_to_fit();
@@ -155,23 +194,25 @@ impl Walk<'_> {
                 place: Place::default(),
             },
             stamp,
+            allocated,
         });
         Ok(kind == Kind::Folder)
     }
 
     fn kind(&self, path: &[u8], stat: &Stat) -> Kind {
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let found = FileType::from_raw_mode(stat.st_mode);
-        let large = stat.st_size.cast_unsigned() > self.rules.settings.file_max_bytes;
+        let settings = self.rules.settings;
+        // A pack is one file for years of work.
+        let most = if is_git(path) { settings.git_file_max_bytes } else { settings.file_max_bytes };
         if stat.st_dev != self.workspace.device() {
             Kind::NotSaved(Why::OtherFileSystem)
         } else if found == FileType::RegularFile {
+            let large = stat.st_size.cast_unsigned() > most;
             if large { Kind::NotSaved(Why::TooLarge) } else { Kind::File }
         } else if found == FileType::Symlink {
             Kind::Link
         } else if found == FileType::Directory {
-            let history = HISTORY.contains(&name) && is_git(path);
-            if history { Kind::NotSaved(Why::History) } else { Kind::Folder }
+            Kind::Folder
         } else {
             Kind::NotSaved(Why::Special)
         }
@@ -179,16 +220,25 @@ impl Walk<'_> {
 
     /// Whether a folder holds only what can be made again, and never was saved.
     fn is_made_again(&self, folder: &OwnedFd, path: &[u8]) -> bool {
-        if path.is_empty() || is_git(path) || self.was_saved(path) {
+        if path.is_empty() || is_git(path) {
             return false;
         }
         let name = as_path(path).file_name().unwrap_or_default().as_bytes();
-        self.rules.settings.left_out.iter().any(|left| left.as_bytes() == name) || has_tag(folder)
+        let left_out = self.rules.settings.left_out.iter().any(|left| left.as_bytes() == name);
+        (left_out || has_tag(folder)) && !self.was_saved(path)
     }
 
     fn was_saved(&self, path: &[u8]) -> bool {
-        let last = self.rules.last.binary_search_by(|entry| entry.path.as_slice().cmp(path));
-        last.is_ok_and(|index| self.rules.last.get(index).is_some_and(|entry| entry.kind == Kind::Folder))
+        let kind = |entries: &[Entry]| find(entries, path).map(|entry| entry.kind);
+        if self.rules.wanted.and_then(kind) == Some(Kind::Folder) {
+            return true;
+        }
+        match kind(self.rules.last) {
+            Some(Kind::Folder) => true,
+            // All snapshots were asked when it was first left out; none since has it.
+            Some(Kind::NotSaved(Why::MadeAgain)) => false,
+            Some(Kind::File | Kind::Link | Kind::NotSaved(_)) | None => (self.rules.was_saved)(path),
+        }
     }
 }
 
@@ -209,7 +259,7 @@ fn too_much(settings: &Settings) -> Denied {
         .hint("leave folders out that can be made again, or raise the limits of snapshots")
 }
 
-/// Folders of a repository that hold its history and other large content: they only grow.
-const HISTORY: [&[u8]; 3] = [b"objects", b"lfs", b"annex"];
+/// How much larger all files may say that they are than what they take: holes are read as well.
+const HOLES_MAX: u64 = 4;
 
 const TAG: &[u8; 43] = b"Signature: 8a477f597d28d172789f06886806bc55";

@@ -10,7 +10,7 @@ use rustix::{
 
 use super::{
     entry::Entry,
-    failure::{doing, failed},
+    failure::{damaged, doing, failed},
     store::Store,
     survey::BELOW,
 };
@@ -44,8 +44,10 @@ pub(super) fn change(
         return Ok(TextChange::Binary);
     }
     let mut bytes = Vec::new();
-    if let Some(entry) = before {
-        store.read(entry, &mut bytes)?;
+    if let Some(entry) = before
+        && !store.read(entry, &mut bytes)?
+    {
+        return Err(damaged("the content of this file"));
     }
     Ok(compare(&bytes, &after.unwrap_or_default()))
 }

@@ -7,7 +7,8 @@ use mab_core::{Clock as _, Code, Denied};
 use mab_exec::{
     Workspace,
     snapshot::{
-        Change, Difference, How, Restored, Side, Snapshot as Taken, SnapshotId, Snapshots, TextChange, What,
+        Change, Difference, How, Kept, Restored, Saved, Side, Snapshot as Taken, SnapshotId, Snapshots,
+        TextChange, What,
     },
 };
 use serde_json::{Value, json};
@@ -47,7 +48,13 @@ enum SnapshotCommand {
         after_help = "Without a terminal the tab-separated cells are: id, when, files, bytes, paths not\n\
         saved, what for."
     )]
-    List(Place),
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// Every workspace that has snapshots, also those that are gone.
+        #[arg(long, conflicts_with = "workspace")]
+        all: bool,
+    },
     /// Save a workspace now.
     Take {
         #[command(flatten)]
@@ -82,14 +89,18 @@ enum SnapshotCommand {
         /// Show what would be done, and do nothing.
         #[arg(long)]
         dry_run: bool,
-        /// Bring back the repository's own state too: HEAD, references, index, configuration.
+        /// Bring back the repository's own state too: HEAD, references, index, objects, configuration.
         #[arg(long)]
         with_git: bool,
+        /// Bring it back to this folder instead, also when it was taken of another one.
+        #[arg(long, value_name = "FOLDER", conflicts_with = "workspace")]
+        to: Option<PathBuf>,
         /// Do not ask.
         #[arg(long, conflicts_with = "dry_run")]
         yes: bool,
     },
-    /// Remove old snapshots of all workspaces.
+    /// Remove old snapshots of all workspaces; the newest of each stays.
+    #[command(after_help = "It asks first; without a terminal it needs --yes.")]
     Prune {
         /// How many of each workspace stay; default: `execution.snapshots_keep`.
         #[arg(long, value_name = "NUMBER")]
@@ -97,6 +108,9 @@ enum SnapshotCommand {
         /// How many days they stay; default: `execution.snapshots_days`.
         #[arg(long, value_name = "DAYS")]
         days: Option<u32>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -105,7 +119,8 @@ impl Snapshot {
         let config = operator.config()?;
         let output = operator.output;
         match &self.command {
-            SnapshotCommand::List(place) => list(&config, &place.open()?, output)?,
+            SnapshotCommand::List { all: true, .. } => list_all(&config, output)?,
+            SnapshotCommand::List { place, all: false } => list(&config, &place.open()?, output)?,
             SnapshotCommand::Take { place, label } => {
                 let workspace = place.open()?;
                 let taken = execution::snapshots(&config)?.take(&workspace, label, SystemClock.now())?;
@@ -118,12 +133,14 @@ impl Snapshot {
                     None => tell(&snapshots.diff(&workspace, id)?, output)?,
                 }
             }
-            SnapshotCommand::Restore { id, place, dry_run, with_git, yes } => {
+            SnapshotCommand::Restore { id, place, dry_run, with_git, to, yes } => {
+                let place =
+                    to.as_ref().map_or_else(|| place.clone(), |to| Place { workspace: Some(to.clone()) });
                 let (workspace, snapshots) = (place.open()?, existing(&config, id)?);
-                let how = How { dry_run: *dry_run, with_git: *with_git };
+                let how = How { dry_run: *dry_run, with_git: *with_git, from_any: to.is_some(), shown: None };
                 restore(&snapshots, (&workspace, id), (how, *yes), output)?;
             }
-            SnapshotCommand::Prune { keep, days } => prune(&config, *keep, *days, output)?,
+            SnapshotCommand::Prune { keep, days, yes } => prune(&config, (*keep, *days), *yes, output)?,
         }
         Ok(Exit::OK)
     }
@@ -138,7 +155,11 @@ fn existing(config: &Config, id: &SnapshotId) -> Result<Snapshots, Trouble> {
 
 fn list(config: &Config, workspace: &Workspace, output: Output) -> Result<(), Trouble> {
     let snapshots = execution::existing_snapshots(config)?;
-    let all = snapshots.map(|snapshots| snapshots.list(workspace)).transpose()?.unwrap_or_default();
+    let all = snapshots.as_ref().map(|all| all.list(workspace)).transpose()?.unwrap_or_default();
+    let damaged = snapshots.map(|all| all.damaged(workspace)).transpose()?.unwrap_or_default();
+    if damaged > 0 {
+        Output::talk(&format!("{damaged} more cannot be read: their records are damaged"));
+    }
     if output.is_json() {
         return output.json(&all.iter().map(taken_json).collect());
     }
@@ -165,6 +186,42 @@ fn list(config: &Config, workspace: &Workspace, output: Output) -> Result<(), Tr
         Column::Number("size"),
         Column::Number("not saved"),
         Column::Text("for"),
+    ];
+    page.table(&Table { kind: None, columns, rows });
+    Output::data(page.as_str())
+}
+
+fn list_all(config: &Config, output: Output) -> Result<(), Trouble> {
+    let snapshots = execution::existing_snapshots(config)?;
+    let all = snapshots.map(|all| all.workspaces()).transpose()?.unwrap_or_default();
+    let name = |saved: &Saved| saved.path.as_ref().map_or_else(|| "unknown".to_owned(), |path| shown(path));
+    if output.is_json() {
+        let one = |saved: &Saved| {
+            let snapshots: Vec<_> = saved.snapshots.iter().map(taken_json).collect();
+            json!({"workspace": name(saved), "snapshots": snapshots})
+        };
+        return output.json(&all.iter().map(one).collect());
+    }
+    if all.is_empty() {
+        Output::talk("nothing is saved");
+        return Ok(());
+    }
+    let mut page = output.page();
+    let row = |saved: &Saved| {
+        let newest = saved.snapshots.first();
+        vec![
+            Visible::line(newest.map_or("", |taken| taken.id.as_str())),
+            page.moment(newest.map(|taken| taken.taken_at.to_string()).as_deref()),
+            (saved.snapshots.len() as u64).into(),
+            Visible::line(&name(saved)),
+        ]
+    };
+    let rows = all.iter().map(row).collect();
+    let columns = &[
+        Column::Id("newest"),
+        Column::Whole("taken"),
+        Column::Number("snapshots"),
+        Column::Text("workspace"),
     ];
     page.table(&Table { kind: None, columns, rows });
     Output::data(page.as_str())
@@ -214,15 +271,30 @@ fn text(change: &TextChange, output: Output) -> Result<(), Trouble> {
 
 fn tell(difference: &Difference, output: Output) -> Result<(), Trouble> {
     if output.is_json() {
-        return output.json(&json!({"changes": changes_json(difference)}));
+        let skipped = kept_json(&difference.skipped);
+        return output.json(&json!({"changes": changes_json(difference), "skipped": skipped}));
     }
+    tell_skipped(difference);
     if difference.changes.is_empty() {
-        Output::talk("nothing changed");
+        let nothing = if difference.skipped.is_empty() { "nothing changed" } else { "nothing else changed" };
+        Output::talk(nothing);
         return Ok(());
     }
     let mut page = output.page();
     changes(difference, &mut page);
     Output::data(page.as_str())
+}
+
+/// Tells what could not be compared: it may have changed, and a restore does not bring it back.
+fn tell_skipped(difference: &Difference) {
+    for skipped in &difference.skipped {
+        let (path, why) = (Visible::line(&shown(&skipped.path)), Visible::line(&skipped.why));
+        Output::talk(&format!("not compared: {path} ({why})"));
+    }
+}
+
+fn kept_json(kept: &[Kept]) -> Vec<Value> {
+    kept.iter().map(|kept| json!({"path": shown(&kept.path), "why": kept.why})).collect()
 }
 
 pub(crate) fn changes_json(difference: &Difference) -> Vec<Value> {
@@ -274,6 +346,7 @@ fn what(what: What) -> &'static str {
         What::File => "file",
         What::Link => "link",
         What::Folder => "folder",
+        What::Other => "not saved",
     }
 }
 
@@ -289,6 +362,7 @@ fn restore(
     if how.dry_run {
         return tell_restored(&planned, output);
     }
+    let is_own = !how.from_any && !snapshots.is_of_other_folder(workspace, id)?;
     let asked = !yes && !planned.plan.changes.is_empty();
     if asked {
         let unasked = || {
@@ -297,7 +371,11 @@ fn restore(
         };
         let terminal = Terminal::open().ok_or_else(unasked)?;
         let mut page = terminal.page();
+        tell_skipped(&planned.plan);
         changes(&planned.plan, &mut page);
+        if !is_own {
+            page.line(&format!("{CAREFUL}the snapshot was taken of another folder{CAREFUL:#}"));
+        }
         page.line(&format!(
             "{CAREFUL}this is done to{CAREFUL:#} {}",
             Visible::line(&shown(workspace.path()))
@@ -308,26 +386,40 @@ fn restore(
             return Ok(());
         }
     }
-    let mut restored = snapshots.restore(workspace, id, how, now)?;
+    // With --yes nobody looked: then there is no plan to keep to.
+    let agreed = planned.plan.seal.filter(|_| asked);
+    let mut restored = snapshots.restore(workspace, id, How { shown: agreed, ..how }, now)?;
     if asked && !output.is_json() {
         // It was just shown.
         restored.plan.changes.clear();
+        restored.plan.skipped.clear();
     }
-    tell_restored(&restored, output)
+    tell_restored(&restored, output)?;
+    if restored.damaged.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("{} paths could not be brought back: the snapshot is damaged", restored.damaged.len());
+    Err(Denied::new(Code::Internal, message).hint("bring these back from another snapshot").into())
 }
 
 fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
     if output.is_json() {
-        let kept: Vec<_> =
-            restored.kept.iter().map(|kept| json!({"path": shown(&kept.path), "why": kept.why})).collect();
         return output.json(&json!({
             "changes": changes_json(&restored.plan),
-            "kept": kept,
+            "skipped": kept_json(&restored.plan.skipped),
+            "kept": kept_json(&restored.kept),
+            "damaged": restored.damaged.iter().map(|path| shown(path)).collect::<Vec<_>>(),
             "undo": restored.undo.as_ref().map(SnapshotId::as_str),
         }));
     }
-    if !restored.plan.changes.is_empty() {
+    if restored.plan.changes.is_empty() {
+        tell_skipped(&restored.plan);
+    } else {
         tell(&restored.plan, output)?;
+    }
+    for path in &restored.damaged {
+        Output::talk(&format!("not brought back, its content is damaged: {}", Visible::line(&shown(path))));
     }
     for kept in &restored.kept {
         let (path, why) = (Visible::line(&shown(&kept.path)), Visible::line(&kept.why));
@@ -340,15 +432,41 @@ fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn prune(config: &Config, keep: Option<u32>, days: Option<u32>, output: Output) -> Result<(), Trouble> {
+fn prune(
+    config: &Config,
+    (keep, days): (Option<u32>, Option<u32>),
+    yes: bool,
+    output: Output,
+) -> Result<(), Trouble> {
     let at = &config.execution;
     let (keep, days) = (keep.unwrap_or(at.snapshots_keep), days.unwrap_or(at.snapshots_days));
+    if !yes {
+        let unasked = || {
+            Denied::new(Code::ApprovalRequired, "there is no terminal to ask at; nothing was removed")
+                .hint("--yes removes without a question")
+        };
+        let terminal = Terminal::open().ok_or_else(unasked)?;
+        let mut page = terminal.page();
+        page.line(&format!(
+            "of each workspace the newest {} of the last {days} days stay, at least one",
+            keep.max(1)
+        ));
+        if !matches!(terminal.ask(&page, "remove all others? [y/N]")?.as_str(), "y" | "Y" | "yes") {
+            Output::talk("nothing was removed");
+            return Ok(());
+        }
+    }
     let snapshots = execution::existing_snapshots(config)?;
     let age_s = u64::from(days) * execution::DAY_S;
     let pruned =
         snapshots.map(|all| all.prune(keep, age_s, SystemClock.now())).transpose()?.unwrap_or_default();
     if output.is_json() {
-        return output.json(&json!({"snapshots": pruned.snapshots, "freed_bytes": pruned.freed_bytes}));
+        return output.json(&json!({
+            "snapshots": pruned.snapshots, "freed_bytes": pruned.freed_bytes, "passed_over": pruned.passed_over,
+        }));
+    }
+    if pruned.passed_over > 0 {
+        Output::talk(&format!("{} workspaces were passed over: in use, or damaged", pruned.passed_over));
     }
     let mut page = output.page();
     page.field("removed", &pruned.snapshots.into());

@@ -46,6 +46,10 @@ pub struct Execution {
     pub snapshots_keep: u32,
     /// How long a snapshot is kept, in days.
     pub snapshots_days: u32,
+    /// The largest file that is saved, in MiB.
+    pub snapshot_file_mib: u32,
+    /// What all files of a workspace that is saved may take, in MiB.
+    pub snapshot_total_mib: u32,
     /// Whether commands of mode yolo run on a copy-on-write view first.
     pub preview: bool,
 }
@@ -89,6 +93,8 @@ pub(super) enum Number {
     Scratch,
     SnapshotsKeep,
     SnapshotsDays,
+    SnapshotFile,
+    SnapshotTotal,
 }
 
 impl Default for Execution {
@@ -106,6 +112,8 @@ impl Default for Execution {
             limits: Limits::default(),
             snapshots_keep: 20,
             snapshots_days: 14,
+            snapshot_file_mib: 100,
+            snapshot_total_mib: 4096,
             preview: false,
         }
     }
@@ -135,7 +143,9 @@ impl Part {
             | Self::Readable
             | Self::Environment
             | Self::Path
-            | Self::Number(Number::SnapshotsKeep | Number::SnapshotsDays) => true,
+            | Self::Number(
+                Number::SnapshotsKeep | Number::SnapshotsDays | Number::SnapshotFile | Number::SnapshotTotal,
+            ) => true,
             Self::Mode | Self::Network | Self::Preview | Self::Number(_) => false,
         }
     }
@@ -167,6 +177,7 @@ impl Number {
             Self::File => 1..=1 << 20,
             Self::SnapshotsKeep => 1..=10_000,
             Self::SnapshotsDays => 1..=3_650,
+            Self::SnapshotFile | Self::SnapshotTotal => 1..=1 << 20,
         }
     }
 
@@ -181,6 +192,8 @@ impl Number {
             Self::Scratch => at.limits.scratch_bytes / MIB,
             Self::SnapshotsKeep => at.snapshots_keep.into(),
             Self::SnapshotsDays => at.snapshots_days.into(),
+            Self::SnapshotFile => at.snapshot_file_mib.into(),
+            Self::SnapshotTotal => at.snapshot_total_mib.into(),
         }
     }
 
@@ -196,6 +209,8 @@ impl Number {
             Self::Scratch => at.limits.scratch_bytes = to * MIB,
             Self::SnapshotsKeep => at.snapshots_keep = small,
             Self::SnapshotsDays => at.snapshots_days = small,
+            Self::SnapshotFile => at.snapshot_file_mib = small,
+            Self::SnapshotTotal => at.snapshot_total_mib = small,
         }
     }
 }

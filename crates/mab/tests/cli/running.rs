@@ -319,9 +319,16 @@ fn snapshot_when_taken_is_listed_compared_and_brought_back() -> Anything {
     let (status, seen) = scene.on_terminal(&["snapshot", "restore", id], typing("y\n"))?;
     assert_eq!((status.code(), scene.notes()?.as_str()), (Some(0), "one\ntwo\n"), "{seen}");
     assert!(!seen.contains("\u{1b}[2J") && seen.contains("undoes it"), "{seen}");
-    let pruned = scene.mab(&["snapshot", "prune", "--keep", "0", "--json"])?.json()?;
-    assert_eq!(pruned.get("snapshots"), Some(&json!(2)));
-    assert!(!scene.is_saved()?);
+    let unasked = scene.mab(&["snapshot", "prune", "--days", "0", "--json"])?;
+    assert_eq!(code(&unasked)?, (Some(4), json!("approval_required")));
+    let (status, seen) = scene.on_terminal(&["snapshot", "prune", "--days", "0"], typing("n\n"))?;
+    assert_eq!((status.code(), seen.contains("nothing was removed")), (Some(0), true), "{seen}");
+    let pruned = scene.mab(&["snapshot", "prune", "--keep", "0", "--yes", "--json"])?.json()?;
+    assert_eq!(pruned.get("snapshots"), Some(&json!(1)));
+    assert!(scene.is_saved()?, "the newest stays");
+    let all = scene.mab(&["snapshot", "list", "--all", "--json"])?.json()?;
+    let space = scene.space.canonicalize()?;
+    assert_eq!(all.pointer("/0/workspace").and_then(Value::as_str), space.to_str());
     Ok(())
 }
 

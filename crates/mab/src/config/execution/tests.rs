@@ -22,7 +22,7 @@ fn settings_of_execution_when_written_are_taken_whole() {
     let file = "workspaces = ['/srv/app', '~/code']\nmode = 'yolo'\npolicy = '~/policy.toml'\nsandbox = 'podman'\n\
         image = 'debian:12'\nnetwork = true\nreadable = ['/opt/tools']\nenvironment = ['RUSTUP_HOME']\n\
         path = ['/opt/tools/bin']\ntimeout_s = 1800\nmemory_mib = 16\nprocesses = 9\ncpu_s = 7\nfile_mib = 2\n\
-        scratch_mib = 3\nsnapshots_keep = 4\nsnapshots_days = 5\npreview = true\n";
+        scratch_mib = 3\nsnapshots_keep = 4\nsnapshots_days = 5\nsnapshot_file_mib = 6\nsnapshot_total_mib = 7\npreview = true\n";
     let expected = Execution {
         workspaces: vec!["/srv/app".into(), "/home/x/code".into()],
         mode: Mode::Yolo,
@@ -44,6 +44,8 @@ fn settings_of_execution_when_written_are_taken_whole() {
         },
         snapshots_keep: 4,
         snapshots_days: 5,
+        snapshot_file_mib: 6,
+        snapshot_total_mib: 7,
         preview: true,
     };
     assert_eq!(execution(file, &[]), expected);
@@ -102,6 +104,8 @@ fn number_when_out_of_its_range_is_refused_with_the_range() {
         ("scratch_mib", 1, 65_536),
         ("snapshots_keep", 1, 10_000),
         ("snapshots_days", 1, 3_650),
+        ("snapshot_file_mib", 1, 1 << 20),
+        ("snapshot_total_mib", 1, 1 << 20),
     ] {
         for bad in [(least - 1).to_string(), (most + 1).to_string(), "-1".into(), "'9'".into(), "1.5".into()]
         {

@@ -134,6 +134,20 @@ pub(super) static OF_EXECUTION: &[Key] = &[
     ),
     key!(Part::Number(Number::SnapshotsDays), "snapshots_days", "days", "14", "How long a snapshot is kept."),
     key!(
+        Part::Number(Number::SnapshotFile),
+        "snapshot_file_mib",
+        "MiB",
+        "100",
+        "The largest file that is saved; a repository's own files are up to 1 GiB, or as much as this."
+    ),
+    key!(
+        Part::Number(Number::SnapshotTotal),
+        "snapshot_total_mib",
+        "MiB",
+        "4096",
+        "What all files of a workspace may take on the disk; in a larger one no command that writes is run."
+    ),
+    key!(
         Part::Preview,
         "preview",
         "a switch",
