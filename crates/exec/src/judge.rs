@@ -200,6 +200,14 @@ fn taking<'p>(
     mode: Mode,
     scope: &Scope<'_>,
 ) -> Result<&'p Form, String> {
+    if let [word] = words
+        && matches!(word.as_str(), "--help" | "--version")
+        && let Some(form) = program.forms.iter().find(|form| form.decision(mode) == Decision::Allow)
+        && form.safe == Decision::Allow
+        && form.words.is_empty()
+    {
+        return Ok(form);
+    }
     let beginning = |form: &&Form| words.starts_with(&form.words);
     let Some(most) = program.forms.iter().filter(beginning).map(|form| form.words.len()).max() else {
         return Err(no_form(program, name, words));
@@ -225,9 +233,17 @@ fn no_form(program: &Program, name: &str, words: &[String]) -> String {
         program.forms.iter().filter_map(|form| form.words.first()).map(String::as_str).collect();
     known.sort_unstable();
     known.dedup();
+    known.retain(|word| !word.starts_with('-'));
+    let more = if known.len() > SHOWN_MAX { " …" } else { "" };
+    known.truncate(SHOWN_MAX);
+    let takes =
+        if known.is_empty() { String::new() } else { format!("; it takes {}{more}", known.join(" ")) };
     let given = words.first().map_or_else(|| "nothing".to_owned(), |word| format!("`{word}`"));
-    format!("`{name}` with {given} behind it is not allowed; it takes {}", known.join(" "))
+    format!("`{name}` with {given} behind it is not allowed{takes}")
 }
+
+/// How many subcommands a refusal shows.
+const SHOWN_MAX: usize = 16;
 
 /// One pipeline of commands that came as words.
 fn steps_of(commands: &[Vec<String>]) -> Result<Vec<Step>, Refused> {

@@ -2,7 +2,10 @@
 //!
 //! To add one, give it a variant, its name in [`KINDS`], and its check in [`Kind::check`].
 
+use std::ffi::OsStr;
+
 use super::{path::Scope, scripts};
+use crate::Resolved;
 
 /// What a word is checked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,20 @@ pub(crate) enum Kind {
     GoPackage,
     /// What `date` prints: `+…`.
     DateFormat,
+    /// Text to git, which takes a word `--…` for its own option wherever it stands.
+    GitText,
+    /// Lines of a file to git: `1,5:file`, `:function:file`, or lines alone.
+    GitLines,
+    /// A path that nothing takes for an address: no `:` in its first part.
+    PlainFile,
+    /// What is copied: a file or folder, not all that is in a folder (`folder/.`).
+    Source,
+    /// A number that no program counts to for long.
+    SmallNumber,
+    /// At most a minute, in seconds.
+    Seconds,
+    /// A format of printf, stat or find that prints no more than its values.
+    Format,
     /// A script of sed that only prints.
     SedScript,
     /// A filter of jq that reads its input only.
@@ -52,7 +69,7 @@ pub(crate) enum Kind {
 }
 
 /// The names of kinds, as policy files write them.
-const KINDS: [(&str, Kind); 21] = [
+const KINDS: [(&str, Kind); 28] = [
     ("text", Kind::Text),
     ("word", Kind::Word),
     ("number", Kind::Number),
@@ -72,6 +89,13 @@ const KINDS: [(&str, Kind); 21] = [
     ("node_file", Kind::NodeFile),
     ("go_package", Kind::GoPackage),
     ("date_format", Kind::DateFormat),
+    ("git_text", Kind::GitText),
+    ("git_lines", Kind::GitLines),
+    ("plain_file", Kind::PlainFile),
+    ("source", Kind::Source),
+    ("small_number", Kind::SmallNumber),
+    ("seconds", Kind::Seconds),
+    ("format", Kind::Format),
     ("sed_script", Kind::SedScript),
     ("jq_filter", Kind::JqFilter),
 ];
@@ -82,9 +106,34 @@ impl Kind {
         KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
     }
 
-    /// Whether a word of this kind that begins with `-` may stand behind an option: a program takes it as the value.
-    pub(crate) const fn takes_dash(self) -> bool {
-        matches!(self, Self::Text | Self::Number | Self::Argument)
+    /// Whether `word`, which begins with `-`, may stand behind an option: the program takes it as the value.
+    pub(crate) fn takes_dash(self, word: &str) -> bool {
+        match self {
+            Self::Text | Self::Number | Self::Argument | Self::SmallNumber | Self::Format => true,
+            Self::GitText => !word.starts_with("--"),
+            Self::Word
+            | Self::Path
+            | Self::PlainPath
+            | Self::Pathspec
+            | Self::Target
+            | Self::Victim
+            | Self::Revision
+            | Self::Branch
+            | Self::Remote
+            | Self::GitFormat
+            | Self::PipPackage
+            | Self::NpmPackage
+            | Self::PythonFile
+            | Self::NodeFile
+            | Self::GoPackage
+            | Self::DateFormat
+            | Self::GitLines
+            | Self::PlainFile
+            | Self::Source
+            | Self::Seconds
+            | Self::SedScript
+            | Self::JqFilter => false,
+        }
     }
 
     /// Whether `word` is one.
@@ -93,7 +142,7 @@ impl Kind {
     /// Why not.
     pub(crate) fn check(self, word: &str, scope: &Scope<'_>) -> Result<(), String> {
         match self {
-            Self::Text => Ok(()),
+            Self::Text | Self::GitText => Ok(()),
             Self::Word => plain(word, is_word(word), "a plain name"),
             Self::Number => plain(word, is_number(word), "a number"),
             Self::Path => scope.may_read(word),
@@ -107,7 +156,17 @@ impl Kind {
             Self::Argument => argument(word, scope),
             Self::Revision => revision(word, scope),
             Self::Branch => plain(word, is_branch(word), "the name of a branch"),
-            Self::Remote => plain(word, is_remote(word), "the name of a remote"),
+            Self::Remote => remote(word, scope),
+            Self::GitLines => git_lines(word, scope),
+            Self::PlainFile => {
+                let first = word.split('/').next().unwrap_or(word);
+                plain(word, !first.contains(':'), "a file; an address is not taken")?;
+                scope.may_read(word)
+            }
+            Self::Source => source(word, scope),
+            Self::SmallNumber => plain(word, is_small(word), "a number of at most six digits"),
+            Self::Seconds => plain(word, is_minute(word), "at most 60 seconds"),
+            Self::Format => plain(word, is_format(word), "a format without huge widths"),
             Self::GitFormat => plain(word, is_git_format(word), "a format that git knows by itself"),
             Self::PipPackage => {
                 plain(word, is_pip_package(word), "the name of a package, as `name` or `name==1.2`")
@@ -119,7 +178,9 @@ impl Kind {
             Self::NodeFile => program(word, &[".js", ".mjs", ".cjs", ".ts", ".mts"], scope),
             Self::GoPackage => plain(word, !word.contains('@') && word != "-", "a package of the workspace")
                 .and_then(|()| scope.may_read(word)),
-            Self::DateFormat => plain(word, word.starts_with('+'), "a format (`+%F`)"),
+            Self::DateFormat => {
+                plain(word, word.starts_with('+') && is_format(word), "a format (`+%F`) without huge widths")
+            }
             Self::SedScript => scripts::sed(word),
             Self::JqFilter => scripts::jq(word),
         }
@@ -159,7 +220,11 @@ fn is_root(word: &str, scope: &Scope<'_>) -> bool {
 fn argument(word: &str, scope: &Scope<'_>) -> Result<(), String> {
     let value = word.split_once('=').map_or("", |(_, value)| value);
     for part in [word, value] {
-        if part.starts_with(['/', '~']) || part.split('/').any(|name| name == "..") {
+        let is_path = part.starts_with(['/', '~']) || part.split('/').any(|name| name == "..");
+        let leads_out = scope.workspace.is_some_and(|workspace| {
+            !part.is_empty() && workspace.resolve(OsStr::new(part)) == Resolved::Outside
+        });
+        if is_path || leads_out {
             scope.may_read(part)?;
         }
         scope.is_shown(part)?;
@@ -168,8 +233,13 @@ fn argument(word: &str, scope: &Scope<'_>) -> Result<(), String> {
 }
 
 fn revision(word: &str, scope: &Scope<'_>) -> Result<(), String> {
-    if word.is_empty() || word == "-" || word.split('/').any(|name| name == "..") {
+    let outside = word.split('/').any(|name| name == "..");
+    if word.is_empty() || word == "-" || outside || is_magic(word) {
         return Err(format!("`{word}` is neither a revision nor a path of the workspace"));
+    }
+    if let Some(message) = word.strip_prefix(":/") {
+        // A commit by its message; or, when there is none, a path from the top.
+        return scope.is_shown(message);
     }
     let range = word.split_once("...").or_else(|| word.split_once(".."));
     let (one, other) = range.unwrap_or((word, ""));
@@ -181,8 +251,67 @@ fn revision(word: &str, scope: &Scope<'_>) -> Result<(), String> {
         if !path.is_empty() {
             scope.may_read(path.trim_start_matches('^'))?;
         }
+        behind_colons(side, scope)?;
     }
-    Ok(())
+    behind_colons(word, scope)
+}
+
+/// Whether `word` is a pathspec with magic (gitglossary(7)).
+fn is_magic(word: &str) -> bool {
+    word.starts_with(":(") || word.starts_with(":!") || word.starts_with(":^")
+}
+
+/// Holds that no path behind any `:` is hidden: dates, stages and searches have one of their own before that of the path.
+fn behind_colons(word: &str, scope: &Scope<'_>) -> Result<(), String> {
+    word.match_indices(':').try_for_each(|(at, _)| match word.get(at + 1..).unwrap_or_default() {
+        "" => Ok(()),
+        path => scope.is_shown(path.trim_start_matches("./")),
+    })
+}
+
+/// The file, which stands behind the last `:`, must be one that may be read.
+fn git_lines(word: &str, scope: &Scope<'_>) -> Result<(), String> {
+    behind_colons(word, scope)?;
+    match word.rsplit_once(':') {
+        Some((_, path)) if !path.is_empty() => scope.may_read(path),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// git takes a name that is no remote of the repository for a path.
+fn remote(word: &str, scope: &Scope<'_>) -> Result<(), String> {
+    plain(word, is_remote(word), "the name of a remote")?;
+    let found = scope.workspace.map(|workspace| workspace.resolve(OsStr::new(word)));
+    let is_free = found.is_none_or(|found| found == Resolved::Absent);
+    plain(word, is_free, "the name of a remote alone: the workspace has a file or folder of this name")
+}
+
+/// With all that is in a folder, names come along that nobody judged, over those that are there.
+fn source(word: &str, scope: &Scope<'_>) -> Result<(), String> {
+    let last = word.trim_end_matches('/').rsplit('/').next().unwrap_or(word);
+    plain(word, last != "." && !last.is_empty(), "one file or folder; name what is in it")?;
+    scope.may_read(word)
+}
+
+fn is_small(word: &str) -> bool {
+    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_short =
+        |text: &str, most| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_short(whole, 6) && is_short(part, 3)
+}
+
+fn is_minute(word: &str) -> bool {
+    let number = word.strip_suffix('s').unwrap_or(word);
+    is_small(number) && number.parse::<f64>().is_ok_and(|seconds| (0.0..=60.0).contains(&seconds))
+}
+
+/// Most digits of a width.
+const WIDTH_MAX_DIGITS: usize = 4;
+
+fn is_format(word: &str) -> bool {
+    let mut digits = word.split(|found: char| !found.is_ascii_digit());
+    !(word.contains('%') && (word.contains('*') || digits.any(|run| run.len() > WIDTH_MAX_DIGITS)))
 }
 
 /// Stricter than git-check-ref-format(1): what is left out is rare in names and common in revisions.
@@ -209,7 +338,8 @@ fn is_remote(word: &str) -> bool {
 fn is_git_format(word: &str) -> bool {
     let known = ["oneline", "short", "medium", "full", "fuller", "reference", "email", "raw"];
     let own = word.contains('%') || word.starts_with("format:") || word.starts_with("tformat:");
-    known.contains(&word) || (own && !word.contains("%G") && !word.contains("signature"))
+    let signed = ["%G", "%-G", "%+G", "% G", "signature"];
+    known.contains(&word) || (own && !signed.iter().any(|part| word.contains(part)))
 }
 
 /// Endings that make a name a file to pip and npm.
@@ -255,7 +385,7 @@ fn is_npm_package(word: &str) -> bool {
     };
     is_name(scope)
         && is_name(name)
-        && !version.is_empty()
+        && version.starts_with(|found: char| found.is_ascii_alphanumeric() || "^~<>=*".contains(found))
         && version.chars().all(|found| is_package_character(found) || "^~<>=*+".contains(found))
         && !is_archive(word)
 }

@@ -88,6 +88,9 @@ impl<'a> Fitting<'a> {
         if self.form.options.digits && letters.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(());
         }
+        if !self.form.bundle && letters.chars().count() > 1 && !self.is_attached(letters) {
+            return Err(self.unknown(word, word));
+        }
         for (place, letter) in letters.char_indices() {
             let end = 1 + place + letter.len_utf8();
             let rest = word.get(end..).unwrap_or_default();
@@ -98,6 +101,9 @@ impl<'a> Fitting<'a> {
                 Takes::Nothing => {}
                 Takes::Attached(_) if rest.is_empty() => return Ok(()),
                 Takes::Value(_) if rest.is_empty() => return self.next_value(name, takes),
+                Takes::Attached(_) | Takes::Value(_) if !self.form.attached => {
+                    return Err(format!("the value of {name} stands in the next word, not in `{word}`"));
+                }
                 Takes::Attached(kind) | Takes::Value(kind) => {
                     return kind
                         .check(rest, self.scope)
@@ -106,6 +112,12 @@ impl<'a> Fitting<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the first of `letters` is an option that takes the others as its value.
+    fn is_attached(&self, letters: &str) -> bool {
+        let takes = letters.chars().next().and_then(|letter| self.letter(letter));
+        self.form.attached && takes.is_some_and(|(_, takes)| takes != Takes::Nothing)
     }
 
     /// The option of one letter and what it takes.
@@ -119,7 +131,7 @@ impl<'a> Fitting<'a> {
     fn next_value(&mut self, name: &str, takes: Takes) -> Result<(), String> {
         let (Takes::Value(kind) | Takes::Attached(kind)) = takes else { return Ok(()) };
         let value = self.next().ok_or_else(|| format!("option {name} lacks its value"))?;
-        if value.starts_with('-') && value.len() > 1 && !kind.takes_dash() {
+        if value.starts_with('-') && value.len() > 1 && !kind.takes_dash(value) {
             return Err(format!("the value of {name} begins with `-`; attach it, or leave it out"));
         }
         kind.check(value, self.scope).map_err(|problem| format!("value of {name}: {problem}"))
@@ -151,7 +163,7 @@ impl<'a> Fitting<'a> {
             if word.starts_with('-')
                 && word.len() > 1
                 && self.form.dashes != Dashes::Behind
-                && !kind.takes_dash()
+                && !kind.takes_dash(word)
             {
                 return Err(format!("`{word}` looks like an option; write `./{word}`"));
             }

@@ -86,6 +86,12 @@ pub(crate) struct FormText {
     /// What words are that begin with `-`.
     #[serde(default)]
     pub(crate) dashes: Dashes,
+    /// Whether `-ab` is `-a -b`; false for programs that compare whole words.
+    #[serde(default = "yes")]
+    pub(crate) bundle: bool,
+    /// Whether `-n5` is `-n 5`; false for programs that take the next word.
+    #[serde(default = "yes")]
+    pub(crate) attached: bool,
     /// Arguments that are put right behind the words it begins with.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
@@ -110,6 +116,11 @@ pub(crate) struct FormText {
     /// Commands that it must not take.
     #[serde(default)]
     pub(crate) examples_no_match: Vec<Spanned<String>>,
+}
+
+/// What holds when a file says nothing else.
+const fn yes() -> bool {
+    true
 }
 
 /// What words are that begin with `-`.

@@ -22,6 +22,10 @@ pub(crate) struct Form {
     pub(crate) after: Option<Shape>,
     /// What words are that begin with `-`.
     pub(crate) dashes: Dashes,
+    /// Whether `-ab` is `-a -b`.
+    pub(crate) bundle: bool,
+    /// Whether `-n5` is `-n 5`.
+    pub(crate) attached: bool,
     /// Arguments that are put right behind its words.
     pub(crate) arguments: Vec<String>,
     /// Arguments that are put at the end.
@@ -75,6 +79,12 @@ enum Count {
     Some,
 }
 
+/// Most commands of one form: each has its own copy of it.
+const COMMANDS_MAX: usize = 64;
+/// Most options of one form, lists included.
+const OPTIONS_MAX: usize = 1000;
+const TEXT_MAX_BYTES: usize = 32 * 1024;
+
 /// Lists of options by name.
 pub(crate) type Lists = BTreeMap<String, String>;
 
@@ -94,6 +104,8 @@ impl Form {
             first_is: names(&text.first_is),
             after: text.after.as_deref().map(Shape::compile).transpose()?,
             dashes: text.dashes,
+            bundle: text.bundle,
+            attached: text.attached,
             arguments: text.arguments.clone(),
             last: text.last.clone(),
             safe,
@@ -106,6 +118,9 @@ impl Form {
             form.needs.iter().chain(&form.first_is).find(|name| form.options.takes(name).is_none())
         {
             return Err(format!("{name} is needed, but is none of the options"));
+        }
+        if text.commands.len() > COMMANDS_MAX {
+            return Err(format!("it has more than {COMMANDS_MAX} commands; make it several"));
         }
         if text.commands.is_empty() {
             return Err("it has no command".to_owned());
@@ -152,6 +167,9 @@ impl Options {
                     .ok_or_else(|| format!("no list of options is called {name}"))?;
                 self.add(list, lists, depth + 1)?;
                 continue;
+            }
+            if self.names.len() >= OPTIONS_MAX || self.text.len() > TEXT_MAX_BYTES {
+                return Err(format!("it has more than {OPTIONS_MAX} options"));
             }
             if !self.text.is_empty() {
                 self.text.push(' ');

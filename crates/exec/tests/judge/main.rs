@@ -4,6 +4,7 @@
 mod advisories;
 mod git;
 mod hostile;
+mod mended;
 mod told;
 
 use std::sync::LazyLock;

@@ -106,7 +106,7 @@ const REFUSALS: [(Mode, &str, Layer, &str); 27] = [
         Mode::Restricted,
         "git rebase x",
         Layer::Policy,
-        "`git` with `rebase` behind it is not allowed; it takes --version add",
+        "`git` with `rebase` behind it is not allowed; it takes add annotate",
     ),
     (Mode::Restricted, "git commit", Layer::Policy, "`git commit`: it needs -m or --message"),
     (Mode::Restricted, "cp a .mcp.json", Layer::Policy, "`.mcp.json` may not be changed"),

