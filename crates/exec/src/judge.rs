@@ -83,6 +83,15 @@ impl Judge {
         verdict.unwrap_or_else(|refused| Verdict::deny(refused.layer, shortened(refused.reason)))
     }
 
+    /// Whether commands may be judged, and run, in `folder` of `workspace`: none of the names on the way there, links
+    /// followed, is hidden or protected.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_enter(&self, workspace: &Workspace, folder: &str) -> Result<(), String> {
+        Scope { paths: self.policy.paths(), workspace: Some(workspace) }.may_write(folder)
+    }
+
     fn strictly(&self, mode: Mode, wanted: &Wanted, scope: &Scope<'_>) -> Result<Verdict, Refused> {
         let mut steps = match wanted {
             Wanted::Text(text) => read_strictly(text)?,
@@ -222,6 +231,8 @@ fn taking<'p>(
         }
         match fit(form, words.get(most..).unwrap_or_default(), scope) {
             Ok(()) => return Ok(form),
+            // That another form needs an option says less than what is wrong with one that fits otherwise.
+            Err(problem) if refusal.is_some() && problem.starts_with(words::NEEDS) => {}
             Err(problem) => refusal = Some(format!("`{called}`: {problem}")),
         }
     }

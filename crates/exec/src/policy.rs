@@ -149,7 +149,7 @@ impl Policy {
             programs: HashMap::new(),
             refused: BTreeMap::new(),
             rules: Vec::new(),
-            paths: Paths::default(),
+            paths: Paths::of_secrets(),
             digest: Digest::of(&[b"mab.exec.policy.v1\0"]),
         }
     }
@@ -167,7 +167,7 @@ impl Policy {
         if author == Author::Project {
             only_tightens(&file, source)?;
         }
-        self.paths.add(&file.paths);
+        self.paths.add(&file.paths).map_err(|problem| source.refuse(0, &problem))?;
         self.refused.extend(file.refused.clone());
         for name in file.refused.keys() {
             self.programs.remove(name);
@@ -250,6 +250,11 @@ impl Policy {
 
     fn add_rule(&mut self, text: &Spanned<RuleText>, source: &Source, author: Author) -> Result<(), Denied> {
         let (at, text) = (text.span().start, text.get_ref());
+        if text.command.iter().skip(1).any(|word| word.starts_with('-')) && !self.is_form(&text.command) {
+            let problem =
+                "a rule names subcommands; an option may stand anywhere, so the rule would be passed by";
+            return Err(source.refuse(at, problem));
+        }
         if text.command.is_empty() || text.reason.trim().is_empty() {
             return Err(source.refuse(at, "a rule needs a command and a reason"));
         }
@@ -264,6 +269,12 @@ impl Policy {
         hold(&text.examples_match, &text.examples_no_match, source, fits)?;
         self.rules.push(rule);
         Ok(())
+    }
+
+    /// Whether a form begins with `words`.
+    fn is_form(&self, words: &[String]) -> bool {
+        let forms = words.split_first().and_then(|(name, rest)| Some((self.program(name)?, rest)));
+        forms.is_some_and(|(program, rest)| program.forms.iter().any(|form| form.words.starts_with(rest)))
     }
 
     /// `words` without the options that stand before the first word of a form.

@@ -13,13 +13,23 @@ use std::{
 /// Whether a file or folder of this name is taken to hold a secret, in upper or lower case.
 pub(crate) fn is_secret_name(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_lowercase();
-    if HARMLESS.contains(&name.as_str()) {
+    let name = without_backup(&name);
+    if HARMLESS.contains(&name) {
         return false;
     }
-    NAMES.contains(&name.as_str())
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
-        || name.starts_with(".env.")
+    let fits = |known: &&str| match (known.strip_suffix('*'), known.strip_prefix('*')) {
+        (Some(beginning), _) => name.starts_with(beginning),
+        (None, Some(ending)) => name.ends_with(ending),
+        (None, None) => name == *known,
+    };
+    NAMES.iter().any(fits)
         || (name.starts_with("id_") && !name.contains('.') && KEYS.iter().any(|kind| name.contains(kind)))
+}
+
+/// `name` without what editors and people append to a copy.
+pub(crate) fn without_backup(name: &str) -> &str {
+    let bare = |name| BACKUPS.iter().find_map(|ending| str::strip_suffix(name, ending));
+    bare(name).filter(|bare| !bare.is_empty()).unwrap_or(name)
 }
 
 /// What was found in a workspace.
@@ -80,12 +90,16 @@ const DEPTH_MAX: usize = 12;
 /// How much of it may be hidden: each is a mount.
 const FOUND_MAX: usize = 500;
 
-const NAMES: &[&str] = &[
+/// Whole names; a `*` stands at the beginning or end for anything. Not `auth.json` and `token.json`: programs call what is
+/// no secret so.
+pub(crate) const NAMES: &[&str] = &[
     ".env",
+    ".env.*",
+    "*.env",
     ".envrc",
     ".netrc",
     "_netrc",
-    ".pgpass",
+    ".pgpass*",
     ".my.cnf",
     ".git-credentials",
     ".pypirc",
@@ -99,16 +113,32 @@ const NAMES: &[&str] = &[
     ".kube",
     ".docker",
     ".password-store",
+    ".gem",
+    ".flaskenv",
+    ".dev.vars",
+    "rclone.conf",
+    "pip.conf",
     "credentials.json",
+    "client_secret*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.ppk",
+    "*.tfstate",
+    "*.tfstate.backup",
+    "terraform.tfvars",
 ];
 
-const ENDINGS: &[&str] =
-    &[".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".tfstate", ".env"];
+const BACKUPS: &[&str] = &[".bak", ".old", ".orig", ".save", ".backup", ".copy", "~"];
 
 const KEYS: &[&str] = &["rsa", "dsa", "ecdsa", "ed25519"];
 
 /// Templates without values, and lists of public authorities.
-const HARMLESS: &[&str] =
+pub(crate) const HARMLESS: &[&str] =
     &[".env.example", ".env.sample", ".env.template", ".env.dist", "cacert.pem", "ca-bundle.pem"];
 
 #[cfg(test)]
@@ -117,13 +147,38 @@ mod tests {
 
     #[test]
     fn names_when_people_keep_secrets_under_them_are_secret() {
-        for name in [".env", ".ENV.local", "server.Pem", "id_ed25519", "id_RSA", ".netrc", "prod.env", ".ssh"]
-        {
+        for name in [
+            ".env",
+            ".ENV.local",
+            "server.Pem",
+            "id_ed25519",
+            "id_RSA",
+            ".netrc",
+            "prod.env",
+            ".ssh",
+            "server.key.old",
+            "prod.env.bak",
+            ".netrc.bak",
+            ".pgpass2",
+            "client_secret_1.json",
+            "terraform.tfvars",
+            ".dev.vars",
+        ] {
             assert!(is_secret_name(OsStr::new(name)), "{name}");
         }
-        for name in
-            ["env", ".environment", "main.rs", "id_ed25519.pub", ".env.example", "id_card", "key", ".git"]
-        {
+        for name in [
+            "env",
+            ".environment",
+            "main.rs",
+            "id_ed25519.pub",
+            ".env.example",
+            "id_card",
+            "key",
+            ".git",
+            "auth.json",
+            "x.bak",
+            "main.rs.orig",
+        ] {
             assert!(!is_secret_name(OsStr::new(name)), "{name}");
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     },
     path::{Component, Path, PathBuf},
@@ -120,27 +120,56 @@ impl Workspace {
 
     /// Where `path` leads. Absolute paths count when they are written below the workspace's own path.
     pub fn resolve(&self, path: &OsStr) -> Resolved {
+        self.real(path).0
+    }
+
+    /// Where `path` leads, and the path below the workspace without links of what is there; of what is not, that of the
+    /// deepest folder around it that is.
+    pub fn real(&self, path: &OsStr) -> (Resolved, PathBuf) {
+        let outside = (Resolved::Outside, PathBuf::new());
         let path = Path::new(path);
         let below = if path.is_absolute() {
             match path.strip_prefix(&self.path) {
                 Ok(below) => below,
-                Err(_) => return Resolved::Outside,
+                Err(_) => return outside,
             }
         } else {
             path
         };
-        if below.components().any(|part| part == Component::ParentDir) {
-            return Resolved::Outside;
+        if below.components().any(|part| part == Component::ParentDir)
+            || below.as_os_str().as_bytes().contains(&0)
+        {
+            return outside;
         }
-        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        if below.as_os_str().as_bytes().contains(&0) {
-            return Resolved::Outside;
+        let mut found = Resolved::Inside;
+        for folder in below.ancestors() {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            match self.opened(folder, OFlags::empty()) {
+                Ok(opened) => return self.path_of(&opened).map_or(outside, |real| (found, real)),
+                // A link to nothing: who writes through it makes what it names.
+                Err(Errno::NOENT) if self.opened(folder, OFlags::NOFOLLOW).is_ok() => return outside,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => found = Resolved::Absent,
+                Err(_) => return outside,
+            }
         }
+        outside
+    }
+
+    fn opened(&self, below: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC, Bits::empty(), how) {
-            Ok(_) => Resolved::Inside,
-            Err(Errno::NOENT) => Resolved::Absent,
-            Err(_) => Resolved::Outside,
+        openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC | flags, Bits::empty(), how)
+    }
+
+    /// The path of `opened` below the workspace, as the kernel knows it.
+    fn path_of(&self, opened: &OwnedFd) -> Option<PathBuf> {
+        let name = |descriptor: BorrowedFd<'_>| {
+            std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd())).ok()
+        };
+        let path = name(opened.as_fd())?;
+        match path.strip_prefix(&self.path) {
+            Ok(below) => Some(below.to_owned()),
+            // The workspace was moved.
+            Err(_) => path.strip_prefix(name(self.folder.as_fd())?).ok().map(Path::to_owned),
         }
     }
 }
@@ -168,6 +197,7 @@ mod tests {
         symlink("../..", root.join("src/up")).unwrap();
         symlink("src/main.rs", root.join("in")).unwrap();
         symlink("../elsewhere/none", root.join("dangling")).unwrap();
+        symlink("src/none", root.join("loose")).unwrap();
         let space = Workspace::open(&root).unwrap();
         let absolute = |name: &str| root.join(name).into_os_string().into_string().unwrap();
         for (path, expected) in [
@@ -185,10 +215,31 @@ mod tests {
             ("..", Resolved::Outside),
             ("/etc/passwd", Resolved::Outside),
             ("dangling", Resolved::Outside),
+            ("loose", Resolved::Outside),
+            ("loose/x", Resolved::Outside),
+            ("src/main.rs/x", Resolved::Absent),
             ("/proc/self/root", Resolved::Outside),
             (&format!("{}-evil/x", root.display()), Resolved::Outside),
         ] {
             assert_eq!(space.resolve(OsStr::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn path_when_it_leads_through_links_is_told_without_them() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap().join("space");
+        std::fs::create_dir_all(root.join(".git/hooks")).unwrap();
+        symlink(".git/hooks", root.join("hk")).unwrap();
+        let space = Workspace::open(&root).unwrap();
+        for (path, expected) in [
+            ("hk", (Resolved::Inside, ".git/hooks")),
+            ("hk/post-commit", (Resolved::Absent, ".git/hooks")),
+            ("none/x", (Resolved::Absent, "")),
+            (".", (Resolved::Inside, "")),
+        ] {
+            let (found, real) = space.real(OsStr::new(path));
+            assert_eq!((found, real.to_str().unwrap()), expected, "{path}");
         }
     }
 

@@ -220,13 +220,10 @@ fn is_root(word: &str, scope: &Scope<'_>) -> bool {
 fn argument(word: &str, scope: &Scope<'_>) -> Result<(), String> {
     let value = word.split_once('=').map_or("", |(_, value)| value);
     for part in [word, value] {
-        let is_path = part.starts_with(['/', '~']) || part.split('/').any(|name| name == "..");
-        let leads_out = scope.workspace.is_some_and(|workspace| {
-            !part.is_empty() && workspace.resolve(OsStr::new(part)) == Resolved::Outside
-        });
-        if is_path || leads_out {
+        if part.starts_with(['/', '~']) || part.split('/').any(|name| name == "..") {
             scope.may_read(part)?;
         }
+        scope.may_lead(part)?;
         scope.is_shown(part)?;
     }
     Ok(())

@@ -24,12 +24,8 @@ impl Scope<'_> {
         if path == "-" {
             return Ok(());
         }
-        let below = self.below(path)?;
-        self.is_shown(below)?;
-        match self.workspace.map(|workspace| workspace.resolve(OsStr::new(path))) {
-            Some(Resolved::Outside) => Err(format!("`{path}` leads outside the workspace")),
-            Some(Resolved::Inside | Resolved::Absent) | None => Ok(()),
-        }
+        self.is_shown(self.below(path)?)?;
+        self.leads_shown(path)
     }
 
     /// Whether a command may write `path`, when a person agrees.
@@ -37,18 +33,49 @@ impl Scope<'_> {
         self.may_read(path)?;
         let protected = self.below(path)?.split('/').find(|name| self.paths.is_protected(name));
         match protected {
-            Some(name) => Err(format!("`{name}` may not be changed: it decides what other programs run")),
-            None if path == "-" => Err("`-` is no file to write".to_owned()),
-            None => Ok(()),
+            Some(name) => return Err(decides(name)),
+            None if path == "-" => return Err("`-` is no file to write".to_owned()),
+            None => {}
         }
+        self.leads(path, |name| self.paths.is_protected(name)).map_err(|wrong| match wrong {
+            Wrong::Outside => format!("`{path}` leads outside the workspace"),
+            Wrong::Name(name) => decides(&name),
+        })
+    }
+
+    /// Whether a word that may be a path leads, where it is one, to what may be read.
+    pub(crate) fn may_lead(&self, path: &str) -> Result<(), String> {
+        if path.is_empty() || path == "-" { Ok(()) } else { self.leads_shown(path) }
     }
 
     /// Whether `path` names nothing hidden; where it leads is not asked.
     pub(crate) fn is_shown(&self, path: &str) -> Result<(), String> {
         match path.split('/').find(|name| self.paths.is_hidden(name)) {
-            Some(name) => Err(format!("`{name}` is hidden from commands: such files hold secrets")),
+            Some(name) => {
+                Err(format!("`{name}` is hidden from commands: the policy hides it, as it may hold secrets"))
+            }
             None => Ok(()),
         }
+    }
+
+    fn leads_shown(&self, path: &str) -> Result<(), String> {
+        self.leads(path, |name| self.paths.is_hidden(name)).map_err(|wrong| match wrong {
+            Wrong::Outside => format!("`{path}` leads outside the workspace"),
+            Wrong::Name(name) => {
+                format!("`{path}` leads to `{name}`, which is hidden from commands by the policy")
+            }
+        })
+    }
+
+    /// Whether `path` leads, through links, to nothing outside and to nothing with a name that `is_wrong`.
+    fn leads(&self, path: &str, is_wrong: impl Fn(&str) -> bool) -> Result<(), Wrong> {
+        let Some(workspace) = self.workspace else { return Ok(()) };
+        let (found, real) = workspace.real(OsStr::new(path));
+        if found == Resolved::Outside {
+            return Err(Wrong::Outside);
+        }
+        let mut names = real.iter().map(OsStr::to_string_lossy);
+        names.find(|name| is_wrong(name)).map_or(Ok(()), |name| Err(Wrong::Name(name.into_owned())))
     }
 
     /// `path` as it is written below the workspace.
@@ -73,4 +100,14 @@ impl Scope<'_> {
             Some(_) | None => outside(),
         }
     }
+}
+
+/// Why a path may not be used.
+enum Wrong {
+    Outside,
+    Name(String),
+}
+
+fn decides(name: &str) -> String {
+    format!("`{name}` may not be changed: it decides what other programs run")
 }

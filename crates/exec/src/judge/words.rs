@@ -140,7 +140,7 @@ impl<'a> Fitting<'a> {
     fn check(&self) -> Result<(), String> {
         let needs = &self.form.needs;
         if !needs.is_empty() && !needs.iter().any(|name| self.given.contains(&name.as_str())) {
-            return Err(format!("it needs {}", needs.join(" or ")));
+            return Err(format!("{NEEDS} {}", needs.join(" or ")));
         }
         let first = usize::from(self.form.first_is.iter().any(|name| self.given.contains(&name.as_str())));
         self.shaped(&self.operands, &self.form.operands, first)?;
@@ -192,3 +192,6 @@ impl<'a> Fitting<'a> {
 
 /// How much of the list of options a refusal shows.
 const SHOWN_MAX_BYTES: usize = 300;
+
+/// How the refusal of words without an option that is needed begins.
+pub(super) const NEEDS: &str = "it needs";

@@ -1,6 +1,7 @@
 //! Names of files and folders with a meaning of their own, compared without regard to case.
 
 use super::file::PathNames;
+use crate::secret_names::{HARMLESS, NAMES, without_backup};
 
 /// Names that are hidden, shown all the same, or protected.
 #[derive(Debug, Clone, Default)]
@@ -29,15 +30,37 @@ enum Name {
 }
 
 impl Paths {
+    /// What the sandboxes hide too.
+    pub(super) fn of_secrets() -> Self {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let mut paths = Self::default();
+        paths.hidden.add(&owned(NAMES));
+        paths.shown.add(&owned(HARMLESS));
+        paths
+    }
+
     /// Adds what a file says. A project's file may show nothing.
-    pub(super) fn add(&mut self, names: &PathNames) {
+    ///
+    /// # Errors
+    /// A name that would fit nothing, or everything.
+    pub(super) fn add(&mut self, names: &PathNames) -> Result<(), String> {
+        for name in names.hidden.iter().chain(&names.shown).chain(&names.protected) {
+            let bare = name.strip_suffix('*').or_else(|| name.strip_prefix('*')).unwrap_or(name);
+            if folded(bare).is_empty() || bare.contains(['/', '*']) {
+                return Err(format!(
+                    "`{name}` fits no file: give a name without `/`, with one `*` at its beginning or end"
+                ));
+            }
+        }
         self.hidden.add(&names.hidden);
         self.shown.add(&names.shown);
         self.protected.add(&names.protected);
+        Ok(())
     }
 
     /// Whether files and folders of this name are never read nor written.
     pub(crate) fn is_hidden(&self, name: &str) -> bool {
+        let name = without_backup(name);
         if self.hidden.surely_not(name) {
             return false;
         }

@@ -215,7 +215,7 @@ fn file_when_an_example_does_not_hold_is_refused_with_its_line() {
         format!("[[form]]\ncommands = [\"x\"]\noptions = \"-a\"\nsafe = \"allow\"\n{examples}\n")
     };
     let rule = |examples: &str| {
-        format!("[[rule]]\ncommand = [\"ls\", \"-l\"]\ndecision = \"ask\"\nreason = \"y\"\n{examples}\n")
+        format!("[[rule]]\ncommand = [\"ls\", \"src\"]\ndecision = \"ask\"\nreason = \"y\"\n{examples}\n")
     };
     for (text, says) in [
         (
@@ -227,8 +227,8 @@ fn file_when_an_example_does_not_hold_is_refused_with_its_line() {
         (form("examples_match = [\"x -a | x -a\"]"), "does not match, but should"),
         (rule("examples_match = [\"ls -a\"]"), "line 5: the example `ls -a` does not match, but should"),
         (
-            rule("examples_no_match = [\"ls -l src\"]"),
-            "line 5: the example `ls -l src` matches, but should not",
+            rule("examples_no_match = [\"ls src tests\"]"),
+            "line 5: the example `ls src tests` matches, but should not",
         ),
     ] {
         let message = refused(&text);
@@ -258,6 +258,22 @@ fn file_when_it_is_not_valid_is_refused_with_its_line() {
             "a rule needs a command",
         ),
         ("[[rule]]\ncommand = [\"x\"]\ndecision = \"deny\"\nreason = \" \"\n".to_owned(), "and a reason"),
+        (
+            "[[rule]]\ncommand = [\"ls\", \"-l\"]\ndecision = \"deny\"\nreason = \"x\"\n".to_owned(),
+            "an option may stand anywhere",
+        ),
+        ("[paths]\nhidden = [\"a/b\"]\n".to_owned(), "`a/b` fits no file"),
+        ("[paths]\nhidden = [\"a*b\"]\n".to_owned(), "`a*b` fits no file"),
+        ("[paths]\nhidden = [\"*\"]\n".to_owned(), "`*` fits no file"),
+        ("[paths]\nprotected = [\"\"]\n".to_owned(), "`` fits no file"),
+        (format!("[[form]]\ncommands = [{}]\n", "\"x\",".repeat(65)), "more than 64 commands"),
+        (
+            format!(
+                "[options]\na = \"{}\"\n[[form]]\ncommands = [\"x\"]\noptions = \"@a\"\n",
+                (0..2000).map(|n| format!("--a{n} ")).collect::<String>()
+            ),
+            "more than 1000 options",
+        ),
         (
             "[options]\na = \"@a\"\n[[form]]\ncommands = [\"x\"]\noptions = \"@a\"\n".to_owned(),
             "no list of options is called a",

@@ -1,8 +1,8 @@
 //! What attackers found, and what was refused without need: each stays as it is now.
 
-use mab_exec::{Decision, Mode};
+use mab_exec::{Decision, Mode, Wanted, Workspace};
 
-use super::{decided, denied};
+use super::{JUDGE, decided, denied};
 
 #[test]
 fn words_that_a_program_reads_differently_than_they_look_are_denied() {
@@ -147,4 +147,41 @@ fn commands_that_a_person_can_weigh_wait_for_one() {
     ] {
         assert_eq!(decided(Mode::Restricted, command), Decision::Ask, "{command}");
     }
+}
+
+#[test]
+fn links_of_the_workspace_to_hidden_and_protected_names_are_denied() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().canonicalize().unwrap().join("space");
+    std::fs::create_dir_all(root.join(".git/hooks")).unwrap();
+    std::fs::create_dir(root.join("d")).unwrap();
+    std::fs::write(root.join(".git/config"), "x").unwrap();
+    std::fs::write(root.join("a"), "x").unwrap();
+    for (to, link) in
+        [(".git/config", "gitcfg"), (".git/hooks", "hk"), (".claude", "cl"), ("/etc/passwd", "out")]
+    {
+        std::os::unix::fs::symlink(to, root.join(link)).unwrap();
+    }
+    let space = Workspace::open(&root).unwrap();
+    let judge =
+        |command: &str| JUDGE.judge(Mode::Restricted, &Wanted::Text(command.to_owned()), Some(&space));
+    for command in [
+        "cat gitcfg",
+        "ls hk",
+        "test -f gitcfg",
+        "test -f out",
+        "cp a hk/post-commit",
+        "mkdir hk/x",
+        "cp a cl",
+        "python x.py gitcfg",
+        "git push d main",
+        "git fetch d",
+    ] {
+        let verdict = judge(command);
+        assert_eq!(verdict.decision, Decision::Deny, "{command}: {}", verdict.reason);
+    }
+    assert_eq!(judge("cat a").decision, Decision::Allow);
+    assert_eq!(judge("git push origin main").decision, Decision::Ask);
+    let reason = judge("mkdir -p a/b/c").reason;
+    assert!(!reason.contains("outside"), "{reason}");
 }
