@@ -1,8 +1,8 @@
 //! System calls that no command needs (seccomp(2)).
 //!
 //! A list of what is forbidden, not of what is allowed: build tools use most of the kernel, and a list that is too short
-//! breaks them one by one. What is forbidden fails with `EPERM`; `clone3`, whose flags a filter cannot read, is said not
-//! to exist, and every C library then uses `clone`.
+//! breaks them one by one. What is forbidden fails with `EPERM`; `clone3` and `openat2`, whose flags a filter cannot read,
+//! are said not to exist, and who knows them then uses `clone` and `openat`.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +39,7 @@ pub(super) fn filter(children: Children, network: Network) -> Result<BpfProgram,
         Children::Allowed => {
             by_argument.insert(libc::SYS_clone, new_namespaces()?);
             by_argument.insert(libc::SYS_socket, vec![other_families(network)?]);
+            by_argument.extend(set_user_id()?);
         }
         Children::Forbidden => {
             denied.extend(CHANGING);
@@ -98,8 +99,8 @@ fn search(answers: &[(u32, Answer)], behind: usize) -> Result<BpfProgram, Unavai
 }
 
 /// What the filter begins with, because no rule by number and one answer can say it: if the call is not by this
-/// processor's own convention, or has bit 30 of its number set, which is the x32 ABI, end the process; if it is `clone3`,
-/// say that there is none. The number stays loaded (`linux/bpf_common.h`, `linux/seccomp.h`, `linux/audit.h`).
+/// processor's own convention, or has bit 30 of its number set, which is the x32 ABI, end the process; if it is `clone3` or
+/// `openat2`, say that there is none. The number stays loaded (`linux/bpf_common.h`, `linux/seccomp.h`, `linux/audit.h`).
 fn first() -> Result<BpfProgram, Unavailable> {
     let convention = match std::env::consts::ARCH {
         "x86_64" => 0xc000_003e,
@@ -114,7 +115,8 @@ fn first() -> Result<BpfProgram, Unavailable> {
         step(LOAD, 0, 0, OFFSET_OF_NUMBER),
         step(IF_AT_LEAST, 0, 1, 0x4000_0000),
         step(ANSWER, 0, 0, END_PROCESS),
-        step(IF_EQUAL, 0, 1, CLONE3),
+        step(IF_EQUAL, 1, 0, CLONE3),
+        step(IF_EQUAL, 0, 1, OPENAT2),
         step(ANSWER, 0, 0, ERRNO | libc::ENOSYS.unsigned_abs()),
     ])
 }
@@ -143,6 +145,52 @@ fn failed(error: impl std::fmt::Display) -> Unavailable {
         hint: "this runs on Linux for x86-64, AArch64 and RISC-V".to_owned(),
     }
 }
+
+/// Whatever gives a file the right to run as its owner or group: for others on the host it would be this user's rights.
+/// `openat2`, whose mode a filter cannot read, is said not to exist.
+fn set_user_id() -> Result<Rules, Unavailable> {
+    let bits = [libc::S_ISUID, libc::S_ISGID].map(u64::from);
+    let has = |argument, bits| condition(argument, SeccompCmpOp::MaskedEq(bits), bits);
+    let mut rules = Rules::new();
+    for &(call, mode) in MODES {
+        let each = bits.iter().map(|&bit| rule(vec![has(mode, bit)?]));
+        rules.insert(call, each.collect::<Result<_, _>>()?);
+    }
+    for &(call, flags, mode) in OPENS {
+        let making = [libc::O_CREAT, O_TMPFILE].map(|flag| u64::from(flag.unsigned_abs()));
+        let pairs = making.iter().flat_map(|&flag| bits.iter().map(move |&bit| (flag, bit)));
+        let each = pairs.map(|(flag, bit)| rule(vec![has(flags, flag)?, has(mode, bit)?]));
+        rules.insert(call, each.collect::<Result<_, _>>()?);
+    }
+    Ok(rules)
+}
+
+/// Calls with a mode, and which argument it is.
+const MODES: &[(i64, u8)] = &[
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (libc::SYS_fchmodat2, 2),
+    (libc::SYS_mknodat, 2),
+    (libc::SYS_mkdirat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mkdir, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1),
+];
+
+/// Calls whose mode counts only when they make a file: which arguments the flags and the mode are.
+const OPENS: &[(i64, u8, u8)] = &[
+    (libc::SYS_openat, 2, 3),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1, 2),
+];
+
+/// The bit of it that is no other flag's.
+const O_TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 /// `clone` into a new namespace, whatever else it asks for.
 fn new_namespaces() -> Result<Vec<SeccompRule>, Unavailable> {
@@ -209,6 +257,7 @@ const ONE_BY_ONE_MAX: usize = 4;
 
 // The same on every processor.
 const CLONE3: u32 = 435;
+const OPENAT2: u32 = 437;
 
 /// What no command may call: other processes' memory, the kernel's own programs and keys, mounts and namespaces, modules,
 /// clocks, swap, raw hardware.
