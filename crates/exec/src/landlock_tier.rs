@@ -36,6 +36,7 @@ impl Sandbox for Landlock {
             reason: format!("the workspace cannot be listed: {error}"),
             hint: "look whether it is still there".to_owned(),
         })?;
+        let found = found.whole()?;
         let confinement = Confinement::new(&rules(stage.profile, found.secrets))?;
         let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(|error| failed(&error))?;
         let profile = stage.profile;

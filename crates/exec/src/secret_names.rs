@@ -6,9 +6,13 @@
 use std::{
     collections::VecDeque,
     ffi::OsStr,
+    fs::FileType,
     io,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
+
+use crate::Unavailable;
 
 /// Whether a file or folder of this name is taken to hold a secret, in upper or lower case.
 pub(crate) fn is_secret_name(name: &OsStr) -> bool {
@@ -35,12 +39,31 @@ pub(crate) fn without_backup(name: &str) -> &str {
 /// What was found in a workspace.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Files and folders with the names of secrets.
+    /// Files and folders with the names of secrets; sockets and named pipes, which lead to processes outside.
     pub(crate) secrets: Vec<PathBuf>,
     /// `.git` of repositories below the workspace's own, files and folders.
     pub(crate) repositories: Vec<PathBuf>,
-    /// Whether it was looked at to the end.
+    /// Whether it was looked at to the end, and all that was found can be hidden.
     pub(crate) is_whole: bool,
+}
+
+impl Found {
+    /// This, if it is all that there is.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it is not: what was not found cannot be hidden, so nothing is run.
+    pub(crate) fn whole(self) -> Result<Self, Unavailable> {
+        if self.is_whole {
+            return Ok(self);
+        }
+        Err(Unavailable {
+            reason: format!(
+                "the workspace is too large to be searched: over {ENTRIES_MAX} files, or over {FOUND_MAX} with names of secrets"
+            ),
+            hint: "choose a folder below it as the workspace, or move away what does not belong to it"
+                .to_owned(),
+        })
+    }
 }
 
 /// Looks through a workspace, what lies on top first; it follows no symbolic link, and into no repository's own state.
@@ -50,45 +73,54 @@ pub(crate) struct Found {
 /// When the workspace itself cannot be listed.
 pub(crate) fn find(workspace: &Path) -> io::Result<Found> {
     let mut found = Found { is_whole: true, ..Found::default() };
-    let mut folders = VecDeque::from([(workspace.to_owned(), 0)]);
+    let mut folders = VecDeque::from([workspace.to_owned()]);
     let mut seen = 0;
-    while let Some((folder, depth)) = folders.pop_front() {
+    while let Some(folder) = folders.pop_front() {
+        let is_top = folder == workspace;
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if depth == 0 => return Err(error),
+            Err(error) if is_top => return Err(error),
             Err(_) => continue,
         };
         for entry in entries.flatten() {
             seen += 1;
-            if seen > ENTRIES_MAX || found.secrets.len() + found.repositories.len() > FOUND_MAX {
+            if seen > ENTRIES_MAX || found.secrets.len() > FOUND_MAX {
                 return Ok(Found { is_whole: false, ..found });
             }
-            let Ok(kind) = entry.file_type() else { continue };
+            let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
             if kind.is_symlink() {
                 continue;
             }
-            if entry.file_name() == ".git" {
-                found.repositories.extend((depth > 0).then(|| entry.path()));
-            } else if is_secret_name(&entry.file_name()) {
+            if name == ".git" {
+                found.secrets.extend(doors(&entry.path()));
+                found.repositories.extend((!is_top).then(|| entry.path()));
+            } else if is_secret_name(&name) || is_door(kind) {
                 found.secrets.push(entry.path());
             } else if kind.is_dir() {
-                if depth < DEPTH_MAX {
-                    folders.push_back((entry.path(), depth + 1));
-                } else {
-                    found.is_whole = false;
-                }
+                folders.push_back(entry.path());
             }
         }
     }
     Ok(found)
 }
 
-/// How much of a workspace is looked at before each run: about 20 ms.
-const ENTRIES_MAX: usize = 20_000;
-const DEPTH_MAX: usize = 12;
+/// Sockets and named pipes right in `folder`: programs that git starts listen there.
+fn doors(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let doors = entries.filter(|entry| entry.file_type().is_ok_and(is_door));
+    doors.map(|entry| entry.path()).collect()
+}
+
+/// Whether a process outside may be at the other end.
+fn is_door(kind: FileType) -> bool {
+    kind.is_socket() || kind.is_fifo()
+}
+
+/// How much of a workspace is looked at before each run: more is refused.
+const ENTRIES_MAX: usize = 500_000;
 
 /// How much of it may be hidden: each is a mount.
-const FOUND_MAX: usize = 500;
+const FOUND_MAX: usize = 1_000;
 
 /// Whole names; a `*` stands at the beginning or end for anything. Not `auth.json` and `token.json`: programs call what is
 /// no secret so.
