@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::{Killed, Limits};
+use crate::Limits;
 
 /// Where groups can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,19 +111,15 @@ impl Group {
         self.folders.iter().map(|folder| open(folder).map(OwnedFd::from)).collect()
     }
 
-    /// Which limit the kernel says was met, if any.
-    pub(crate) fn met(&self) -> Option<Killed> {
-        let counted = |file: &str, word: &str| {
+    /// Whether the kernel ended a process for the memory that all use.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        ["memory.events", "memory.oom_control"].iter().any(|file| {
             self.folders.iter().any(|folder| {
                 let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
                 let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-                lines.any(|(name, count)| name == word && count.trim() != "0")
+                lines.any(|(name, count)| name == "oom_kill" && count.trim() != "0")
             })
-        };
-        if counted("memory.events", "oom_kill") || counted("memory.oom_control", "oom_kill") {
-            return Some(Killed::Memory);
-        }
-        counted("pids.events", "max").then_some(Killed::Processes)
+        })
     }
 }
 
@@ -205,7 +201,7 @@ mod tests {
         let group = hierarchy.group(&Limits::default()).unwrap();
         let folders = group.folders.clone();
         assert!(folders.iter().all(|folder| folder.join("cgroup.procs").exists()));
-        assert_eq!(group.met(), None);
+        assert!(!group.is_out_of_memory());
         drop(group);
         let left: Vec<_> =
             hierarchy.parents().iter().map(|parent| parent.join(format!("{PREFIX}0-0"))).collect();

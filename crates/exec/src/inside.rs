@@ -17,6 +17,7 @@ use crate::{
     Plan,
     conduct::{Outputs, Setting, conduct, not_started, single},
     confine::{Confinement, Rules},
+    ground::Mounted,
 };
 
 /// The hidden first word under which the program runs what is in this module.
@@ -28,6 +29,8 @@ pub(crate) struct Order {
     pub(crate) plan: Plan,
     pub(crate) setting: Setting,
     pub(crate) rules: Rules,
+    /// What must be mounted, for bubblewrap takes names, and names can be made to lead elsewhere meanwhile.
+    pub(crate) mounted: Vec<Mounted>,
 }
 
 /// The answer when everything was given up. Any other is the text of why not.
@@ -43,6 +46,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(order) => order,
         Err(error) => return refuse(&format!("no order: {error}")),
     };
+    if order.mounted.iter().any(|mounted| mounted.check().is_err()) {
+        return refuse("the workspace was changed by something else while it was mounted; try again");
+    }
     let mut confinement = match Confinement::new(&order.rules) {
         Ok(confinement) => confinement,
         Err(unavailable) => return refuse(&unavailable.reason),

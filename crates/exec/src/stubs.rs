@@ -1,11 +1,12 @@
 //! What is put into a workspace for the time of a run, so that there is something to protect, and taken away after it.
 //!
 //! What is put there is noted first, in a private folder outside: what a server that was killed left behind is taken away
-//! before the next run in that workspace, or when sandboxes are probed next. The file of the note is also the lock:
-//! every run in the workspace shares it, and only who holds it alone takes anything away, because taking away what another
+//! before the next run in that workspace, or when sandboxes are probed next. The file of the note is also the lock: one
+//! run may write in a workspace at a time. Another could move a folder while it is mounted, and taking away what another
 //! run has mounted on would take that mount away too (since Linux 3.18).
 //!
-//! A note is one JSON string per line: the workspace, then each path in it.
+//! A note is one JSON value per line: the workspace, the process that holds it, each path that was put there, and
+//! `{"aside": path}` for what is moved aside if it is there at the end and was not at the start.
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,15 +16,19 @@ use std::{
         unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags, flock, mkdirat, openat, openat2,
-        statat, unlinkat,
+        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, flock, mkdirat,
+        openat, openat2, renameat_with, statat, unlinkat,
     },
     io::Errno,
 };
+use serde::{Deserialize, Serialize};
+
+use crate::Unavailable;
 
 /// What is put where something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +41,16 @@ pub(crate) enum Stub {
     SameFolder,
 }
 
-/// What one run put into one workspace, or shares with other runs there.
+/// Who else may run in the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Nobody that holds it too.
+    Alone,
+    /// Others that only read.
+    Shared,
+}
+
+/// What one run put into one workspace.
 #[derive(Debug)]
 pub(crate) struct Stubs {
     note: File,
@@ -45,21 +59,62 @@ pub(crate) struct Stubs {
 }
 
 impl Stubs {
-    /// Joins the runs of a workspace. The first of them takes away what an earlier one has left.
+    /// Takes hold of a workspace, and takes away what an earlier run has left. It waits a moment for another run to end.
     ///
     /// # Errors
-    /// When the note cannot be opened or read, or what is left cannot be taken away.
-    pub(crate) fn open(records: &Path, workspace: &Path) -> io::Result<Self> {
-        let found = workspace.symlink_metadata()?;
-        let note = records.join(format!("{}-{}", found.dev(), found.ino()));
-        let note = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(note)?;
-        let stubs = Self { note, workspace: workspace.to_owned(), folder: folder(workspace)? };
-        if flock(&stubs.note, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            stubs.take_away()?;
-            stubs.write(workspace)?;
+    /// [`Unavailable`] when another run holds it, the note cannot be opened or read, or what is left cannot be taken away.
+    pub(crate) fn open(records: &Path, workspace: &Path, hold: Hold) -> Result<Self, Unavailable> {
+        let failed = |error: io::Error| Unavailable {
+            reason: format!("the workspace cannot be held: {error}"),
+            hint: "look at it and at the data folder, and whether both can be written".to_owned(),
+        };
+        let opened = || {
+            let found = workspace.symlink_metadata()?;
+            let note = records.join(format!("{}-{}", found.dev(), found.ino()));
+            let note = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(note)?;
+            Ok(Self { note, workspace: workspace.to_owned(), folder: folder(workspace)? })
+        };
+        let stubs = opened().map_err(failed)?;
+        for attempt in 0..=ATTEMPTS {
+            match stubs.hold(hold) {
+                Ok(true) => return Ok(stubs),
+                Ok(false) if attempt < ATTEMPTS => std::thread::sleep(BETWEEN_ATTEMPTS),
+                Ok(false) => {}
+                Err(error) => return Err(failed(error)),
+            }
         }
-        flock(&stubs.note, FlockOperation::LockShared)?;
-        Ok(stubs)
+        let who =
+            stubs.holder().map_or_else(|| "another process".to_owned(), |number| format!("process {number}"));
+        Err(Unavailable {
+            reason: format!("another command is running in this workspace and may write there ({who})"),
+            hint: "wait until it has ended, or end it, and try again".to_owned(),
+        })
+    }
+
+    /// Whether it is held now.
+    fn hold(&self, hold: Hold) -> io::Result<bool> {
+        let lock = |how| match flock(&self.note, how) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(io::Error::from(error)),
+        };
+        let alone = lock(FlockOperation::NonBlockingLockExclusive)?;
+        if alone {
+            self.take_away()?;
+            self.write(&self.workspace)?;
+            self.write(&std::process::id())?;
+        }
+        match hold {
+            Hold::Alone => Ok(alone),
+            Hold::Shared => lock(FlockOperation::NonBlockingLockShared),
+        }
+    }
+
+    /// The process that holds it, as it said.
+    fn holder(&self) -> Option<u32> {
+        let mut note = &self.note;
+        note.seek(SeekFrom::Start(0)).ok()?;
+        BufReader::new(note).lines().map_while(Result::ok).find_map(|line| serde_json::from_str(&line).ok())
     }
 
     /// Puts `stub` at `below`, if nothing is there.
@@ -79,7 +134,15 @@ impl Stubs {
         }
     }
 
-    /// Takes away everything that is noted and still as it was put there.
+    /// Notes that `below`, where nothing is, is to be moved aside if it is there at the end.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub(crate) fn put_aside_later(&self, below: &Path) -> io::Result<()> {
+        self.write(&Aside { aside: below.to_owned() })
+    }
+
+    /// Takes away everything that is noted and still as it was put there, and moves aside what is not to stay.
     fn take_away(&self) -> io::Result<()> {
         let mut note = &self.note;
         note.seek(SeekFrom::Start(0))?;
@@ -89,6 +152,11 @@ impl Stubs {
         for path in paths.collect::<Vec<_>>().iter().rev() {
             if let Some((parent, name)) = self.parent(path)? {
                 remove(&parent, name)?;
+            }
+        }
+        for Aside { aside } in lines.iter().filter_map(|line| serde_json::from_str(line).ok()) {
+            if let Some((parent, name)) = self.parent(&aside)? {
+                move_aside(&parent, name)?;
             }
         }
         self.note.set_len(0)
@@ -109,8 +177,8 @@ impl Stubs {
         }
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let line = serde_json::to_string(path)? + "\n";
+    fn write(&self, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+        let line = serde_json::to_string(value)? + "\n";
         (&self.note).write_all(line.as_bytes())
     }
 }
@@ -210,12 +278,38 @@ fn remove(parent: &OwnedFd, name: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives `name` another name, the first that is free, under which git looks for nothing.
+fn move_aside(parent: &OwnedFd, name: &Path) -> io::Result<()> {
+    for number in 1..=ASIDE_MAX {
+        let mut other = name.as_os_str().to_owned();
+        other.push(format!(".set-aside-by-mab-{number}"));
+        match renameat_with(parent, name, parent, &other, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::Error::other("too much was set aside in this repository"))
+}
+
 fn unlinkat_if_there(parent: &OwnedFd, name: &Path) -> Result<(), Errno> {
     match unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error),
     }
 }
+
+/// How a line says what is to be moved aside.
+#[derive(Serialize, Deserialize)]
+struct Aside {
+    aside: PathBuf,
+}
+
+/// How often it is tried to take hold of a workspace: for two seconds.
+const ATTEMPTS: u32 = 100;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+
+const ASIDE_MAX: u32 = 100;
 
 const SAME_FOLDER: &[u8] = b".\n";
 

@@ -23,13 +23,14 @@ use super::{
     words::{Mount, words},
 };
 use crate::{
-    Ending, Profile, Running, Sandbox, Stage, Tier, Unavailable,
+    Ending, Killed, Profile, Running, Sandbox, Stage, Tier, Unavailable, View,
     cgroup::{Group, Hierarchy},
     conduct::{Setting, code_of},
     confine::{Children, Files, Rules, Strength, best_abi},
+    ground::Mounted,
     inside::{Order, READY},
     keeper::{Brood, Kept, Pipes, readable},
-    protected::{Protection, hide},
+    protected::{Binds, Protection, hide},
     spawn::Birth,
 };
 
@@ -57,10 +58,14 @@ impl Sandbox for Bubblewrap {
 
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {
         let shown = Shown::new(stage.view, stage.profile, &self.inside);
-        let order = order(stage).to_bytes().map_err(|error| failed("the order cannot be written", &error))?;
-        let Protection { mounts: protecting, stubs, is_whole } =
-            Protection::new(stage.profile, (stage.view, &shown.source), &self.records)?;
-        let mounts = mounts(stage.profile, &shown, &protecting);
+        let Protection { mounts: protecting, stubs, ground } =
+            Protection::new(stage.profile, stage.view, &self.records, Binds::Checked)?;
+        let (readable, mounts) = mounts(stage.profile, &shown, &protecting);
+        let mounted = ground.expect(&mounts, *stage.view != View::Direct);
+        let mounted = mounted.map_err(|error| failed("the workspace changes", &error))?;
+        let order = order(stage, mounted).to_bytes();
+        let order = order.map_err(|error| failed("the order cannot be written", &error))?;
+        let mounts = [readable, mounts].concat();
         let group = self.groups.as_ref().map(|groups| groups.group(&stage.profile.limits)).transpose();
         let group = group.map_err(|error| failed("no control group can be made", &error))?;
         let doors = group.as_ref().map_or_else(|| Ok(Vec::new()), Group::doors);
@@ -71,16 +76,17 @@ impl Sandbox for Bubblewrap {
             // Kept until here: bubblewrap writes once more when the command ends, and would die of a closed pipe.
             drop(status);
             drop(stubs);
-            let met = group.and_then(|group| group.met());
-            met.filter(|_| code != 0).map_or(Ending::Exited(code), Ending::Limit)
+            // Only who was ended by it: who was refused something, or whose child was, went on and ended by itself.
+            let is_ended = code == ENDED && group.is_some_and(|group| group.is_out_of_memory());
+            if is_ended { Ending::Limit(Killed::Memory) } else { Ending::Exited(code) }
         };
-        Ok(Box::new(kept.with(self.enforced(is_whole), Box::new(judge))))
+        Ok(Box::new(kept.with(self.enforced(), Box::new(judge))))
     }
 }
 
-fn order(stage: &Stage<'_>) -> Order {
+fn order(stage: &Stage<'_>, mounted: Vec<Mounted>) -> Order {
     let profile = stage.profile;
-    let mut writable = vec![PathBuf::from("/tmp"), PathBuf::from("/dev")];
+    let mut writable: Vec<PathBuf> = SCRATCH.iter().map(PathBuf::from).collect();
     writable.extend(profile.writable.then(|| profile.workspace.clone()));
     Order {
         plan: stage.plan.clone(),
@@ -96,21 +102,21 @@ fn order(stage: &Stage<'_>) -> Order {
             network: profile.network,
             limits: profile.limits,
         },
+        mounted,
     }
 }
 
-/// The host's folders that are shown, and over them what hides. The workspace comes after what may be read around it.
-fn mounts(profile: &Profile, shown: &Shown, protecting: &[Mount]) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> =
-        profile.readable.iter().map(|path| Mount::ReadOnly(path.clone(), path.clone())).collect();
-    mounts.push(if profile.writable {
+/// The host's folders that are shown, and the workspace, which comes after them, with over it what hides.
+fn mounts(profile: &Profile, shown: &Shown, protecting: &[Mount]) -> (Vec<Mount>, Vec<Mount>) {
+    let readable = profile.readable.iter().map(|path| Mount::ReadOnly(path.clone(), path.clone())).collect();
+    let mut mounts = vec![if profile.writable {
         Mount::Writable(shown.source.clone(), profile.workspace.clone())
     } else {
         Mount::ReadOnly(shown.source.clone(), profile.workspace.clone())
-    });
+    }];
     mounts.extend(protecting.iter().cloned());
     mounts.extend(profile.hidden.iter().filter(|path| is_shown(path, profile)).filter_map(|path| hide(path)));
-    mounts
+    (readable, mounts)
 }
 
 fn is_shown(path: &Path, profile: &Profile) -> bool {
@@ -144,12 +150,12 @@ impl Bubblewrap {
         })
     }
 
-    fn enforced(&self, is_whole: bool) -> Vec<String> {
+    fn enforced(&self) -> Vec<String> {
         let abi = best_abi().map_or_else(|| "no landlock".to_owned(), |abi| format!("landlock abi {abi}"));
-        let groups = self.groups.as_ref().map_or("memory limit per process", Hierarchy::words);
-        let secrets =
-            if is_whole { "secret names hidden" } else { "secret names hidden in the first 20000 entries" };
-        ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", "resource limits", groups, secrets]
+        let groups = self.groups.as_ref().map_or(WITHOUT_GROUPS, Hierarchy::words);
+        let limits = "resource limits";
+        let secrets = "secret names hidden";
+        ["bubblewrap", "namespaces", &abi, "seccomp", "no capabilities", limits, groups, secrets]
             .map(str::to_owned)
             .to_vec()
     }
@@ -274,8 +280,24 @@ fn failed(what: &str, error: &io::Error) -> Unavailable {
     Unavailable { reason: format!("{what}: {error}"), hint: HINT.to_owned() }
 }
 
+/// What holds where no control group can be made. Memory that processes share is no data of any of them.
+const WITHOUT_GROUPS: &str = "memory limit per process, shared memory not counted";
+
 const HINT: &str =
     "`mab doctor` shows what is missing; the administrator can install bubblewrap and allow user namespaces";
+
+/// What can be written besides the workspace: what is gone with the run, and devices that keep nothing.
+const SCRATCH: [&str; 9] = [
+    "/tmp",
+    "/dev/shm",
+    "/dev/pts",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+];
 
 /// Folders that only the administrator writes to.
 const PROGRAMS: [&str; 3] = ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap"];
@@ -285,6 +307,9 @@ const SET_UP_MAX: Duration = Duration::from_secs(10);
 
 const ANSWER_MAX_BYTES: usize = 1024;
 const SAID_MAX_BYTES: u64 = 4096;
+
+/// The code of what SIGKILL ended.
+const ENDED: i32 = 128 + 9;
 
 /// The code of a run of which nothing was started. Nobody sees it.
 const NOT_STARTED: i32 = 125;

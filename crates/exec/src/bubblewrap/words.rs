@@ -27,6 +27,15 @@ pub(crate) enum Mount {
     NoFile(PathBuf),
 }
 
+impl Mount {
+    /// Where it is.
+    pub(crate) fn at(&self) -> &Path {
+        match self {
+            Self::ReadOnly(_, at) | Self::Writable(_, at) | Self::EmptyFolder(at) | Self::NoFile(at) => at,
+        }
+    }
+}
+
 /// The words after the name of bubblewrap: `status` is the descriptor for what it says about itself, `program` the file
 /// that runs inside.
 pub(super) fn words(
@@ -71,7 +80,9 @@ fn root(words: &mut Words, profile: &Profile, copied: &Copied) {
         }
     }
     let scratch = profile.limits.scratch_bytes.max(4096).to_string();
-    words.text(&["--dev", "/dev", "--proc", "/proc", "--size", &scratch, "--tmpfs", "/tmp"]);
+    words.text(&["--dev", "/dev", "--size", &scratch, "--perms", "1777", "--tmpfs", "/dev/shm"]);
+    // What bubblewrap puts there has no bound of its own.
+    words.text(&["--remount-ro", "/dev", "--proc", "/proc", "--size", &scratch, "--tmpfs", "/tmp"]);
     words.text(&["--dir", HOME, "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]);
     words.text(&["--size", "1048576", "--perms", "0755", "--tmpfs", "/run"]);
 }

@@ -22,7 +22,7 @@ use crate::{
     Binary, Digest, Ending, Engine, Killed, Profile, Running, Sandbox, Stage, Tier, Unavailable, View,
     bubblewrap::Mount,
     keeper::{Brood, Kept, Pipes},
-    protected::{Protection, hide},
+    protected::{Binds, Protection, hide},
     spawn::Birth,
     stubs::Stubs,
 };
@@ -157,8 +157,8 @@ impl Sandbox for Container {
             });
         }
         let profile = stage.profile;
-        let Protection { mounts: protecting, stubs, is_whole } =
-            Protection::new(profile, (stage.view, &profile.workspace), &self.records)?;
+        let Protection { mounts: protecting, stubs, ground: _ } =
+            Protection::new(profile, stage.view, &self.records, Binds::Trusted)?;
         let container = format!("mab-{}-{}", self.owner, RUNS.fetch_add(1, Ordering::Relaxed));
         let problem = |error: io::Error| failed(self.client.engine, &error.to_string());
         // From here on nothing is left, whatever happens to this program.
@@ -174,9 +174,6 @@ impl Sandbox for Container {
         self.create(stage, &run.container, &mounts(profile, &protecting))?;
         run.kept = Some(self.attach(&run.container).map_err(problem)?);
         run.enforced = self.enforced();
-        if !is_whole {
-            run.enforced.push("not all of the workspace was searched for secrets".to_owned());
-        }
         Ok(Box::new(run))
     }
 }

@@ -18,3 +18,5 @@ mod survivors;
 mod tools;
 #[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod walls;

@@ -4,7 +4,7 @@ use std::{fs::File, os::unix::fs::symlink, path::Path};
 
 use mab_exec::{GitAccess, Profile, Stage, Tier, View};
 
-use crate::bench::{Space, end, one, run, sandbox, shell, start};
+use crate::bench::{Space, one, run, sandbox, shell, start};
 
 #[test]
 fn trap_1_environment_of_the_server_when_looked_for_in_proc_is_nowhere() {
@@ -99,35 +99,6 @@ fn policy_of_a_project_when_a_command_would_loosen_or_plant_it_stays() {
     let without = Space::new();
     run(&*sandbox, &shell(attempts), &without.writing());
     assert!(!without.names().contains(&".mab".to_owned()), "{:?}", without.names());
-}
-
-#[test]
-fn stubs_when_two_runs_share_a_workspace_stay_until_the_last_is_over() {
-    let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
-    let space = Space::new();
-    let writing = space.writing();
-    let waits = |word: &str| {
-        shell(&format!(
-            "echo on; while [ ! -e {word} ]; do :; done; rmdir .mcp.json; echo evil > .mcp.json; mkdir .claude/x; true"
-        ))
-    };
-    let begin = |word: &str| {
-        let mut running = start(&*sandbox, &waits(word), &writing);
-        let [mut stdout, stderr] = running.take_outputs().unwrap().map(File::from);
-        std::io::Read::read_exact(&mut stdout, &mut [0; 3]).unwrap();
-        (running, [stdout, stderr])
-    };
-    // The first puts them there; the second finds them; the first, and a third, end before it.
-    let (mut first, _first_outputs) = begin("one");
-    let (mut second, _second_outputs) = begin("two");
-    space.write("one", "");
-    end(&mut *first);
-    drop(first);
-    run(&*sandbox, &one(&["true"]), &writing);
-    assert!(space.path.join(".claude").exists());
-    space.write("two", "");
-    end(&mut *second);
-    assert_eq!(space.names(), ["one", "two"]);
 }
 
 #[test]
