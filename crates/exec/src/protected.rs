@@ -56,9 +56,9 @@ impl Protection {
         let cannot = |error| unavailable(format!("the workspace cannot be listed: {error}"));
         let ground = Ground::open(&profile.workspace).map_err(cannot)?;
         // Before anything is looked at: nobody else changes it from here on, in a run that writes.
+        let is_held = profile.writable || binds == Binds::Trusted;
         let hold = if profile.writable { Hold::Alone } else { Hold::Shared };
-        let held = profile.writable || binds == Binds::Trusted;
-        let stubs = held.then(|| Stubs::open(records, &profile.workspace, hold)).transpose()?;
+        let stubs = is_held.then(|| Stubs::open(records, &profile.workspace, hold)).transpose()?;
         let found = secret_names::find(&profile.workspace).map_err(cannot)?.whole()?;
         let mut builder = Builder { profile, view, ground: &ground, mounts: Vec::new(), stubs };
         if profile.writable {

@@ -51,12 +51,11 @@ pub(crate) fn named(text: &str, workspace: &Path, (config, worktree): (&Path, &P
         let words = || value.split([' ', '\t', ';', '&', '|', '(', ')', '!']).filter(|word| !word.is_empty());
         let program =
             words().next().filter(|word| word.contains('/') && PROGRAMS.contains(&section.as_str()));
-        let said: Vec<(&str, Option<Wanted>)> = match wanted {
-            Some(_) => vec![(value.trim(), wanted), (whole.trim(), wanted)],
-            None => {
-                let program = program.map(|word| (word, Some(Wanted::File)));
-                program.into_iter().chain(words().map(|word| (word, None))).collect()
-            }
+        let said: Vec<(&str, Option<Wanted>)> = if wanted.is_some() {
+            vec![(value.trim(), wanted), (whole.trim(), wanted)]
+        } else {
+            let program = program.map(|word| (word, Some(Wanted::File)));
+            program.into_iter().chain(words().map(|word| (word, None))).collect()
         };
         for (word, wanted) in said {
             let Some(path) = below(word, workspace, base) else { continue };

@@ -34,6 +34,9 @@ pub struct ExecutorSettings {
     pub readable: Vec<PathBuf>,
     /// Files and folders that no command sees, absolute: the bridge's own.
     pub hidden: Vec<PathBuf>,
+    /// Folders that no workspace may contain, absolute: the bridge's own, and the user's home, which holds what every
+    /// program of this user obeys.
+    pub apart: Vec<PathBuf>,
     /// Whether a command may reach the network, if a person agrees.
     pub may_use_network: bool,
     /// The sandbox that is wished; none for the strongest that is there.
@@ -89,6 +92,13 @@ impl Executor {
     ) -> Result<Prepared, Outcome> {
         ask.check().map_err(|why| denied(Layer::Parse, &why))?;
         workspace.still_there().map_err(|why| denied(Layer::Sandbox, &why))?;
+        if let Some(within) = self.settings.apart.iter().find(|path| path.starts_with(workspace.path())) {
+            let why = format!(
+                "the workspace contains {}, which no command may come near; name a folder of one project",
+                within.display()
+            );
+            return Err(self.refuse(Layer::Sandbox, &why));
+        }
         let mut verdict = self.verdict(ask, workspace)?;
         let Some(mut plan) = verdict.plan.clone() else {
             return Err(self.refuse(Layer::Parse, "the command could not be understood"));

@@ -115,6 +115,7 @@ pub(crate) fn executor(
         environment: at.environment.iter().filter_map(value).collect(),
         readable: at.readable.clone(),
         hidden: hidden(config, environment),
+        apart: apart(config, environment),
         may_use_network: at.network,
         sandbox: match at.isolation {
             Isolation::Auto => None,
@@ -137,6 +138,15 @@ fn hidden(config: &Config, environment: &Environment) -> Vec<PathBuf> {
     let own = [Some(&config.data_dir), Some(&config.database), Some(&config.file), state.as_ref()];
     let copy = config.audit.copy.as_ref();
     own.into_iter().flatten().chain(copy).filter(|path| path.exists()).cloned().collect()
+}
+
+/// What no workspace may contain: the bridge's own, whether it is there or not, and the home.
+fn apart(config: &Config, environment: &Environment) -> Vec<PathBuf> {
+    let home = environment.absolute_folder("HOME");
+    let state = home.as_ref().map(|home| home.join(".local/state/mab"));
+    let own = [&config.data_dir, &config.database, &config.file].map(Some);
+    let all = own.into_iter().chain([home.as_ref(), state.as_ref()]).flatten();
+    all.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned())).collect()
 }
 
 /// The snapshots of all workspaces, in the data folder, which is made if it is not there.

@@ -341,6 +341,22 @@ fn ask_when_it_is_none_is_refused_before_anything_else() {
 }
 
 #[test]
+fn workspace_when_it_is_or_contains_the_home_or_a_folder_of_the_bridge_is_refused() {
+    let mut scene = scene();
+    let root = scene.workspace.path().to_owned();
+    for apart in [root.clone(), root.join(".local/share/mab")] {
+        scene.settings.apart = vec!["/var/lib/mab".into(), apart.clone()];
+        let why = format!(
+            "the workspace contains {}, which no command may come near; name a folder of one project",
+            apart.display()
+        );
+        assert_eq!(scene.refusal(), refused(Layer::Sandbox, &why));
+    }
+    scene.settings.apart = vec![root.parent().unwrap().to_owned(), root.with_extension("other")];
+    scene.prepare().unwrap();
+}
+
+#[test]
 fn workspace_when_moved_is_refused_before_and_after_a_yes() {
     let scene = scene().asks(false);
     let approved = scene.approved();
