@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashSet,
-    os::fd::{AsFd, OwnedFd},
+    ffi::OsStr,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -11,7 +15,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, fstat, openat},
+    fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
@@ -70,8 +74,10 @@ pub(super) fn ruleset(files: &Files, network: Network) -> Result<RulesetCreated,
     for (paths, access) in
         [(&files.readable, AccessFs::from_read(NEWEST)), (&files.writable, AccessFs::from_all(NEWEST))]
     {
-        for path in paths {
-            rules = grant(rules, path, access, &hidden)?;
+        for path in paths.iter().filter(|path| !hidden.contains(path.as_path())) {
+            if let Some(found) = open(CWD, path.as_os_str().as_bytes(), path)? {
+                rules = grant(rules, (path, &found), access, &hidden)?;
+            }
         }
     }
     Ok(rules)
@@ -93,29 +99,35 @@ fn asked(level: CompatLevel, abi: ABI, network: Network) -> Result<Ruleset, Rule
 
 /// Grants `access` below `path`, but for what is hidden: there each sibling gets a rule of its own, because no rule can
 /// take back what another grants.
+///
+/// What lies below is reached from the folder's own descriptor, name by name: something else may change it meanwhile, and a
+/// folder that became a symbolic link would lead anywhere.
 fn grant(
     rules: RulesetCreated,
-    path: &Path,
+    (path, (object, is_folder)): (&Path, &(OwnedFd, bool)),
     access: BitFlags<AccessFs>,
     hidden: &HashSet<&Path>,
 ) -> Result<RulesetCreated, Unavailable> {
-    if hidden.contains(path) {
-        return Ok(rules);
-    }
-    let Some((object, is_folder)) = open(path)? else { return Ok(rules) };
     if !is_folder {
-        return add(rules, &object, access & AccessFs::from_file(NEWEST), path);
+        return add(rules, object, access & AccessFs::from_file(NEWEST), path);
     }
     if !hidden.iter().any(|hidden| hidden.starts_with(path)) {
-        return add(rules, &object, access, path);
+        return add(rules, object, access, path);
     }
     // Names may be listed; that is granted for all below too.
-    let mut rules = add(rules, &object, access & AccessFs::ReadDir, path)?;
-    let failed = |error| unavailable(format!("{} cannot be listed: {error}", path.display()));
-    for entry in std::fs::read_dir(path).map_err(failed)? {
+    let mut rules = add(rules, object, access & AccessFs::ReadDir, path)?;
+    let failed = |error: Errno| unavailable(format!("{} cannot be listed: {error}", path.display()));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listed = openat(object, ".", flags, Mode::empty()).and_then(Dir::new).map_err(failed)?;
+    for entry in listed {
         let entry = entry.map_err(failed)?;
-        if !entry.file_type().map_err(failed)?.is_symlink() {
-            rules = grant(rules, &entry.path(), access, hidden)?;
+        let name = entry.file_name().to_bytes();
+        let below = path.join(OsStr::from_bytes(name));
+        if name == b"." || name == b".." || hidden.contains(below.as_path()) {
+            continue;
+        }
+        if let Some(found) = open(object.as_fd(), name, &below)? {
+            rules = grant(rules, (&below, &found), access, hidden)?;
         }
     }
     Ok(rules)
@@ -135,11 +147,12 @@ fn add(
         .map_err(|error| unavailable(format!("no rule for {}: {error}", path.display())))
 }
 
-/// The object at `path`, and whether it is a folder; none when there is none, or a symbolic link: what it leads to is
+/// The object at `name`, and whether it is a folder; none when there is none, or a symbolic link: what it leads to is
 /// granted under its own name, or not at all.
-fn open(path: &Path) -> Result<Option<(OwnedFd, bool)>, Unavailable> {
+fn open(folder: BorrowedFd<'_>, name: &[u8], path: &Path) -> Result<Option<(OwnedFd, bool)>, Unavailable> {
     let failed = |error: Errno| unavailable(format!("{} cannot be opened: {error}", path.display()));
-    let object = match openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+    let object = match openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    {
         Ok(object) => object,
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(failed(error)),

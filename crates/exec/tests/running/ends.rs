@@ -56,7 +56,7 @@ fn input_is_empty() {
 fn command_when_it_takes_too_much_memory_is_ended_for_that() {
     let limits = Limits { memory_bytes: 128 << 20, ..Limits::default() };
     // Several processes: what one may take is held by a limit of its own, which only refuses.
-    let text = "for i in 1 2 3 4 5 6; do (x=$(head -c 40000000 /dev/zero | tr '\\0' a); sleep 30) & done; wait -n; exit 9";
+    let text = "for i in 1 2 3 4 5 6; do (x=$(head -c 40000000 /dev/zero | tr '\\0' a); sleep 30) & done; wait -n || kill -9 $$";
     let Some(finished) = run(text, limits, &()) else { return };
     if finished.enforced.iter().any(|words| words.contains("memory")) {
         assert_eq!(finished.outcome, Outcome::Killed { reason: Killed::Memory }, "{finished:?}");
