@@ -111,7 +111,9 @@ fn objects_when_a_command_empties_the_repository_come_back() {
     let home = Home::new();
     let files =
         ["HEAD", "objects/pack/p.pack", "objects/ab/cd", "refs/heads/lfs/x", "lfs/objects/1", "annex/2"];
-    files.iter().for_each(|file| home.write(&format!(".git/{file}"), file));
+    for file in files {
+        home.write(&format!(".git/{file}"), file);
+    }
     home.write(".git/modules/objects/HEAD", "a module by that name");
     let id = home.take();
     for gone in ["objects", "refs", "lfs", "annex", "modules"] {

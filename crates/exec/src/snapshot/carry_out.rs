@@ -78,9 +78,9 @@ pub(crate) fn carry_out(
     let loosened = std::mem::take(&mut work.loosened);
     if let Err(denied) = early.and_then(|()| stage.fill(steps, content)) {
         stage.end();
-        return Err(if is_tight { in_part(denied) } else { denied });
+        return Err(if is_tight { in_part(&denied) } else { denied });
     }
-    let mut work = Work { kept, loosened, ..Work::new(workspace, &stage, nonce) };
+    let mut work = Work { loosened, kept, ..Work::new(workspace, &stage, nonce) };
     let done = work.all(steps, is_tight);
     let kept = work.kept;
     let damaged = stage.damaged.iter().filter_map(|number| steps.get(*number));
@@ -111,7 +111,7 @@ fn is_tight(workspace: &Workspace, steps: &[Step]) -> Result<bool, Denied> {
     Ok(needed > found.f_bavail)
 }
 
-fn in_part(denied: Denied) -> Denied {
+fn in_part(denied: &Denied) -> Denied {
     let message = format!("the workspace is restored in part: {}", denied.message);
     Denied::new(denied.code, message).hint("free space, then restore the same again: it completes")
 }

@@ -27,13 +27,18 @@ fn open_up(workspace: &Workspace, path: &[u8]) -> bool {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(there) = openat2(workspace, as_path(path), flags, Mode::empty(), BELOW) else { return false };
     let Ok(stat) = fstat(&there) else { return false };
-    let more = match FileType::from_raw_mode(stat.st_mode) {
+    let needed = match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => Mode::RWXU,
         FileType::RegularFile => Mode::RUSR | Mode::WUSR,
-        _ => return false,
+        FileType::Symlink
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => return false,
     };
     let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
     // What is held open is changed, whatever its path leads to by now.
     let held = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&there));
-    !mode.contains(more) && chmod(held, mode | more).is_ok()
+    !mode.contains(needed) && chmod(held, mode | needed).is_ok()
 }

@@ -190,6 +190,16 @@ impl Store {
         whole.then(|| decode(&bytes)).flatten().ok_or_else(|| damaged("its list of files"))
     }
 
+    /// Whether a snapshot has exactly what is known now.
+    pub(super) fn is_same(&self, record: &Record, known: &Known) -> bool {
+        let same = |(one, other): (&Entry, &Entry)| {
+            one.path == other.path && one.same(other) && (one.uid, one.gid) == (other.uid, other.gid)
+        };
+        self.tree(&record.tree).is_ok_and(|entries| {
+            entries.len() == known.entries.len() && entries.iter().zip(&known.entries).all(same)
+        })
+    }
+
     /// Every folder that any snapshot has. A damaged one has none.
     pub(super) fn folders(&self) -> BTreeSet<Vec<u8>> {
         let names: BTreeSet<String> =
