@@ -12,11 +12,12 @@
 //!
 //! ```text
 //! <state>/snapshots/              0700
-//!   <32 hex digits>/              one workspace: of the SHA-256 of its device, inode and path
+//!   <32 hex digits>/              one workspace: of the SHA-256 of its path
 //!     lock                        held while one process works here
 //!     packs/<n>                   contents one after the other, each once; a tree says where each lies
 //!     trees/<SHA-256>             the paths of a snapshot, see `entry.rs`; snapshots without a change between share it
 //!     taken/<id>                  the record of a snapshot: written last, removed first
+//!     workspace                   its path
 //!     stamps                      the last look: a tree's name, and what each of its paths looked like
 //! ```
 //!
