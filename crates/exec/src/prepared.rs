@@ -44,6 +44,12 @@ impl Prepared {
         self.0.hash
     }
 
+    /// Whether somebody typed the end of its hash: six digits or more.
+    pub fn is_named_by(&self, typed: &str) -> bool {
+        let typed = typed.trim();
+        typed.len() >= TYPED_MIN && self.hash().to_string().ends_with(typed)
+    }
+
     /// The proof, when nobody needs to be asked.
     ///
     /// # Errors
@@ -62,10 +68,7 @@ impl Approved {
     /// # Errors
     /// [`Code::ApprovalRequired`] when something else was typed.
     pub fn by_person(prepared: Prepared, typed_hash: &str) -> Result<Self, Denied> {
-        let hash = prepared.hash().to_string();
-        let typed = typed_hash.trim();
-        if typed.len() >= TYPED_MIN && hash.ends_with(typed) && prepared.0.verdict.decision != Decision::Deny
-        {
+        if prepared.is_named_by(typed_hash) && prepared.0.verdict.decision != Decision::Deny {
             return Ok(Self(prepared.0));
         }
         Err(Denied::new(Code::ApprovalRequired, "what was typed is not the end of this request's hash")

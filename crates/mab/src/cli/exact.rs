@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::cli::Visible;
 
 /// `text` as a literal, in one line and never shortened.
@@ -44,6 +46,24 @@ pub(crate) fn in_ascii(text: &str) -> Option<Visible> {
     Some(Visible::line(&plain))
 }
 
+/// `text` in lines of at most `width` columns where it has blanks to break at; each keeps its blank. A word is never
+/// broken: what is longer than a line is left to the terminal.
+pub(crate) fn broken(text: &str, width: usize) -> Vec<&str> {
+    let (mut lines, mut start, mut end, mut used) = (Vec::new(), 0, 0, 0);
+    for word in text.split_inclusive(' ') {
+        // The blank at the end of a line needs no column.
+        let columns = word.width();
+        if used + columns.saturating_sub(1) >= width && end > start {
+            lines.push(text.get(start..end).unwrap_or_default());
+            (start, used) = (end, 0);
+        }
+        end += word.len();
+        used += columns;
+    }
+    lines.push(text.get(start..).unwrap_or_default());
+    lines
+}
+
 fn escape(character: char, to: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(to, "{}", character.escape_unicode());
@@ -68,6 +88,22 @@ mod tests {
             ("日本", "\"日本\""),
         ] {
             assert_eq!(exact(text).as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn text_when_too_wide_is_broken_at_blanks_only() {
+        for (text, lines) in [
+            ("one two three", vec!["one two ", "three"]),
+            ("one twotwotwo", vec!["one ", "twotwotwo"]),
+            ("onetwothree four", vec!["onetwothree ", "four"]),
+            ("12345678", vec!["12345678"]),
+            ("日本 日本 x", vec!["日本 ", "日本 x"]),
+            ("", vec![""]),
+        ] {
+            let broken = broken(text, 8);
+            assert_eq!(broken, lines);
+            assert_eq!(broken.concat(), text);
         }
     }
 

@@ -12,11 +12,15 @@ use crate::cli::{
     output::{BAD, CAREFUL, FAINT, GOOD},
 };
 
-/// Prints a run and says how it went.
+/// Prints a run and says how it went; `undo` looks for what undoes it.
 ///
 /// # Errors
 /// The refusal, when it was not run.
-pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble> {
+pub(crate) fn print(
+    finished: &Finished,
+    undo: impl FnOnce() -> Option<String>,
+    output: Output,
+) -> Result<Exit, Trouble> {
     let exit = exit(&finished.outcome)?;
     if output.is_json() {
         output.json(&json(finished)?)?;
@@ -24,18 +28,34 @@ pub(crate) fn print(finished: &Finished, output: Output) -> Result<Exit, Trouble
     }
     let mut text = printed(&finished.stdout);
     // What is said next would stand beside it.
-    if std::io::stdout().is_terminal() && !text.is_empty() && !text.ends_with('\n') {
+    let is_shown = std::io::stdout().is_terminal() && !text.is_empty();
+    if is_shown && !text.ends_with('\n') {
         text.push('\n');
     }
     Output::data(&text)?;
     let told = printed(&finished.stderr);
     if !told.is_empty() {
+        // The two are read apart, so that nobody knows what came first.
+        if is_shown && std::io::stderr().is_terminal() {
+            Output::talk(&format!("{FAINT}── stderr{FAINT:#}"));
+        }
         Output::talk(told.trim_end_matches('\n'));
+    }
+    for (name, captured) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
+        if captured.omitted_bytes > 0 {
+            let (omitted, total) = (captured.omitted_bytes, captured.total_bytes);
+            Output::talk(&format!(
+                "{CAREFUL}{omitted} of {total} bytes of its {name} were left out{CAREFUL:#}; the first and the last 256 KiB are kept"
+            ));
+        }
     }
     let ended_well = matches!(finished.outcome, Outcome::Exited { code: 0 });
     if std::io::stderr().is_terminal() || matches!(finished.outcome, Outcome::Killed { .. }) {
         let style = if ended_well { GOOD } else { BAD };
         Output::talk(&format!("{style}{}{style:#}{}", how(&finished.outcome), aside(finished)));
+        if let Some(undo) = undo() {
+            Output::talk(&format!("{FAINT}{undo}{FAINT:#}"));
+        }
     }
     Ok(exit)
 }
@@ -109,7 +129,7 @@ fn why(reason: Killed) -> &'static str {
     }
 }
 
-/// Where it ran, how long, and how to undo it.
+/// Where it ran, how long, and what was taken out.
 fn aside(finished: &Finished) -> String {
     let mut said =
         format!(" {FAINT}after {}.{:01} s", finished.duration_ms / 1_000, finished.duration_ms % 1_000 / 100);
@@ -120,10 +140,6 @@ fn aside(finished: &Finished) -> String {
     let _ = write!(said, "{FAINT:#}");
     if redacted > 0 {
         let _ = write!(said, "; {CAREFUL}{redacted} secrets taken out of the output{CAREFUL:#}");
-    }
-    if let Some(snapshot) = &finished.snapshot {
-        let id = Visible::line(snapshot);
-        let _ = write!(said, "\n{FAINT}`mab snapshot restore {id}` undoes what it wrote{FAINT:#}");
     }
     said
 }

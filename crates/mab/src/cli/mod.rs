@@ -40,6 +40,7 @@ mod limits;
 mod list;
 mod man;
 mod mode_choice;
+mod needs_network;
 mod operator;
 pub(crate) mod output;
 mod pause;

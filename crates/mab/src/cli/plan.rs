@@ -4,7 +4,7 @@ use mab_exec::{Argv, Link, Plan};
 
 use crate::cli::{
     Visible,
-    exact::{exact, in_ascii},
+    exact::{broken, exact, in_ascii},
     output::{CAREFUL, FAINT},
     table::Page,
 };
@@ -35,7 +35,14 @@ pub(crate) fn render(plan: &Plan, page: &mut Page) {
 
 /// Adds a text, and what it is in ASCII when it is not.
 pub(crate) fn shown(text: &str, indent: &str, page: &mut Page) {
-    page.line(&format!("{indent}{}", exact(text)));
+    let literal = exact(text);
+    for (number, line) in
+        broken(literal.as_str(), page.columns().saturating_sub(indent.len() + 2)).iter().enumerate()
+    {
+        // What goes on stands further in, where no word begins.
+        let more = if number > 0 { "  " } else { "" };
+        page.line(&format!("{indent}{more}{line}"));
+    }
     if let Some(ascii) = in_ascii(text) {
         page.line(&format!("{indent}{CAREFUL}not ASCII{CAREFUL:#} {ascii}"));
     }
@@ -105,6 +112,15 @@ then, if that failed
   "nö"
   not ASCII "n\u{f6}"
 "#);
+    }
+
+    #[test]
+    fn text_of_a_shell_when_wider_than_the_terminal_is_broken_between_words() {
+        let mut page = Page::new(Some(24));
+        render(&Plan::Shell("make all 2>&1 | tee build.log\nok".to_owned()), &mut page);
+        let shown = anstream::adapter::strip_str(page.as_str()).to_string();
+        let expected = "a shell gets, line by line\n  \"make all 2>&1 | \n    tee build.log\"\n  \"ok\"\n";
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use std::{
     io::{IsTerminal as _, PipeReader},
     os::fd::{AsFd as _, BorrowedFd},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
 use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Fault};
-use mab_exec::{Approved, Ask, Decision, Mode, Network, Observer, Outcome, Prepared, Progress, View, Wanted};
+use mab_exec::{
+    Approved, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Prepared, Progress, View,
+    Wanted, Workspace,
+};
 use serde_json::json;
 
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
         judge::{Said, name},
         mode_choice::{self, Judged},
         operator::Operator,
+        output::CAREFUL,
         place::Place,
         request::{self, LAST},
         run_preview::{self, PreviewChoice, Staged},
@@ -105,16 +109,25 @@ impl RunCommand {
             return Ok(Exit::OK);
         }
         let staged = prepared.request().preview.then(|| Staged::begin(&config, &workspace)).transpose()?;
+        let git = prepared.request().profile.git;
+        let stopped = told_to_stop()?;
         let approved = match prepared.allowed() {
             Ok(approved) => approved,
-            Err(prepared) => agree(prepared, terminal.ok_or_else(nobody)?)?,
+            Err(prepared) => {
+                let agreed = agree(prepared, terminal.ok_or_else(nobody)?, stopped.as_fd())?;
+                let Some(approved) = agreed else {
+                    Output::talk("\nnothing was run");
+                    return Ok(Exit::CANCELLED);
+                };
+                approved
+            }
         };
-        let watching = Watching::start(operator.output.is_json())?;
+        let watching = Watching::start(stopped, operator.output.is_json());
         let view = staged.as_ref().map_or(View::Direct, Staged::view);
         let ended = executor.run_on(approved, SystemClock.now(), (&watching, &view));
         let stopped = watching.end();
         match staged {
-            None => finished::print(&ended, operator.output),
+            None => finished::print(&ended, || undo(&ended, git, (&config, &workspace)), operator.output),
             Some(staged) => staged.settle(&ended, (self.preview.answer(), stopped.as_fd()), operator.output),
         }
     }
@@ -173,20 +186,43 @@ fn nobody() -> Denied {
         .hint("run it in a terminal; `--dry-run` shows the request without one")
 }
 
-/// Asks the person at the terminal.
-fn agree(prepared: Prepared, terminal: Terminal) -> Result<Approved, Trouble> {
+/// Asks the person at the terminal; none when `stop` became readable before there was an answer.
+fn agree(prepared: Prepared, terminal: Terminal, stop: BorrowedFd<'_>) -> Result<Option<Approved>, Trouble> {
     let mut page = terminal.page();
     page.line(&format!("{}", Visible::line(&prepared.verdict().reason)));
     request::render(prepared.request(), &prepared.hash(), &mut page);
     let question = format!(
-        "\ntype the last {LAST} digits of the request to run exactly this; anything else runs nothing:"
+        "type the last {LAST} digits of the request to run exactly this; anything else runs nothing:"
     );
-    let typed = terminal.ask(&page, &question)?;
-    drop(terminal);
-    Ok(Approved::by_person(prepared, &typed).map_err(|denied| {
-        let message = format!("{}; nothing was run", denied.message);
-        Denied { message, ..denied }
-    })?)
+    for left in (0..TRIES).rev() {
+        let Some(typed) = terminal.ask_unless(&page, &question, stop)? else { return Ok(None) };
+        if typed.is_empty() || left == 0 || prepared.is_named_by(&typed) {
+            drop(terminal);
+            let approved = Approved::by_person(prepared, &typed).map_err(|denied| {
+                let message = format!("{}; nothing was run", denied.message);
+                Denied { message, ..denied }
+            })?;
+            return Ok(Some(approved));
+        }
+        page = terminal.page();
+        page.line(&format!(
+            "{CAREFUL}these are not its last {LAST} digits{CAREFUL:#}; {left} more, then it is void"
+        ));
+    }
+    Ok(None)
+}
+
+/// How to undo what a command wrote; none when it wrote nothing.
+fn undo(ended: &Finished, git: GitAccess, (config, workspace): (&Config, &Workspace)) -> Option<String> {
+    let snapshot = ended.snapshot.as_deref()?;
+    let id = Visible::line(snapshot);
+    if git == GitAccess::Commit && workspace.path().join(".git").symlink_metadata().is_ok() {
+        return Some(format!("`mab snapshot restore {id} --with-git` undoes what it wrote, commits too"));
+    }
+    let snapshots = execution::existing_snapshots(config).ok()??;
+    let written = snapshots.diff(workspace, &snapshot.parse().ok()?);
+    let is_nothing = written.is_ok_and(|written| written.changes.is_empty());
+    (!is_nothing).then(|| format!("`mab snapshot restore {id}` undoes what it wrote"))
 }
 
 /// What would be run, for `--dry-run`.
@@ -208,6 +244,27 @@ fn show(prepared: &Prepared, output: Output) -> Result<(), Trouble> {
     Output::data(page.as_str())
 }
 
+/// Becomes readable once the operator has had enough: Ctrl-C, from now on.
+fn told_to_stop() -> Result<PipeReader, Fault> {
+    let (stopped, stop) = std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
+    let (ready, is_ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        let told = runtime::block_on(async {
+            let told = runtime::told_to_end();
+            drop(ready);
+            match told {
+                Ok(told) => told.await,
+                // Without a way to hear of it, the signal ends this process, and with it what it runs.
+                Err(_) => std::future::pending().await,
+            }
+        });
+        drop((stop, told));
+    });
+    // Its other end is dropped once signals are listened for.
+    let _: Result<(), mpsc::RecvError> = is_ready.recv();
+    Ok(stopped)
+}
+
 /// The operator, while it runs: sees how far it is, and may stop it with Ctrl-C.
 struct Watching {
     stopped: PipeReader,
@@ -216,25 +273,13 @@ struct Watching {
 }
 
 impl Watching {
-    fn start(quiet: bool) -> Result<Self, Fault> {
-        let (stopped, stop) =
-            std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
-        std::thread::spawn(move || {
-            let told = runtime::block_on(async {
-                match runtime::told_to_end() {
-                    Ok(told) => told.await,
-                    // Without a way to hear of it, the signal ends this process, and with it what it runs.
-                    Err(_) => std::future::pending().await,
-                }
-            });
-            drop((stop, told));
-        });
+    fn start(stopped: PipeReader, quiet: bool) -> Self {
         let last: Arc<Mutex<Option<Progress>>> = Arc::default();
         let shown = Arc::clone(&last);
         let bar = Bar::showing(quiet || !std::io::stderr().is_terminal(), move || {
             shown.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or_else(String::new, line)
         });
-        Ok(Self { stopped, last, _bar: bar })
+        Self { stopped, last, _bar: bar }
     }
 
     /// Wipes the line; returns what is readable once the operator has had enough.
@@ -252,6 +297,9 @@ impl Observer for Watching {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
     }
 }
+
+/// How often the digits may be typed.
+const TRIES: u32 = 3;
 
 /// How far it is, in one line.
 fn line(progress: &Progress) -> String {

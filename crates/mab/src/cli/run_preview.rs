@@ -139,7 +139,7 @@ impl Staged {
     ) -> Result<Settled, Trouble> {
         if !output.is_json() {
             // A snapshot is no way to undo what is not in the workspace yet.
-            finished::print(&Finished { snapshot: None, ..ended.clone() }, output)?;
+            finished::print(ended, || None, output)?;
         }
         finished::exit(&ended.outcome)?;
         let is_protected = protected(&self.workspace);

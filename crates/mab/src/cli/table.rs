@@ -54,6 +54,11 @@ impl Page {
         &self.text
     }
 
+    /// Columns of its reader's terminal; a very large number when there is none.
+    pub(crate) fn columns(&self) -> usize {
+        self.terminal_width.map_or(usize::MAX, usize::from)
+    }
+
     /// Whether a person reads it.
     pub(crate) fn for_person(&self) -> bool {
         self.terminal_width.is_some()

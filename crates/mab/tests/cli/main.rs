@@ -20,6 +20,7 @@ mod refusals;
 mod resume;
 mod running;
 mod terminal;
+mod told;
 mod unattended;
 mod wake;
 mod watch;

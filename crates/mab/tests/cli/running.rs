@@ -121,7 +121,7 @@ pub(crate) fn last_six(screen: &str) -> Option<String> {
     }
     let plain = anstream::adapter::strip_str(screen).to_string();
     let line = plain.lines().rev().find_map(|line| line.strip_prefix("request ")).unwrap_or_default();
-    let hash = line.trim();
+    let hash = line.trim().trim_end_matches(']');
     Some(format!("{}\n", &hash[hash.len().saturating_sub(6)..]))
 }
 
@@ -187,7 +187,8 @@ fn command_when_another_mode_would_do_is_refused_with_it() -> Anything {
     assert_eq!(given, "mode restricted would ask a person: give --mode restricted");
     let wider = hint(&["run", "--json", "--command", "make > log"])?;
     assert!(
-        wider.starts_with("mode yolo would ask a person; execution.mode is restricted: write mode = \"yolo\""),
+        wider
+            .starts_with("mode yolo would ask a person; execution.mode is restricted: write mode = \"yolo\""),
         "{wider}"
     );
     let none = hint(&["run", "--json", "--command", "rm -rf /"])?;
@@ -253,7 +254,7 @@ fn command_when_stopped_at_the_terminal_is_ended_and_says_so() -> Anything {
     let mut is_stopped = false;
     let answer = |screen: &str| {
         // It tells how far it is only while it runs.
-        if screen.contains(" KiB") && !is_stopped {
+        if screen.contains(" s, 0 KiB") && !is_stopped {
             is_stopped = true;
             return Some("\u{3}".to_owned());
         }
