@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Layer, RequestHash, Tier};
+use crate::{Layer, Planted, RequestHash, Tier};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,6 +66,8 @@ pub struct Finished {
     pub duration_ms: u64,
     /// The snapshot of the workspace before it; none when it could not write.
     pub snapshot: Option<String>,
+    /// What it left in the workspace that others would obey, and what was done about it; the worst first.
+    pub planted: Vec<Planted>,
     /// What it printed on stdout.
     pub stdout: Captured,
     /// What it printed on stderr.

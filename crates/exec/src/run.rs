@@ -15,8 +15,8 @@ use mab_redact::{Memory, Redactor, Scope};
 
 use crate::{
     Approved, Ask, Binary, Captured, Decision, Digest, Finished, GitAccess, Isolates, Judges, Layer, Mode,
-    Network, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Tier, Unavailable,
-    Verdict, View, Workspace,
+    Network, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Surface, Tier,
+    Unavailable, Verdict, View, Workspace,
     binaries::Binaries,
     follow::{Stopwatch, follow},
     output::{Gathering, Knowledge},
@@ -170,6 +170,7 @@ impl Executor {
             enforced: Vec::new(),
             duration_ms: 0,
             snapshot: inner.request.snapshot.clone(),
+            planted: Vec::new(),
             stdout: Captured::default(),
             stderr: Captured::default(),
         };
@@ -196,6 +197,8 @@ impl Executor {
                 return Finished { outcome: Outcome::SandboxUnavailable { reason }, ..finished };
             }
         };
+        let writes = inner.profile.writable && *view == View::Direct;
+        let before = writes.then(|| Surface::look(&inner.workspace));
         let mut running = match inner.sandbox.start(&stage) {
             Ok(running) => running,
             Err(why) => {
@@ -208,13 +211,14 @@ impl Executor {
         let outcome = follow(running.as_mut(), limits, (observer, &since), &mut gathering);
         let (enforced, duration_ms) = (running.enforced(), since.elapsed_ms());
         drop(running);
+        let planted = before.map(|before| before.settle(&inner.workspace)).unwrap_or_default();
         let ([stdout, stderr], learned) = gathering.finish();
         if observer.memory().is_some() && !learned.is_empty() {
             observer.learned(learned);
         }
         let has_run = !matches!(outcome, Outcome::SandboxUnavailable { .. });
         let tier = has_run.then(|| inner.sandbox.tier());
-        Finished { outcome, tier, enforced, duration_ms, stdout, stderr, ..finished }
+        Finished { outcome, tier, enforced, duration_ms, planted, stdout, stderr, ..finished }
     }
 
     fn verdict(&self, ask: &Ask, workspace: &Workspace) -> Result<Verdict, Outcome> {

@@ -231,6 +231,7 @@ fn command_when_allowed_runs_and_tells_everything() {
         enforced: vec!["a test".to_owned()],
         duration_ms: finished.duration_ms,
         snapshot: None,
+        planted: Vec::new(),
         stdout: Captured { head: "hello".to_owned(), total_bytes: 5, ..Captured::default() },
         stderr: Captured::default(),
     };
