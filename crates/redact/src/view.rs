@@ -6,7 +6,8 @@
 //!   └─ has none ─────► joined view ──► (look, decode)
 //!                  └─► decoded view ─► (everything again, one layer deeper)
 //! ```
-//! - `normal`: escapes read, colours and invisible characters left out, look-alikes in ASCII (`escape`, `glyph`);
+//! - `normal`: escapes read, colours, invisible and control characters left out, look-alikes in ASCII (`escape`, `glyph`,
+//!   `control`); twice where there are backspaces, which a terminal obeys and other readers do not;
 //! - `join`: tokens that were cut by a line end or by a string concatenation;
 //! - `encoded`: base64, hexadecimal digits, compressed data (`content`).
 //!
@@ -25,6 +26,7 @@
 //! Add a file that builds the text with a `Builder`, and a step to `views` in `explore`.
 
 mod content;
+mod control;
 mod encoded;
 mod escape;
 mod explore;

@@ -401,3 +401,42 @@ fn token_when_whole_at_the_end_of_a_line_then_the_next_line_stays() {
     let lines = std::iter::repeat_n(format!("k1={github}"), 50).collect::<Vec<_>>().join("\n");
     assert_eq!(clean(&lines), ["k1=GITHUB_TOKEN_REDACTED"; 50].join("\n"));
 }
+
+#[test]
+fn token_when_a_control_character_stands_in_it_then_found_whole() {
+    let token = token();
+    let (front, back) = token.split_at(10);
+    let controls = [
+        "\0",
+        "\r",
+        "\u{1}",
+        "\u{b}",
+        "\u{c}",
+        "\u{e}",
+        "\u{1f}",
+        "\u{7f}",
+        "\u{84}",
+        "\u{9b}31m",
+        "\0\u{1}\r",
+    ];
+    let marks = ["\u{10ffff}", "\u{10ffe2}\u{10ff80}", "\u{10ff9b}31m", "\u{10ffff}\0"];
+    let typed = ["\u{8}", "X\u{8}", "XY\u{8}\u{8}", "\r\u{1b}[10C"];
+    for between in controls.into_iter().chain(marks).chain(typed) {
+        let cleaned = clean(&format!("a {front}{between}{back} b\r\nc"));
+        assert_eq!(cleaned, "a GITHUB_TOKEN_REDACTED b\r\nc", "{between:?}");
+    }
+    for wide in [each(token.as_bytes(), |byte| format!("{}\0", char::from(byte))), sprinkle(&token, "\0")] {
+        let cleaned = clean(&format!(" \0{wide} \0b\0"));
+        assert!(cleaned.starts_with(" \0GITHUB_TOKEN_REDACTED"), "{cleaned:?}");
+    }
+    let cleaned = clean("password=hunt\u{10ffff}er2Secret99\n");
+    assert_eq!(cleaned, "password=PASSWORD_REDACTED\n");
+}
+
+#[test]
+fn environment_when_parted_by_nul_bytes_then_only_its_secrets_go() {
+    let printed = format!("HOME=/root\0DB_PASSWORD={BODY}\0PATH=/bin\0GH_TOKEN={}\0A=b\0", token());
+    let expected =
+        "HOME=/root\0DB_PASSWORD=PASSWORD_REDACTED\0PATH=/bin\0GH_TOKEN=GITHUB_TOKEN_REDACTED\0A=b\0";
+    assert_eq!(clean(&printed), expected);
+}

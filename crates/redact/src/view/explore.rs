@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use super::control::{BACKSPACE, Backspace};
 use super::map::Map;
 use super::{Budget, Decodings, ViewKind, encoded, join, normal};
 use crate::engine::{Engine, Exhausted};
@@ -105,11 +106,14 @@ impl Explorer<'_> {
         let text = Text::new(source, self.spent);
         let mut views = Vec::new();
         if stage.rounds > 0
-            && let Some(made) = normal::normal(source, text)
+            && let Some(made) = normal::normal(source, text, Backspace::Erases)
         {
-            let (text, map) = made;
+            let has_backspace = source.as_bytes().contains(&BACKSPACE);
+            let other = has_backspace.then(|| normal::normal(source, text, Backspace::Nothing)).flatten();
             let stage = Stage { rounds: stage.rounds - 1, ..stage };
-            views.push(View { kind: ViewKind::Normal, text, map, stage, is_unpacked: false });
+            for (text, map) in std::iter::once(made).chain(other) {
+                views.push(View { kind: ViewKind::Normal, text, map, stage, is_unpacked: false });
+            }
             return Ok(views);
         }
         if stage.may_join

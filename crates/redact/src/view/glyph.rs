@@ -1,4 +1,4 @@
-//! Characters that are not seen, and characters that look like ASCII.
+//! Characters outside ASCII that are not seen, and characters that look like ASCII.
 //!
 //! *Source*: Unicode Standard 16, `DerivedCoreProperties.txt` (`Default_Ignorable_Code_Point`), the charts of Mathematical
 //! Alphanumeric Symbols and of Halfwidth and Fullwidth Forms, and UTS 39 (confusable characters): of the last only letters
@@ -123,8 +123,11 @@ fn look_alike(character: char) -> Glyph {
     })
 }
 
-/// Characters without width: soft hyphen, joiners, fillers, marks of direction, variation selectors, tags.
+/// Characters without width: controls, soft hyphen, joiners, fillers, marks of direction, variation selectors, tags; and the
+/// last characters of the last plane, by which a caller can mark bytes that are no UTF-8.
 const INVISIBLE: &[RangeInclusive<u32>] = &[
+    0x0080..=0x0084,
+    0x0086..=0x009F,
     0x00AD..=0x00AD,
     0x034F..=0x034F,
     0x061C..=0x061C,
@@ -141,6 +144,7 @@ const INVISIBLE: &[RangeInclusive<u32>] = &[
     0x1_BCA0..=0x1_BCA3,
     0x1_D173..=0x1_D17A,
     0xE_0000..=0xE_0FFF,
+    0x10_FF00..=0x10_FFFF,
 ];
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
-//! The view without disguise: escapes are read, colours and invisible characters left out, look-alikes in ASCII.
+//! The view without disguise: escapes are read, colours, invisible and control characters left out, look-alikes in ASCII.
 
+use super::control::{self, BACKSPACE, Backspace};
 use super::escape;
 use super::glyph::{Glyph, glyph};
 use super::map::{Builder, Map};
 use crate::text::Text;
 
 /// The text without disguise; `None` if it has none.
-pub(super) fn normal(source: &str, text: Text<'_>) -> Option<(String, Map)> {
+pub(super) fn normal(source: &str, text: Text<'_>, backspace: Backspace) -> Option<(String, Map)> {
     let bytes = source.as_bytes();
     text.spend(bytes.len());
     let has_quoted = bytes.contains(&b'=') && source.contains("=3D");
-    let is_trigger =
-        |byte: &u8| matches!(*byte, ESCAPE | b'\\' | b'&' | b'%' | 0x80..) || (has_quoted && *byte == b'=');
+    let is_trigger = |byte: &u8| {
+        matches!(*byte, ESCAPE | b'\\' | b'&' | b'%' | 0x80..)
+            || control::is_control(*byte)
+            || (has_quoted && *byte == b'=')
+    };
     let mut builder = Builder::new(source);
     let (mut position, mut is_changed) = (0, false);
     while let Some(found) = bytes.get(position..).unwrap_or_default().iter().position(is_trigger) {
@@ -21,6 +25,10 @@ pub(super) fn normal(source: &str, text: Text<'_>) -> Option<(String, Map)> {
             Step::Keep(_) => {}
             Step::LeaveOut(end) => {
                 builder.copy_to(position);
+                builder.go_to(end);
+            }
+            Step::TakeBack(start, end) => {
+                builder.copy_to(if backspace == Backspace::Erases { start } else { position });
                 builder.go_to(end);
             }
             Step::Read(end, character) => {
@@ -40,13 +48,15 @@ pub(super) fn normal(source: &str, text: Text<'_>) -> Option<(String, Map)> {
 enum Step {
     Keep(usize),
     LeaveOut(usize),
+    /// Backspaces; the first place is where the characters begin that they take back.
+    TakeBack(usize, usize),
     Read(usize, char),
 }
 
 impl Step {
     fn end(self) -> usize {
         match self {
-            Self::Keep(end) | Self::LeaveOut(end) | Self::Read(end, _) => end,
+            Self::Keep(end) | Self::LeaveOut(end) | Self::TakeBack(_, end) | Self::Read(end, _) => end,
         }
     }
 }
@@ -69,6 +79,13 @@ fn step(text: Text<'_>, source: &str, position: usize, made: &Builder<'_>) -> St
             Ok(spelled) => Step::Read(spelled.end, spelled.character),
             Err(end) => Step::Keep(end),
         },
+        BACKSPACE => {
+            let (start, end) = control::backspaces(text, position, made.position);
+            Step::TakeBack(start, end)
+        }
+        byte if control::is_control(byte) => {
+            control::passed_over(text, position).map_or(Step::Keep(position + 1), Step::LeaveOut)
+        }
         _ => character(text, source, position, made),
     }
 }
@@ -80,6 +97,10 @@ fn character(text: Text<'_>, source: &str, position: usize, made: &Builder<'_>) 
     };
     let end = position + character.len_utf8();
     match glyph(character) {
+        // One character for the two that begin a sequence (ECMA-48 §5.3).
+        Glyph::Nothing if matches!(character, INTRODUCER | MARKED_INTRODUCER) => {
+            Step::LeaveOut(parameters(text, end).unwrap_or(end))
+        }
         Glyph::Own => Step::Keep(end),
         Glyph::Nothing => Step::LeaveOut(end),
         Glyph::Ascii(ascii) => Step::Read(end, ascii),
@@ -125,10 +146,7 @@ fn is_word(byte: u8) -> bool {
 fn control_sequence(text: Text<'_>, start: usize) -> usize {
     let after = start + 2;
     match text.at(start + 1) {
-        b'[' => {
-            let end = text.skip(after, MAX_SEQUENCE, |byte| matches!(byte, b' '..=b'?'));
-            if matches!(text.at(end), b'@'..=b'~') { end + 1 } else { start + 1 }
-        }
+        b'[' => parameters(text, after).unwrap_or(start + 1),
         b']' | b'P' | b'_' | b'^' => {
             let end = text.skip(after, MAX_SEQUENCE, |byte| !matches!(byte, 0x07 | ESCAPE));
             match (text.at(end), text.at(end + 1)) {
@@ -143,6 +161,12 @@ fn control_sequence(text: Text<'_>, start: usize) -> usize {
     }
 }
 
+/// End of the parameters and of the last byte of a control sequence, if it has one.
+fn parameters(text: Text<'_>, start: usize) -> Option<usize> {
+    let end = text.skip(start, MAX_SEQUENCE, |byte| matches!(byte, b' '..=b'?'));
+    matches!(text.at(end), b'@'..=b'~').then_some(end + 1)
+}
+
 /// End of the soft line break of quoted-printable at `start`.
 fn soft_break(text: Text<'_>, start: usize) -> Option<usize> {
     let end = start + 1 + usize::from(text.at(start + 1) == b'\r');
@@ -151,6 +175,9 @@ fn soft_break(text: Text<'_>, start: usize) -> Option<usize> {
 
 /// First byte of a terminal control sequence.
 const ESCAPE: u8 = 0x1b;
+/// First character of one in eight bits, and the mark of that byte where it is no UTF-8.
+const INTRODUCER: char = '\u{9b}';
+const MARKED_INTRODUCER: char = '\u{10ff9b}';
 /// Longest control sequence that is read.
 const MAX_SEQUENCE: usize = 256;
 /// Look-alikes at the start of a word that are read before a real letter.
@@ -163,7 +190,7 @@ mod tests {
     use super::*;
 
     fn view(text: &str) -> Option<(String, Map)> {
-        normal(text, Text::new(text, &Cell::new(0)))
+        normal(text, Text::new(text, &Cell::new(0)), Backspace::Erases)
     }
 
     fn read(text: &str) -> String {
@@ -180,6 +207,11 @@ mod tests {
             ("{\\\"a\\\":\\\"x\\\\ny\\\"}", "{\"a\":\"x\ny\"}"),
             ("a%3D%22b&#x22; &amp;quot;", "a=\"b\" \""),
             ("key=3Dab=\r\ncd=C3=A9", "key=abcdé"),
+            ("a\0b \u{1}c\u{7f}\u{e}d\u{c}\u{1f}e\r\nf\rg", "ab \u{1}cde\r\nfg"),
+            ("a\u{9b}31mb\u{10ff9b}0mc\u{84}d\u{10ffff}e\u{10ff00}", "abcde"),
+            ("\u{10ffff}\u{10fffe}p\0w\0 \0=\0\r\0\n\0x\0", "pw =\r\nx"),
+            ("\0p\0w\0 \0=", "pw ="),
+            ("aX\u{8}b N\u{8}NA\u{8}A éé\u{8}\u{8}c\n\u{8}d\u{8}\u{8}\u{8}e", "ab NA c\ne"),
         ] {
             assert_eq!(read(text), expected, "{text:?}");
         }
@@ -187,7 +219,19 @@ mod tests {
 
     #[test]
     fn plain_text_when_read_then_no_view() {
-        for text in ["", "abc", "100% & more", "пароль раз", "密码 — é", "a\\q", "x=20", "\\"] {
+        for text in [
+            "",
+            "abc",
+            "100% & more",
+            "пароль раз",
+            "密码 — é",
+            "a\\q",
+            "x=20",
+            "\\",
+            "A=1\0B=2\0C=3",
+            "a\r\nb",
+            "a \0b\0",
+        ] {
             assert_eq!(read(text), format!("same: {text}"));
         }
     }

@@ -221,3 +221,19 @@ proptest! {
         prop_assert_eq!(bare(&captured.head), bare(&redacted));
     }
 }
+
+#[test]
+fn token_when_a_byte_that_is_no_text_stands_in_it_is_replaced_whole() {
+    let token = token();
+    let (front, back) = token.as_bytes().split_at(10);
+    for between in
+        [&b"\xff"[..], b"\xe2\x80", b"\0", b"\x7f", b"\r", b"X\x08", b"\x0e", b"\x9b31m", b"\xf4\x8f\xbe\x80"]
+    {
+        let printed = [b"a ", front, between, back, b" b\n"].concat();
+        assert_eq!(shown(&printed, 7).head, "a GITHUB_TOKEN_REDACTED b\n", "{between:?}");
+    }
+    let wide: Vec<u8> = format!("a {token} b\r\n").bytes().flat_map(|byte| [byte, 0]).collect();
+    let captured = shown(&[&b"\xff\xfe"[..], &wide].concat(), 7);
+    assert!(captured.head.contains("GITHUB_TOKEN_REDACTED"), "{}", captured.head);
+    assert_eq!(captured.redacted, 1);
+}
