@@ -23,6 +23,9 @@ use crate::{
 /// Longest line that is read: the longest command, with every byte of it escaped, and room for the rest.
 const LINE_MAX_BYTES: usize = 1 << 20;
 
+/// What some editors put before the first line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What a line that does not say otherwise is judged with.
 pub(super) struct Asked<'a> {
     pub(super) judge: &'a Judge,
@@ -46,6 +49,7 @@ pub(super) fn run(
 ) -> Result<(), Trouble> {
     let mut written = BufWriter::new(destination);
     let mut line = Vec::new();
+    let mut is_first = true;
     loop {
         if input.buffer().is_empty() {
             written.flush().map_err(Trouble::writing)?;
@@ -54,8 +58,12 @@ pub(super) fn run(
             Line::End => break,
             Line::TooLong => answer(None, &bad(&format!("the line is longer than {LINE_MAX_BYTES} bytes"))),
             Line::Text if line.trim_ascii().is_empty() => continue,
-            Line::Text => asked.answer(&line),
+            Line::Text => {
+                let marked = if is_first { line.strip_prefix(BYTE_ORDER_MARK) } else { None };
+                asked.answer(marked.unwrap_or(&line))
+            }
         };
+        is_first = false;
         writeln!(written, "{answer}").map_err(Trouble::writing)?;
     }
     written.flush().map_err(Trouble::writing)
@@ -118,6 +126,8 @@ impl Asked<'_> {
                 return Err(deny("cwd leads out of the workspace; commands run in it, or in a folder of it"));
             }
         }
+        let refused = self.judge.may_enter(workspace, folder);
+        refused.map_err(|reason| deny(&format!("no command starts there: {reason}")))?;
         Workspace::open(&workspace.path().join(Path::new(folder)))
             .map_err(|denied| deny(&format!("cwd cannot be entered: {denied}")))
     }
@@ -229,6 +239,8 @@ mod tests {
         let root = home.path().canonicalize().unwrap().join("space");
         std::fs::create_dir_all(root.join("src")).unwrap();
         std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
+        std::fs::create_dir_all(root.join(".git/hooks")).unwrap();
+        std::os::unix::fs::symlink(".git/hooks", root.join("hidden")).unwrap();
         let workspace = Workspace::open(&root).unwrap();
         let judge = Judge::new(Policy::builtin());
         let asked = Asked { judge: &judge, modes: (None, Mode::Safe), workspace: Some(&workspace) };
@@ -308,11 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn first_line_when_a_byte_order_mark_stands_before_it_is_judged() {
+        let line = "\u{feff}{\"id\":1,\"command\":\"ls\"}\n";
+        let answers = judged(line.repeat(2).as_bytes());
+        assert_eq!(short(&answers), [(json!(1), "allow", "policy"), (json!(null), "deny", "parse")]);
+    }
+
+    #[test]
     fn line_when_it_cannot_be_read_is_denied_and_the_next_ones_are_judged() {
         let long = format!("{{\"id\":\"long\",\"command\":\"{}\"}}", "x".repeat(LINE_MAX_BYTES));
         for (bad, id) in [
             ("nonsense", json!(null)),
             ("[1]", json!(null)),
+            ("{\"id\":1,\"command\":\"ls\",\"command\":\"wc\"}", json!(1)),
+            ("{\"id\":1,\"id\":2,\"command\":\"ls\"}", json!(null)),
             ("{\"id\":1}", json!(1)),
             ("{\"id\":1,\"command\":7}", json!(1)),
             ("{\"id\":1,\"command\":\"ls\",\"argv\":[\"ls\"]}", json!(1)),
@@ -342,7 +363,9 @@ mod tests {
 
     #[test]
     fn cwd_when_it_leads_out_of_the_workspace_is_denied_by_the_policy() {
-        for cwd in ["..", "../..", "/", "/etc", "out", "src/../..", "none", "\u{0}"] {
+        for cwd in
+            ["..", "../..", "/", "/etc", "out", "src/../..", "none", "\u{0}", ".git", "hidden", ".git/hooks"]
+        {
             let line = json!({"id": 1, "command": "ls", "cwd": cwd}).to_string();
             assert_eq!(short(&judged(line.as_bytes())), [(json!(1), "deny", "policy")], "{cwd}");
         }
