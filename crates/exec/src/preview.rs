@@ -39,7 +39,7 @@ use mab_core::{Code, Denied, Random, Timestamp};
 use rustix::fs::{CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, openat};
 
 use crate::{
-    View, Workspace,
+    Digest, View, Workspace,
     protected::is_protected,
     snapshot::{Difference, Kept, Restored, SnapshotId, Snapshots, TextChange, compare_texts, doing},
 };
@@ -147,12 +147,36 @@ impl Preview {
         protected: Protected<'_>,
         (since, now): (&SnapshotId, Timestamp),
     ) -> Result<Restored, Denied> {
+        self.apply_if(snapshots, workspace, protected, (since, now, None))
+    }
+
+    /// As [`Self::apply`], and only when it would do exactly what [`Self::proposed`] showed.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] when it would do anything else.
+    pub fn apply_as_shown(
+        &self,
+        snapshots: &Snapshots,
+        workspace: &Workspace,
+        protected: Protected<'_>,
+        (since, now, shown): (&SnapshotId, Timestamp, &Proposed),
+    ) -> Result<Restored, Denied> {
+        self.apply_if(snapshots, workspace, protected, (since, now, shown.difference.seal))
+    }
+
+    fn apply_if(
+        &self,
+        snapshots: &Snapshots,
+        workspace: &Workspace,
+        protected: Protected<'_>,
+        (since, now, shown): (&SnapshotId, Timestamp, Option<Digest>),
+    ) -> Result<Restored, Denied> {
         let written = Written::read(&self.upper())?;
         let content = |entry: &crate::snapshot::Entry, out: &mut dyn io::Write| written.content(entry, out);
         let mut refused = Vec::new();
         let mut restored = snapshots.change(
             workspace,
-            (since, now),
+            (since, now, shown),
             &mut |known| {
                 let (steps, kept) = plan(&written, known, protected);
                 refused = kept;
@@ -169,11 +193,7 @@ impl Preview {
     /// # Errors
     /// When its folder cannot be removed.
     pub fn discard(self) -> Result<(), Denied> {
-        let remove = || {
-            open_up(&self.folder)?;
-            fs::remove_dir_all(&self.folder)
-        };
-        remove().map_err(doing("cannot remove the preview"))
+        remove_flat(&self.folder).map_err(doing("cannot remove the preview"))
     }
 
     fn upper(&self) -> PathBuf {
@@ -233,7 +253,9 @@ fn lock(folder: &Path, how: FlockOperation) -> io::Result<File> {
 
 fn text(written: &Written, workspace: &Workspace, path: &Path) -> Result<TextChange, Denied> {
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    written.content_at(path, &mut after)?;
+    if !written.content_at(path, &mut after)? {
+        return Ok(TextChange::Binary);
+    }
     if let Some(file) = changes::open_below(workspace, path) {
         file.take(TEXT_MAX_BYTES).read_to_end(&mut before).map_err(doing("cannot read the file"))?;
     }
@@ -259,6 +281,40 @@ fn open_up_at(parent: BorrowedFd<'_>, name: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes a folder with all that is in it, also what a command closed, and folders in one another that have no path any
+/// more: each is moved up before it is emptied.
+fn remove_flat(folder: &Path) -> std::io::Result<()> {
+    let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    open(folder)?;
+    let list = |path: &Path| fs::read_dir(path)?.collect::<Result<Vec<_>, _>>();
+    let mut next = 0_u64;
+    let mut left: Vec<PathBuf> = list(folder)?.iter().map(fs::DirEntry::path).collect();
+    while let Some(path) = left.pop() {
+        if !fs::symlink_metadata(&path)?.is_dir() {
+            fs::remove_file(&path)?;
+            continue;
+        }
+        open(&path)?;
+        for entry in list(&path)? {
+            if !entry.file_type()?.is_dir() {
+                fs::remove_file(entry.path())?;
+                continue;
+            }
+            open(&entry.path())?;
+            let mut up = folder.join(format!("gone-{next}"));
+            // One that was killed in the middle of this left some.
+            while up.symlink_metadata().is_ok() {
+                next += 1;
+                up = folder.join(format!("gone-{next}"));
+            }
+            fs::rename(entry.path(), &up)?;
+            left.push(up);
+        }
+        fs::remove_dir(&path)?;
+    }
+    fs::remove_dir(folder)
 }
 
 /// One byte more than what is compared as text.

@@ -343,7 +343,7 @@ impl Snapshots {
     pub(crate) fn change(
         &self,
         workspace: &Workspace,
-        (since, now): (&SnapshotId, Timestamp),
+        (since, now, shown): (&SnapshotId, Timestamp, Option<Digest>),
         plan: &mut dyn FnMut(&Known) -> Vec<Step>,
         content: carry_out::Content<'_>,
     ) -> Result<Restored, Denied> {
@@ -354,6 +354,7 @@ impl Snapshots {
         let moved = steps(&known.entries, &known.stamps, &saved);
         let moved: BTreeSet<_> = moved.iter().map(|step| step.path.as_slice()).collect();
         let planned = plan(&known);
+        is_as_shown(&Difference::of(&planned), How { shown, ..How::default() })?;
         // What was not saved then cannot be compared with what is there.
         let unknown = |path: &[u8]| {
             entry::find(&saved, path).is_some_and(|entry| matches!(entry.kind, Kind::NotSaved(_)))
@@ -486,8 +487,8 @@ fn is_as_shown(plan: &Difference, how: How) -> Result<(), Denied> {
     if how.shown.is_none_or(|shown| plan.seal == Some(shown)) {
         return Ok(());
     }
-    Err(Denied::new(Code::Conflict, "the workspace changed after the plan was shown; nothing was restored")
-        .hint("look at the plan again"))
+    Err(Denied::new(Code::Conflict, "it is not what was shown any more; nothing was changed")
+        .hint("look at it again"))
 }
 
 const LABEL_MAX: usize = 200;

@@ -378,3 +378,49 @@ fn folders_of_a_preview_are_private() {
     assert_eq!(mode("previews"), 0o700);
     preview.discard().unwrap();
 }
+
+/// The folder above, of the one preview there is.
+#[cfg(test)]
+fn upper(home: &Home) -> std::path::PathBuf {
+    let previews = fs::read_dir(home.folder.path().join("state/previews")).unwrap();
+    previews.map(|entry| entry.unwrap().path()).next().unwrap().join("upper")
+}
+
+#[test]
+fn preview_when_it_is_not_what_was_shown_is_not_applied() {
+    let Some(home) = Home::new(None) else { return };
+    home.write("a", "one");
+    let since = home.take().id;
+    let preview = home.preview("echo two > a");
+    let shown = preview.proposed(&home.snapshots, &home.space(), &|_| false).unwrap();
+    fs::write(upper(&home).join("a"), "2wo\n").unwrap();
+    let at = Timestamp::from_millis(2);
+    let how = (&since, at, &shown);
+    let denied = preview.apply_as_shown(&home.snapshots, &home.space(), &|_| false, how).unwrap_err();
+    assert_eq!((denied.code, denied.hint.is_some()), (mab_core::Code::Conflict, true));
+    assert_eq!(fs::read_to_string(home.root().join("a")).unwrap(), "one");
+    let shown = preview.proposed(&home.snapshots, &home.space(), &|_| false).unwrap();
+    preview.apply_as_shown(&home.snapshots, &home.space(), &|_| false, (&since, at, &shown)).unwrap();
+    assert_eq!(fs::read_to_string(home.root().join("a")).unwrap(), "2wo\n");
+}
+
+#[test]
+fn preview_when_folders_lie_too_deep_for_any_path_is_discarded() {
+    let Some(home) = Home::new(None) else { return };
+    let preview = home.preview("mkdir shut; touch shut/x; chmod 000 shut");
+    let mut folder = rustix::fs::open(
+        upper(&home),
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY,
+        rustix::fs::Mode::empty(),
+    )
+    .unwrap();
+    let name = "deep".repeat(50);
+    for _ in 0..40 {
+        rustix::fs::mkdirat(&folder, &name, rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
+        folder = rustix::fs::openat(&folder, &name, flags, rustix::fs::Mode::empty()).unwrap();
+    }
+    drop(folder);
+    preview.discard().unwrap();
+    assert_eq!(fs::read_dir(home.folder.path().join("state/previews")).unwrap().count(), 0);
+}

@@ -23,6 +23,7 @@ use crate::snapshot::{BELOW, Entry, Kept, Kind, Known, Place, Step, as_path, doi
 pub(super) struct Written {
     upper: OwnedFd,
     found: BTreeMap<Vec<u8>, Found>,
+    bytes: u64,
 }
 
 /// What lies in the folder above.
@@ -43,14 +44,14 @@ impl Written {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let upper = openat2(CWD, upper, flags, Mode::empty(), rustix::fs::ResolveFlags::NO_SYMLINKS)
             .map_err(|error| refuse(error.into()))?;
-        let mut written = Self { upper, found: BTreeMap::new() };
+        let mut written = Self { upper, found: BTreeMap::new(), bytes: 0 };
         let mut folders = vec![Vec::new()];
         while let Some(path) = folders.pop() {
             written.folder(&path, &mut folders).map_err(refuse)?;
-            if written.found.len() > WRITTEN_MAX {
+            if written.found.len() > WRITTEN_MAX || written.bytes > WRITTEN_MAX_BYTES {
                 return Err(Denied::new(
                     Code::QuotaExceeded,
-                    "the command wrote more files than a preview may hold",
+                    "the command wrote more than a preview may hold",
                 )
                 .hint("discard the preview and run the command without one"));
             }
@@ -76,7 +77,16 @@ impl Written {
             let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
             let below = [path, separator, name].concat();
             let stat = statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
-            let found = self.look(&below, &stat)?;
+            let found = match self.look(&below, &stat) {
+                // What a command shut must not hide the rest.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    Found::Refused("it may not be read")
+                }
+                found => found?,
+            };
+            if let Found::There { entry, .. } = &found {
+                self.bytes = self.bytes.saturating_add(entry.size);
+            }
             if matches!(&found, Found::There { entry, .. } if entry.kind == Kind::Folder) {
                 folders.push(below.clone());
             }
@@ -138,12 +148,13 @@ impl Written {
         Err(Denied::new(Code::Conflict, "the preview changed while it was applied").hint("look at it again"))
     }
 
-    /// The content at a path, for people.
-    pub(super) fn content_at(&self, path: &Path, out: &mut dyn io::Write) -> Result<(), Denied> {
+    /// The content at a path, for people; false when it is too large for them.
+    pub(super) fn content_at(&self, path: &Path, out: &mut dyn io::Write) -> Result<bool, Denied> {
         let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
         match self.found.get(path) {
-            Some(Found::There { entry, .. }) if entry.has_content() => self.content(entry, out).map(drop),
-            Some(Found::Gone) => Ok(()),
+            Some(Found::There { entry, .. }) if entry.size >= super::TEXT_MAX_BYTES => Ok(false),
+            Some(Found::There { entry, .. }) if entry.has_content() => self.content(entry, out),
+            Some(Found::Gone) => Ok(true),
             Some(Found::There { .. } | Found::Refused(_)) | None => {
                 Err(Denied::new(Code::NotFound, "the command wrote no such file")
                     .hint("name a file of the preview by its path below the workspace"))
@@ -273,3 +284,5 @@ pub(super) fn open_below(folder: &impl AsFd, path: &Path) -> Option<File> {
 
 /// The most paths of a preview.
 const WRITTEN_MAX: usize = 200_000;
+/// The most bytes of all its files: 4 GiB. One folder may go beyond it before that is seen.
+const WRITTEN_MAX_BYTES: u64 = 4 << 30;

@@ -332,7 +332,7 @@ mod tests {
         for (bad, id) in [
             ("nonsense", json!(null)),
             ("[1]", json!(null)),
-            ("{\"id\":1,\"command\":\"ls\",\"command\":\"wc\"}", json!(1)),
+            ("{\"id\":1,\"command\":\"ls\",\"command\":\"wc\"}", json!(null)),
             ("{\"id\":1,\"id\":2,\"command\":\"ls\"}", json!(null)),
             ("{\"id\":1}", json!(1)),
             ("{\"id\":1,\"command\":7}", json!(1)),

@@ -174,10 +174,9 @@ impl Number {
             Self::Memory => 16..=1 << 20,
             Self::Processes | Self::Scratch => 1..=65_536,
             Self::Cpu => 1..=86_400,
-            Self::File => 1..=1 << 20,
+            Self::File | Self::SnapshotFile | Self::SnapshotTotal => 1..=1 << 20,
             Self::SnapshotsKeep => 1..=10_000,
             Self::SnapshotsDays => 1..=3_650,
-            Self::SnapshotFile | Self::SnapshotTotal => 1..=1 << 20,
         }
     }
 
