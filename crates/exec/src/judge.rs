@@ -4,12 +4,13 @@
 //! the policy describes ([`words`]), and what comes out is executed without a shell. What is not understood is denied. In
 //! mode `yolo` the text goes to a shell, in a sandbox, after a person's yes; a look at it ([`shell`]) is only a seat belt.
 //!
-//! It reads no file but to ask where paths of the workspace lead, and it starts nothing.
+//! It reads no file but the configuration of the workspace's repository, asks where paths lead, and starts nothing.
 
 pub(crate) mod characters;
 mod kind;
 mod lexer;
 mod path;
+mod repository;
 mod scripts;
 pub mod shell;
 mod words;
@@ -116,6 +117,10 @@ impl Judge {
                 let why =
                     ruling.reason.unwrap_or_else(|| "it writes, or runs code of the workspace".to_owned());
                 verdict.reason = format!("`{}` waits for a person's yes: {why}", argv.name);
+            } else if verdict.decision == Decision::Allow && (ruling.writes || ruling.reason.is_some()) {
+                let why = ruling.reason.map(|why| format!(": {why}")).unwrap_or_default();
+                let writes = if ruling.writes { "; it may write to the workspace" } else { "" };
+                verdict.reason = format!("the policy allows `{}`{why}{writes}", argv.name);
             }
             verdict.writes |= ruling.writes;
             verdict.git = verdict.git.max(ruling.git);
@@ -133,7 +138,14 @@ impl Judge {
         let whole: Vec<&str> =
             std::iter::once(argv.name.as_str()).chain(words.iter().map(String::as_str)).collect();
         let (decision, rule) = self.policy.decide(mode, &whole, form.decision(mode));
-        let reason = rule.map(|rule| rule.reason.clone());
+        let mut reason = rule.map(|rule| rule.reason.clone());
+        let mut decision = decision;
+        if decision == Decision::Allow
+            && argv.name == "git"
+            && let Some(why) = scope.workspace.and_then(repository::may_run)
+        {
+            (decision, reason) = (Decision::Ask, Some(why));
+        }
         if decision == Decision::Deny {
             let reason = reason.unwrap_or_else(|| "the policy denies it".to_owned());
             return Err(deny(format!("`{}`: {reason}", argv.name)));
@@ -158,6 +170,11 @@ impl Judge {
         let reason = match (self.policy.program(name), self.policy.refusal(name)) {
             (Some(program), _) => return Ok(program),
             (None, Some(reason)) => format!("`{name}` is refused: {reason}"),
+            (None, None) if name.contains(' ') => {
+                format!(
+                    "`{name}` is several words in one; give each word by itself, or the whole as text (--command)"
+                )
+            }
             (None, None) if name.contains('/') => {
                 format!("`{name}` is a path; give the name of a program that the policy knows")
             }
@@ -226,7 +243,12 @@ fn taking<'p>(
         let called =
             std::iter::once(name).chain(form.words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         if form.decision(mode) == Decision::Deny {
-            refusal.get_or_insert_with(|| format!("`{called}` is not allowed in mode {mode}"));
+            let elsewhere = match form.decision(Mode::Restricted) {
+                Decision::Allow => "; mode restricted allows it",
+                Decision::Ask => "; in mode restricted it waits for a person's yes",
+                Decision::Deny => "",
+            };
+            refusal.get_or_insert_with(|| format!("`{called}` is not allowed in mode {mode}{elsewhere}"));
             continue;
         }
         match fit(form, words.get(most..).unwrap_or_default(), scope) {

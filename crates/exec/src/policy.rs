@@ -7,6 +7,7 @@
 //!
 //! An invalid file is refused, with its line: a policy that is read in part is not the one that somebody wrote.
 
+mod aliases;
 mod file;
 mod form;
 mod paths;
@@ -297,9 +298,12 @@ impl Rule {
         self.modes.contains(&mode) && self.begins(words)
     }
 
+    /// Whether `words` begin with those of the rule; of a rule that does not allow, by whichever name the subcommand goes.
     fn begins(&self, words: &[&str]) -> bool {
-        self.words.len() <= words.len()
-            && self.words.iter().zip(words).all(|(expected, word)| expected == word)
+        let own: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let tightens = self.decision != Decision::Allow;
+        words.starts_with(&own)
+            || tightens && aliases::canonical(words).starts_with(&aliases::canonical(&own))
     }
 }
 

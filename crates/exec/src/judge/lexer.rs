@@ -296,7 +296,7 @@ const STRANGE: [(&str, &str, &str); 32] = [
     (")", "a closing parenthesis", "quote it: ')'"),
     ("{", "a brace expansion or group (`{`)", "write every word out, or quote it: '{a,b}'"),
     ("}", "a closing brace", "quote it: '}'"),
-    ("*", "a glob (`*`)", "quote it: 'a*', or name the files"),
+    ("*", "a glob (`*`)", "quote it: 'a*', or name the files; `find . -name 'a*'` lists them"),
     ("?", "a glob (`?`)", "quote it: 'a?', or name the files"),
     ("[", "a glob (`[…]`)", "quote it: '[a]'; for a test, use the program `test`"),
     ("]", "a closing bracket", "quote it: ']'"),

@@ -270,7 +270,7 @@ fn file_when_it_is_not_valid_is_refused_with_its_line() {
         (
             format!(
                 "[options]\na = \"{}\"\n[[form]]\ncommands = [\"x\"]\noptions = \"@a\"\n",
-                (0..2000).map(|n| format!("--a{n} ")).collect::<String>()
+                "--aa ".repeat(8000)
             ),
             "more than 1000 options",
         ),
@@ -336,4 +336,25 @@ fn digest_when_any_byte_of_any_file_changes_is_another() {
     for (place, digest) in digests.iter().enumerate() {
         assert!(!digests[..place].contains(digest), "{place}");
     }
+}
+
+#[test]
+fn rule_when_a_command_goes_by_another_name_holds_for_it() {
+    let folder = Folder::new();
+    let rule = |command: &str, decision: &str| {
+        format!("[[rule]]\ncommand = [{command}]\ndecision = \"{decision}\"\nreason = \"ours\"\n")
+    };
+    let text = rule("\"cargo\", \"run\"", "deny")
+        + &rule("\"npm\", \"install\"", "deny")
+        + &rule("\"pip\"", "deny")
+        + &rule("\"cargo\", \"fmt\"", "allow");
+    let policy = Policy::load(Some(&folder.file("policy.toml", text)), None).unwrap();
+    for command in
+        ["cargo run", "cargo r", "npm i x", "npm add x", "pnpm add x", "pip3 list", "python3 -m pip list"]
+    {
+        assert_eq!(judged(&policy, Mode::Restricted, command).decision, Decision::Deny, "{command}");
+    }
+    let allowed = judged(&policy, Mode::Restricted, "cargo fmt");
+    assert_eq!(allowed.decision, Decision::Allow);
+    assert_eq!(allowed.reason, "the policy allows `cargo`: ours; it may write to the workspace");
 }

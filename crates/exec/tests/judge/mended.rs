@@ -185,3 +185,45 @@ fn links_of_the_workspace_to_hidden_and_protected_names_are_denied() {
     let reason = judge("mkdir -p a/b/c").reason;
     assert!(!reason.contains("outside"), "{reason}");
 }
+
+#[test]
+fn repository_whose_configuration_names_programs_of_its_own_makes_reading_wait() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().canonicalize().unwrap().join("space");
+    std::fs::create_dir_all(root.join(".git")).unwrap();
+    let space = Workspace::open(&root).unwrap();
+    let judge = |command: &str| {
+        JUDGE.judge(Mode::Restricted, &Wanted::Text(command.to_owned()), Some(&space)).decision
+    };
+    assert_eq!(judge("git status"), Decision::Allow);
+    for config in [
+        "[core][FILTER \"x\"]\nclean = ./x",
+        "[include]\npath = x",
+        "[includeIf \"a\"]\npath = x",
+        "[extensions]\nworktreeConfig = true",
+        "[merge \"x\"]\ndriver = ./x",
+    ] {
+        std::fs::write(root.join(".git/config"), config).unwrap();
+        assert_eq!(judge("git diff"), Decision::Ask, "{config}");
+    }
+    std::fs::write(root.join(".git/config"), "#".repeat(300_000)).unwrap();
+    assert_eq!(judge("git diff"), Decision::Ask);
+    std::fs::write(root.join(".git/config"), "[core]\nbare = false").unwrap();
+    assert_eq!(judge("git diff"), Decision::Allow);
+    std::fs::write(root.join(".git/commondir"), "x").unwrap();
+    assert_eq!(judge("git diff"), Decision::Ask);
+    std::fs::remove_dir_all(root.join(".git")).unwrap();
+    std::fs::write(root.join(".git"), "gitdir: x").unwrap();
+    assert_eq!(judge("git diff"), Decision::Ask);
+}
+
+#[test]
+fn refusals_say_in_which_mode_it_is_allowed_and_how_to_give_words() {
+    let reason = super::judged(Mode::Safe, "git status").reason;
+    assert!(reason.ends_with("not allowed in mode safe; mode restricted allows it"), "{reason}");
+    let reason = super::judged(Mode::Safe, "find . -name x -delete").reason;
+    assert!(reason.contains("option -delete: it deletes files"), "{reason}");
+    let words = Wanted::Argv(vec![vec!["git status".to_owned()]]);
+    let reason = JUDGE.judge(Mode::Restricted, &words, None).reason;
+    assert!(reason.contains("several words in one"), "{reason}");
+}
