@@ -273,8 +273,22 @@ fn formatted(call: &Call<'_>, operands: &[&Value]) -> Result<(), Refusal> {
                 found.shown()
             ),
         ),
-        Some(_) | None => Ok(()),
+        Some(_) | None => named(call, operands),
     }
+}
+
+/// Refuses what takes whole file systems away that are called by names of their own, not by their devices.
+fn named(call: &Call<'_>, operands: &[&Value]) -> Result<(), Refusal> {
+    let first = operands.first().map(|word| word.text.as_str());
+    let takes_away = match call.name {
+        "lvremove" | "vgremove" => first.is_some(),
+        "zpool" => first == Some("destroy"),
+        _ => false,
+    };
+    if takes_away {
+        return refuse("block-device", format!("`{}` would take whole file systems away", call.name));
+    }
+    Ok(())
 }
 
 fn unpacked(call: &Call<'_>) -> Result<(), Refusal> {

@@ -359,3 +359,13 @@ proptest! {
         prop_assert!(look(&text).is_err());
     }
 }
+
+#[test]
+fn file_systems_when_taken_away_by_their_own_names_are_refused() {
+    for text in ["lvremove -f vg0/home", "vgremove vg0", "zpool destroy tank", "nice zpool destroy tank"] {
+        assert_eq!(look(text).unwrap_err().rule, "block-device", "{text}");
+    }
+    for text in ["zpool status", "zpool list tank"] {
+        assert_eq!(look(text), Ok(()), "{text}");
+    }
+}
