@@ -187,7 +187,7 @@ fn is_ours(path: &Path) -> bool {
 }
 
 /// Where programs are looked for after the operator's folders.
-const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+pub const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 /// What runs the text of mode `yolo`: the first that is there.
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 /// Only who owns a file of such a folder can rename or delete it.

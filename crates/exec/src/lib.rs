@@ -51,6 +51,7 @@ mod wanted;
 mod workspace;
 
 pub use ask::Ask;
+pub use binaries::SYSTEM_FOLDERS;
 pub use container::{Container, ContainerSettings};
 pub use digest::Digest;
 pub use hidden::run_hidden;

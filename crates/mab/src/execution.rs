@@ -1,14 +1,15 @@
 //! From settings to the parts that judge, save and run: the one place that builds them.
 
 use std::{
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use mab_core::{Code, Denied, Failure, Timestamp};
 use mab_exec::{
-    ContainerSettings, Executor, ExecutorSettings, Judge, Policy, ProbeSettings, Saves, Tier, Tiers,
-    Unavailable, Workspace,
+    ContainerSettings, Executor, ExecutorSettings, Judge, Policy, ProbeSettings, SYSTEM_FOLDERS, Saves, Tier,
+    Tiers, Unavailable, Workspace,
     preview::{self, mount},
     snapshot::{Settings, Snapshots},
 };
@@ -112,7 +113,7 @@ pub(crate) fn executor(
     let value = |name: &String| Some((name.clone(), environment.get(name)?.to_owned()));
     let settings = ExecutorSettings {
         path: at.path.clone(),
-        environment: at.environment.iter().filter_map(value).collect(),
+        environment: at.environment.iter().filter_map(value).chain(identity(config)).collect(),
         readable: at.readable.clone(),
         hidden: hidden(config, environment),
         apart: apart(config, environment),
@@ -130,6 +131,36 @@ pub(crate) fn executor(
     preview::sweep(&config.data_dir);
     let tiers = tiers(config, &config.data_dir.join("sandbox"))?;
     Ok(Executor::new(settings, tiers, judge, saves))
+}
+
+/// In whose name git commits, as it takes it from its environment (git-commit(1)).
+fn identity(config: &Config) -> impl Iterator<Item = (String, String)> {
+    let parts = config.execution.git_identity.iter().flat_map(|who| {
+        let (name, mail) = (&who.name, &who.mail);
+        [
+            ("GIT_AUTHOR_NAME", name),
+            ("GIT_AUTHOR_EMAIL", mail),
+            ("GIT_COMMITTER_NAME", name),
+            ("GIT_COMMITTER_EMAIL", mail),
+        ]
+    });
+    parts.map(|(name, value)| (name.to_owned(), value.clone()))
+}
+
+/// Where a program lies that is not where programs of commands are looked for, but where the caller's are.
+pub(crate) fn elsewhere(name: &str, config: &Config, environment: &Environment) -> Option<PathBuf> {
+    if name.contains('/') {
+        return None;
+    }
+    let is_program = |path: &PathBuf| {
+        path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let known = config.execution.path.iter().map(PathBuf::as_path).chain(SYSTEM_FOLDERS.map(Path::new));
+    if known.map(|folder| folder.join(name)).any(|path| is_program(&path)) {
+        return None;
+    }
+    let folders = environment.get("PATH").map(std::env::split_paths).into_iter().flatten();
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(is_program)
 }
 
 /// The bridge's own files that are there: no command sees them, whatever else it may read.

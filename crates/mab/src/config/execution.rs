@@ -52,6 +52,17 @@ pub struct Execution {
     pub snapshot_total_mib: u32,
     /// Whether commands of mode yolo run on a copy-on-write view first.
     pub preview: bool,
+    /// In whose name commands commit.
+    pub git_identity: Option<Identity>,
+}
+
+/// A name and an address, as git writes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name.
+    pub name: String,
+    /// The address of mail.
+    pub mail: String,
 }
 
 /// What isolates commands.
@@ -79,6 +90,7 @@ pub(super) enum Part {
     Environment,
     Path,
     Preview,
+    GitIdentity,
     Number(Number),
 }
 
@@ -115,6 +127,7 @@ impl Default for Execution {
             snapshot_file_mib: 100,
             snapshot_total_mib: 4096,
             preview: false,
+            git_identity: None,
         }
     }
 }
@@ -143,6 +156,7 @@ impl Part {
             | Self::Readable
             | Self::Environment
             | Self::Path
+            | Self::GitIdentity
             | Self::Number(
                 Number::SnapshotsKeep | Number::SnapshotsDays | Number::SnapshotFile | Number::SnapshotTotal,
             ) => true,
@@ -162,7 +176,8 @@ impl Part {
             | Self::Image
             | Self::Readable
             | Self::Environment
-            | Self::Path => String::new(),
+            | Self::Path
+            | Self::GitIdentity => String::new(),
         }
     }
 }
@@ -244,6 +259,7 @@ pub(super) fn set(part: Part, at: &mut Execution, value: &Value, source: &Source
         Part::Readable => at.readable = paths(value)?,
         Part::Path => at.path = paths(value)?,
         Part::Environment => at.environment = names(value)?,
+        Part::GitIdentity => at.git_identity = Some(identity(value)?),
         Part::Number(number) => {
             let asked = keys::number(value, source).filter(|asked| number.range().contains(asked));
             let range = part.range();
@@ -275,6 +291,10 @@ pub(super) fn show(part: Part, at: &Execution) -> String {
         Part::Environment => some(at.environment.join(", ")),
         Part::Path => paths(&at.path),
         Part::Preview => at.preview.to_string(),
+        Part::GitIdentity => {
+            let shown = |who: &Identity| format!("{} <{}>", who.name, who.mail);
+            some(at.git_identity.as_ref().map(shown).unwrap_or_default())
+        }
         Part::Number(number) => number.of(at).to_string(),
     }
 }
@@ -348,6 +368,19 @@ fn names(value: &Value) -> Result<Vec<String>, Fault> {
         Ok(name.to_owned())
     };
     array.iter().map(name).collect()
+}
+
+/// `Name <mail>`; git itself takes these characters out or ends a line with them.
+fn identity(value: &Value) -> Result<Identity, Fault> {
+    let is_part = |part: &str| {
+        let is_bad = |character: char| character.is_control() || "<>".contains(character);
+        !part.is_empty() && part.trim() == part && part.len() <= NAME_MAX_BYTES && !part.contains(is_bad)
+    };
+    let parts = value.as_str().and_then(|text| text.strip_suffix('>')?.split_once(" <"));
+    let parts = parts.filter(|(name, mail)| is_part(name) && is_part(mail) && !mail.contains(' '));
+    parts.map(|(name, mail)| Identity { name: name.to_owned(), mail: mail.to_owned() }).ok_or_else(|| {
+        fault("it is no name with an address", "write it as git does: \"Ada Lovelace <ada@example.org>\"")
+    })
 }
 
 fn is_variable(name: &str) -> bool {

@@ -22,7 +22,8 @@ fn settings_of_execution_when_written_are_taken_whole() {
     let file = "workspaces = ['/srv/app', '~/code']\nmode = 'yolo'\npolicy = '~/policy.toml'\nsandbox = 'podman'\n\
         image = 'debian:12'\nnetwork = true\nreadable = ['/opt/tools']\nenvironment = ['RUSTUP_HOME']\n\
         path = ['/opt/tools/bin']\ntimeout_s = 1800\nmemory_mib = 16\nprocesses = 9\ncpu_s = 7\nfile_mib = 2\n\
-        scratch_mib = 3\nsnapshots_keep = 4\nsnapshots_days = 5\nsnapshot_file_mib = 6\nsnapshot_total_mib = 7\npreview = true\n";
+        scratch_mib = 3\nsnapshots_keep = 4\nsnapshots_days = 5\nsnapshot_file_mib = 6\nsnapshot_total_mib = 7\npreview = true\n\
+         git_identity = 'A B <a@b.c>'\n";
     let expected = Execution {
         workspaces: vec!["/srv/app".into(), "/home/x/code".into()],
         mode: Mode::Yolo,
@@ -47,6 +48,7 @@ fn settings_of_execution_when_written_are_taken_whole() {
         snapshot_file_mib: 6,
         snapshot_total_mib: 7,
         preview: true,
+        git_identity: Some(Identity { name: "A B".to_owned(), mail: "a@b.c".to_owned() }),
     };
     assert_eq!(execution(file, &[]), expected);
 }
@@ -78,9 +80,17 @@ fn environment_of_a_client_only_makes_it_stricter() {
 
 #[test]
 fn setting_when_it_has_no_stricter_value_is_the_files_alone() {
-    for name in
-        ["WORKSPACES", "POLICY", "SANDBOX", "IMAGE", "READABLE", "ENVIRONMENT", "PATH", "SNAPSHOTS_KEEP"]
-    {
+    for name in [
+        "WORKSPACES",
+        "POLICY",
+        "SANDBOX",
+        "IMAGE",
+        "READABLE",
+        "ENVIRONMENT",
+        "PATH",
+        "GIT_IDENTITY",
+        "SNAPSHOTS_KEEP",
+    ] {
         let variable = format!("MAB_EXECUTION_{name}");
         let denied = load("", &[(&variable, "1")]).unwrap_err();
         assert!(denied.message.contains("cannot be set here (env MAB_EXECUTION_"), "{denied}");
@@ -122,6 +132,8 @@ fn number_when_out_of_its_range_is_refused_with_the_range() {
     }
 }
 
+const GIT: &str = "write it as git does: \"Ada Lovelace <ada@example.org>\"";
+
 #[test]
 fn value_when_wrong_is_refused_with_what_to_write() {
     for (line, hint) in [
@@ -144,6 +156,13 @@ fn value_when_wrong_is_refused_with_what_to_write() {
         ("environment = ['A=1']", "use an array of names, such as [\"RUSTUP_HOME\"]"),
         ("environment = ['LD_PRELOAD']", "leave it out"),
         ("environment = ['PATH']", "leave it out"),
+        ("git_identity = 'Ada'", GIT),
+        ("git_identity = ' <a@b.c>'", GIT),
+        ("git_identity = 'Ada <>'", GIT),
+        ("git_identity = 'Ada <a b>'", GIT),
+        ("git_identity = 'Ada <a> <b>'", GIT),
+        ("git_identity = \"A\\nda <a@b.c>\"", GIT),
+        ("git_identity = true", GIT),
         ("sandbox = 'docker'", "name one that is there already, such as execution.image = \"debian:12\""),
     ] {
         let denied = load(&format!("{line}\n"), &[]).unwrap_err();

@@ -77,6 +77,13 @@ pub(super) static OF_EXECUTION: &[Key] = &[
         "Variables that commands are given from the environment of this program, besides PATH, HOME, LANG, TZ and TERM, which are made."
     ),
     key!(
+        Part::GitIdentity,
+        "git_identity",
+        "Name <mail>",
+        "none",
+        "In whose name commands commit: commands do not see the home folder, nor what git keeps there."
+    ),
+    key!(
         Part::Path,
         "path",
         "array of paths",
