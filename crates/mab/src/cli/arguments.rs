@@ -17,7 +17,8 @@ macro_rules! exit_codes {
            1 internal           5 expired        9 audit trail broken\n  \
            2 wrong use          6 limited       10 doctor found a fault\n  \
            3 not found          7 conflict      11 demo failed\n  \
-           12 audit trail not checkable, 13 ask, 14 deny (mab judge)"
+           12 audit trail not checkable, 13 ask, 14 deny (mab judge)\n  \
+           mab run exits as its command did; 124 time over, 130 stopped, 137 over a limit"
     };
 }
 

@@ -1,5 +1,7 @@
 //! The checks of `mab doctor` that tell what can be run here, and how. None starts an engine or changes anything.
 
+use std::{os::unix::fs::MetadataExt as _, path::Path};
+
 use mab_exec::{TierReport, Workspace};
 
 use crate::{
@@ -28,7 +30,39 @@ pub(super) fn running(config: &Config) -> Vec<Check> {
     if config.execution.workspaces.is_empty() {
         checks.push(Check::good("workspace", "none: agents have nothing run".to_owned()));
     }
+    let at = &config.execution;
+    let folders =
+        at.path.iter().map(|path| ("path", path)).chain(at.readable.iter().map(|path| ("readable", path)));
+    checks.extend(folders.filter_map(|(key, path)| folder(key, path)));
     checks
+}
+
+/// What is wrong with a folder of `execution.path` or `execution.readable`.
+fn folder(key: &str, path: &Path) -> Option<Check> {
+    let warn = |what: &str, hint: &str| {
+        Some(Check::warn("execution", format!("{key}: {} {what}", path.display()), hint))
+    };
+    let Ok(real) = path.canonicalize() else {
+        return warn("is not there", "make it, or take it out of the configuration");
+    };
+    if key != "path" {
+        return None;
+    }
+    if path.to_string_lossy().contains(':') {
+        return warn(
+            "has a `:`, which PATH cannot hold",
+            "give the folder another name, or a link without one",
+        );
+    }
+    let is_open = |part: &Path| {
+        part.metadata().is_ok_and(|found| {
+            let is_kept = found.mode() & 0o1000 != 0;
+            found.mode() & 0o022 != 0 && !is_kept
+        })
+    };
+    real.ancestors()
+        .any(is_open)
+        .then(|| warn("can be changed by others", "take that right away: chmod go-w"))?
 }
 
 /// Each tier: what it enforces, or what is missing. Notes of a try-out go to a folder that is removed.

@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, io::IsTerminal as _, process::ExitCode};
 
-use clap::{Parser as _, error::ErrorKind};
+use clap::{
+    Parser as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use mab_core::{Code, Denied};
 
 use crate::{
@@ -22,7 +25,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: &Environment)
     let words: Vec<OsString> = words.into_iter().collect();
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error, words.iter().any(|word| word == "--json")).into(),
+        Err(error) => {
+            return refuse(&with_tip(error, &words), words.iter().any(|word| word == "--json")).into();
+        }
     };
     let output = Output::of_process(arguments.global.json);
     let operator = Operator { global: &arguments.global, environment, output };
@@ -79,6 +84,16 @@ fn serve(operator: &Operator<'_>) -> Result<Exit, Trouble> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Says how the words of a command are given, where they were taken for arguments of this program.
+fn with_tip(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let takes_words = words.iter().skip(1).any(|word| word == "judge" || word == "run");
+    if error.kind() == ErrorKind::UnknownArgument && takes_words {
+        let tip = "put -- before the command: mab judge -- ls -la".to_owned();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Help and version go to stdout; what cannot be parsed is a refusal like any other.

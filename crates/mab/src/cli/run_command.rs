@@ -9,8 +9,8 @@ use std::{
 use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Fault};
 use mab_exec::{
-    Approved, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Prepared, Progress, View,
-    Wanted, Workspace,
+    Approved, Argv, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Plan, Prepared,
+    Progress, View, Wanted, Workspace,
 };
 use serde_json::json;
 
@@ -103,7 +103,7 @@ impl RunCommand {
         let nonce = mab_core::source::draw(&OsRandom)?;
         let prepared = executor
             .prepare(&ask, &workspace, SystemClock.now(), nonce)
-            .map_err(|outcome| finished::refusal(&outcome))?;
+            .map_err(|outcome| unprepared(&outcome, judged.verdict.plan.as_ref(), (&config, operator)))?;
         if self.dry_run {
             show(&prepared, operator.output)?;
             return Ok(Exit::OK);
@@ -174,6 +174,25 @@ fn denied(judged: &Judged, config: &Config) -> Denied {
         format!("give --mode {mode}")
     };
     denied.hint(format!("{note}: {how}"))
+}
+
+/// The refusal of what the judge did not deny; of a program that the caller has elsewhere, with where.
+fn unprepared(
+    outcome: &Outcome,
+    plan: Option<&Plan>,
+    (config, operator): (&Config, &Operator<'_>),
+) -> Denied {
+    let denied = finished::refusal(outcome);
+    let name = |argv: &Argv| execution::elsewhere(&argv.name, config, operator.environment);
+    let found = plan.and_then(|plan| plan.commands().find_map(name));
+    let Some((path, folder)) = found.as_ref().and_then(|path| Some((path, path.parent()?))) else {
+        return denied;
+    };
+    let (path, folder) = (path.display(), folder.display());
+    let file = config.file.display();
+    denied.hint(format!(
+        "it is at {path}: add path = [\"{folder}\"] under [execution] in {file}, and what it reads to readable"
+    ))
 }
 
 /// Refuses what a person has to agree to, when there is none: before anything is saved for it.

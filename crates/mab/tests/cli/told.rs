@@ -1,10 +1,12 @@
 //! What `mab run` tells the person at the terminal: the request, the question, how it ended and what undoes it.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+
+use serde_json::json;
 
 use crate::{
-    home::Anything,
-    running::{Scene, has_bubblewrap, last_six},
+    home::{Anything, Home, Run},
+    running::{Scene, code, has_bubblewrap, last_six},
 };
 
 /// A scene in which everything may be asked for; none where nothing could be run.
@@ -104,5 +106,127 @@ fn output_when_its_middle_is_left_out_says_so_on_stderr() -> Anything {
     );
     assert_eq!(run.stderr, expected);
     assert!((900_000..1_100_000).contains(&omitted), "{omitted}");
+    Ok(())
+}
+
+#[test]
+fn folder_of_a_repository_when_not_chosen_is_told_with_the_whole() -> Anything {
+    let mut scene = Scene::new("")?;
+    let root = scene.space.clone();
+    fs::create_dir_all(root.join(".git"))?;
+    scene.space = root.join("below");
+    fs::create_dir(&scene.space)?;
+    let told = format!("all of it is --workspace {}", root.display());
+    let space = scene.space.to_string_lossy().into_owned();
+    for (words, is_told) in [
+        (vec!["run", "--", "ls"], true),
+        (vec!["judge", "--", "ls"], true),
+        (vec!["snapshot", "list"], true),
+        (vec!["judge", "--workspace", &space, "--", "ls"], false),
+    ] {
+        let (_, seen) = scene.on_terminal(&words, |_| None)?;
+        assert_eq!(plain(&seen).contains(&told), is_told, "{words:?}: {seen}");
+    }
+    Ok(())
+}
+
+#[test]
+fn workspace_when_it_holds_no_files_is_refused() -> Anything {
+    let scene = Scene::new("")?;
+    for words in [vec!["snapshot", "take"], vec!["judge", "--command", "ls"], vec!["run", "--command", "ls"]]
+    {
+        for folder in ["/proc", "/sys"] {
+            let words: Vec<&str> = words.iter().copied().chain(["--json", "--workspace", folder]).collect();
+            let run = scene.mab(&words)?;
+            assert_eq!(
+                (code(&run)?, run.stdout.as_str()),
+                ((Some(2), json!("invalid_arguments")), ""),
+                "{words:?}"
+            );
+            assert_eq!(run.refusal()?.get("hint"), Some(&json!("name a folder of files")), "{words:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn words_when_given_without_dashes_are_refused_with_where_to_put_them() -> Anything {
+    let scene = Scene::new("")?;
+    for words in [["judge", "ls"], ["run", "ls"]] {
+        let run = scene.mab(&words)?;
+        assert_eq!((run.exit, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains("put -- before the command"), "{}", run.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn program_when_it_is_on_the_callers_path_only_is_named_with_what_to_set() -> Anything {
+    let scene = Scene::new("mode = 'restricted'\n")?;
+    if !has_bubblewrap()
+        || ["/usr/bin/cargo", "/usr/local/bin/cargo"].iter().any(|path| fs::metadata(path).is_ok())
+    {
+        println!("SKIPPED: no sandbox, or cargo is a program of the system");
+        return Ok(());
+    }
+    let tools = scene.home.path().canonicalize()?.join("tools");
+    fs::create_dir(&tools)?;
+    fs::write(tools.join("cargo"), "#!/bin/sh\n")?;
+    fs::set_permissions(tools.join("cargo"), fs::Permissions::from_mode(0o755))?;
+    let mut command = scene.detached(&["run", "--json", "--dry-run", "--", "cargo", "test"]);
+    let run = Run::new(command.env("PATH", format!("/usr/bin:/bin:{}", tools.display())).output()?)?;
+    assert_eq!(code(&run)?, (Some(4), json!("command_denied")));
+    let hint =
+        run.refusal()?.get("hint").and_then(|hint| hint.as_str().map(str::to_owned)).unwrap_or_default();
+    let expected = format!("it is at {0}/cargo: add path = [\"{0}\"] under [execution]", tools.display());
+    assert!(hint.starts_with(&expected), "{hint}");
+    Ok(())
+}
+
+#[test]
+fn commit_is_made_in_the_name_of_the_setting() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let scene = Scene::new("mode = 'yolo'\ngit_identity = 'Ada L <ada@example.org>'\n")?;
+    #[expect(clippy::disallowed_methods, reason = "the test makes a repository")]
+    let made = Command::new("git").args(["init", "-q"]).arg(&scene.space).env_clear().status()?;
+    assert!(made.success());
+    for words in [["git", "add", "notes.txt"].as_slice(), &["git", "commit", "-m", "x"]] {
+        let words: Vec<&str> = ["run", "--"].iter().chain(words).copied().collect();
+        let (status, seen) = scene.on_terminal(&words, last_six)?;
+        assert_eq!(status.code(), Some(0), "{seen}");
+    }
+    let log = scene.mab(&["run", "--", "git", "log", "--format=%an %ae %cn"])?;
+    assert_eq!(log.stdout, "Ada L ada@example.org Ada L\n", "{log:?}");
+    Ok(())
+}
+
+#[test]
+fn doctor_warns_of_folders_that_will_not_do() -> Anything {
+    let home = Home::new()?;
+    let root = home.path().canonicalize()?;
+    for (name, mode) in [("open", 0o777), ("a:b", 0o755), ("good", 0o755)] {
+        fs::create_dir(root.join(name))?;
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode))?;
+    }
+    fs::create_dir_all(root.join(".config/mab"))?;
+    let shown = root.display();
+    let text = format!(
+        "[execution]\npath = ['{shown}/open', '{shown}/a:b', '{shown}/good', '{shown}/none']\nreadable = ['{shown}/gone']\n"
+    );
+    fs::write(root.join(".config/mab/config.toml"), text)?;
+    let run = home.mab(&["doctor"])?;
+    let warned: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("warn\texecution\t")).collect();
+    let expected = [
+        ("path", "open", "can be changed by others"),
+        ("path", "a:b", "has a `:`, which PATH cannot hold"),
+        ("path", "none", "is not there"),
+        ("readable", "gone", "is not there"),
+    ];
+    assert_eq!(warned.len(), expected.len(), "{warned:?}");
+    for (line, (key, name, what)) in warned.iter().zip(expected) {
+        assert!(line.starts_with(&format!("warn\texecution\t{key}: {shown}/{name} {what}\t")), "{line}");
+    }
     Ok(())
 }
