@@ -91,6 +91,7 @@ Exit codes:
   2 wrong use          6 limited       10 doctor found a fault
   3 not found          7 conflict      11 demo failed
   12 audit trail not checkable, 13 ask, 14 deny (mab judge)
+  mab run exits as its command did; 124 time over, 130 stopped, 137 over a limit
 "#);
     Ok(())
 }
