@@ -210,9 +210,7 @@ fn agree(prepared: Prepared, terminal: Terminal, stop: BorrowedFd<'_>) -> Result
     let mut page = terminal.page();
     page.line(&format!("{}", Visible::line(&prepared.verdict().reason)));
     request::render(prepared.request(), &prepared.hash(), &mut page);
-    let question = format!(
-        "type the last {LAST} digits of the request to run exactly this; anything else runs nothing:"
-    );
+    let question = format!("type the last {LAST} digits to run exactly this; anything else runs nothing:");
     for left in (0..TRIES).rev() {
         let Some(typed) = terminal.ask_unless(&page, &question, stop)? else { return Ok(None) };
         if typed.is_empty() || left == 0 || prepared.is_named_by(&typed) {
