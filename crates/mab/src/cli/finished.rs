@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io::IsTerminal as _};
 
 use mab_core::{Code, Denied, Fault};
-use mab_exec::{Captured, Finished, Killed, Outcome};
+use mab_exec::{Captured, Finished, Killed, Outcome, Planted};
 
 use serde_json::Value;
 
@@ -49,6 +49,7 @@ pub(crate) fn print(
             ));
         }
     }
+    tell_planted(&finished.planted);
     let ended_well = matches!(finished.outcome, Outcome::Exited { code: 0 });
     if std::io::stderr().is_terminal() || matches!(finished.outcome, Outcome::Killed { .. }) {
         let style = if ended_well { GOOD } else { BAD };
@@ -58,6 +59,13 @@ pub(crate) fn print(
         }
     }
     Ok(exit)
+}
+
+/// Says what a run left that others would obey.
+pub(crate) fn tell_planted(planted: &[Planted]) {
+    for one in planted {
+        Output::talk(&format!("{CAREFUL}left behind:{CAREFUL:#} {}", Visible::line(&one.to_string())));
+    }
 }
 
 /// A run, for programs.
