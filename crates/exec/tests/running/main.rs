@@ -8,3 +8,5 @@ mod containers;
 mod ends;
 #[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod planted;
