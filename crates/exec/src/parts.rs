@@ -13,6 +13,14 @@ pub trait Judges: Send + Sync {
 
     /// The policy by which it judges.
     fn policy_digest(&self) -> Digest;
+
+    /// The policy that would judge now: of files that are read again, because a person's yes takes time.
+    ///
+    /// # Errors
+    /// When they cannot be read any longer.
+    fn policy_digest_now(&self) -> Result<Digest, Denied> {
+        Ok(self.policy_digest())
+    }
 }
 
 /// Has the sandboxes that were found.
@@ -40,6 +48,10 @@ impl Judges for Judge {
 
     fn policy_digest(&self) -> Digest {
         self.policy().digest()
+    }
+
+    fn policy_digest_now(&self) -> Result<Digest, Denied> {
+        self.policy().digest_now()
     }
 }
 

@@ -15,7 +15,7 @@ mod read;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use mab_core::{Code, Denied};
@@ -44,6 +44,8 @@ pub struct Policy {
     rules: Vec<Rule>,
     paths: Paths,
     digest: Digest,
+    /// The operator's file and the project's.
+    files: [Option<PathBuf>; 2],
 }
 
 /// A program and the ways to call it, the operator's first.
@@ -108,7 +110,17 @@ impl Policy {
                 policy.add(&source, author)?;
             }
         }
+        policy.files = [operator, project].map(|path| path.map(Path::to_owned));
         Ok(policy)
+    }
+
+    /// The digest that the same files have now, also of one that was not there.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn digest_now(&self) -> Result<Digest, Denied> {
+        let [operator, project] = &self.files;
+        Self::load(operator.as_deref(), project.as_deref()).map(|policy| policy.digest)
     }
 
     /// The digest of every file in force, in order.
@@ -152,6 +164,7 @@ impl Policy {
             rules: Vec::new(),
             paths: Paths::of_secrets(),
             digest: Digest::of(&[b"mab.exec.policy.v1\0"]),
+            files: [None, None],
         }
     }
 

@@ -345,7 +345,8 @@ impl Executor {
             return Err(self.refuse(Layer::Expired, "the time to run this request is over; ask again"));
         }
         inner.workspace.still_there().map_err(|why| denied(Layer::Sandbox, &why))?;
-        if self.judge.policy_digest() != request.policy_digest {
+        let policy = self.judge.policy_digest_now().map_err(|why| denied(Layer::Policy, &why))?;
+        if policy != request.policy_digest {
             let why = "the policy is not the one that judged the command; ask again";
             return Err(self.refuse(Layer::Policy, why));
         }

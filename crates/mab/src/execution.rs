@@ -41,7 +41,9 @@ pub(crate) fn policy(
     if let Some(path) = operator {
         is_there(path)?;
     }
-    Policy::load(operator, workspace.and_then(project_policy).as_deref())
+    // Named also where it is not: one that is put there before a yes is noticed.
+    let project = workspace.map(|workspace| workspace.path().join(PROJECT_POLICY));
+    Policy::load(operator, project.as_deref())
 }
 
 /// Refuses a policy file that is named and not there: without it more would be allowed than its author believes.
@@ -62,12 +64,6 @@ pub(crate) fn judge(
     workspace: Option<&Workspace>,
 ) -> Result<Judge, Denied> {
     Ok(Judge::new(policy(config, instead, workspace)?))
-}
-
-/// A project's own policy, when there is something by its name: also what cannot be read is not passed over.
-fn project_policy(workspace: &Workspace) -> Option<PathBuf> {
-    let path = workspace.path().join(PROJECT_POLICY);
-    path.symlink_metadata().is_ok().then_some(path)
 }
 
 /// The sandboxes of this machine, tried out. What has to be taken away again is noted in the folder `records`.

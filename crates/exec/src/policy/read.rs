@@ -45,7 +45,7 @@ pub(super) fn source(path: &Path, by_project: bool) -> Result<Option<Source>, De
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match openat2(CWD, path, flags, Mode::empty(), how) {
         Ok(file) => File::from(file),
-        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(Errno::LOOP) => return Err(refuse("it is behind a symbolic link", "put the file itself there")),
         Err(error) => return Err(refuse(&format!("it cannot be opened: {error}"), "make it readable")),
     };
