@@ -246,6 +246,59 @@ fn request_when_anything_else_is_typed_runs_nothing() -> Anything {
 }
 
 #[test]
+fn policy_of_the_project_when_changed_before_the_yes_runs_nothing() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let scene = Scene::new("mode = 'yolo'\n")?;
+    let rule =
+        |word: &str| format!("[[rule]]\ncommand = [\"{word}\"]\ndecision = \"deny\"\nreason = \"a test\"\n");
+    let (folder, words) = (scene.space.join(".mab"), ["run", "--command", "rm notes.txt"]);
+    let file = folder.join("policy.toml");
+    type Edit<'a> = &'a dyn Fn() -> std::io::Result<()>;
+    let added: Edit<'_> = &|| fs::create_dir(&folder).and_then(|()| fs::write(&file, rule("one")));
+    let changed: Edit<'_> = &|| fs::write(&file, rule("two"));
+    let broken: Edit<'_> = &|| fs::write(&file, "what");
+    let deleted: Edit<'_> = &|| fs::remove_file(&file);
+    for (edit, told) in
+        [(added, "ask again"), (changed, "ask again"), (broken, "line 1"), (deleted, "ask again")]
+    {
+        let mut is_edited = Ok(());
+        let (status, seen) =
+            scene.on_terminal(&words, |screen| last_six(screen).inspect(|_| is_edited = edit()))?;
+        is_edited?;
+        assert_eq!(status.code(), Some(4), "{seen}");
+        assert!(seen.contains(told) && seen.contains("nothing was run"), "{seen}");
+        assert_eq!(scene.notes()?, "one\ntwo\n");
+        if told == "line 1" {
+            fs::write(&file, rule("two"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn settings_that_a_command_plants_are_told() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let scene = Scene::new("mode = 'yolo'\n")?;
+    let text = "d=$(printf 'a\\033[2J'); mkdir \"$d\"; echo x > \"$d/.envrc\"";
+    let (status, seen) = scene.on_terminal(&["run", "--command", text], last_six)?;
+    let plain = anstream::adapter::strip_str(&seen).to_string();
+    let told =
+        "left behind: a\\u{1b}[2J/.envrc was made by the command: editors, agents or shells may obey it";
+    assert!(status.success() && plain.contains(told), "{plain}");
+    let (_, seen) =
+        scene.on_terminal(&["run", "--json", "--command", "mkdir b; echo y > b/.mcp.json"], last_six)?;
+    let plain = anstream::adapter::strip_str(&seen).to_string();
+    for field in [r#""planted""#, r#""what": "settings""#, r#""change": "made""#, r#""done": "told""#] {
+        assert!(plain.replace("\":\"", "\": \"").contains(field), "{field}: {plain}");
+    }
+    Ok(())
+}
+
+#[test]
 fn command_when_stopped_at_the_terminal_is_ended_and_says_so() -> Anything {
     if !has_bubblewrap() {
         return Ok(());
