@@ -5,7 +5,7 @@ use std::{os::fd::BorrowedFd, path::Path, sync::Arc};
 use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Random};
 use mab_exec::{
-    Finished, Outcome, View, Workspace,
+    Finished, Outcome, Planted, Surface, View, Workspace,
     preview::{Preview, Proposed, protected},
     snapshot::{Change, Kept, SnapshotId, Snapshots, TextChange, What},
 };
@@ -90,6 +90,8 @@ struct Settled {
     proposed: Proposed,
     applied: bool,
     undo: Option<SnapshotId>,
+    /// What was applied that others would obey.
+    planted: Vec<Planted>,
 }
 
 impl Staged {
@@ -165,7 +167,7 @@ impl Staged {
                 }
                 (_, _, Answer::Ask | Answer::Apply | Answer::Discard, _) => "discarded; nothing was changed",
             });
-            return Ok(Settled { proposed, applied: false, undo: None });
+            return Ok(Settled { proposed, applied: false, undo: None, planted: Vec::new() });
         }
         self.apply(ended, &proposed.refused)
     }
@@ -175,7 +177,12 @@ impl Staged {
         let since: SnapshotId = ended.snapshot.as_deref().ok_or_else(unsaved)?.parse()?;
         let is_protected = protected(&self.workspace);
         let at = (&since, SystemClock.now());
-        let applied = self.preview.apply(&self.snapshots, &self.workspace, &is_protected, at)?;
+        let before = Surface::look(&self.workspace);
+        let applied = self.preview.apply(&self.snapshots, &self.workspace, &is_protected, at);
+        // Also of what was applied in part.
+        let planted = before.settle(&self.workspace);
+        finished::tell_planted(&planted);
+        let applied = applied?;
         for kept in applied.kept.iter().filter(|kept| !refused.contains(kept)) {
             Output::talk(&left_out(kept));
         }
@@ -183,7 +190,7 @@ impl Staged {
             Output::talk(&format!("{GOOD}applied{GOOD:#}; `mab snapshot restore {undo}` undoes it"));
         }
         let proposed = Proposed { difference: applied.plan, refused: applied.kept };
-        Ok(Settled { proposed, applied: true, undo: applied.undo })
+        Ok(Settled { proposed, applied: true, undo: applied.undo, planted })
     }
 
     /// Shows all of it on the terminal, and asks until one of the two words is typed.
@@ -245,6 +252,7 @@ impl Settled {
             "done": if self.applied { "applied" } else { "discarded" },
             "changes": snapshot::changes_json(&self.proposed.difference),
             "refused": refused,
+            "planted": self.planted,
             "undo": self.undo.as_ref().map(SnapshotId::as_str),
         })
     }

@@ -140,6 +140,18 @@ fn preview_when_applied_is_what_a_direct_run_makes_and_can_be_undone() -> Anythi
 }
 
 #[test]
+fn preview_when_applied_plants_no_program_for_git() -> Anything {
+    let Some(scene) = scene("")? else { return Ok(()) };
+    let text = "mkdir -p b/objects b/refs; echo x > b/HEAD; printf '[core]\\nfsmonitor = x\\n' > b/config";
+    let (status, seen) = scene.on_terminal(&["run", "--preview", "--command", text], then("apply\n"))?;
+    let plain = anstream::adapter::strip_str(&seen).to_string();
+    assert!(status.success() && plain.contains("left behind: b/config"), "{plain}");
+    assert!(!scene.space.join("b/config").exists());
+    assert!(scene.space.join("b/config.set-aside-by-mab").exists());
+    Ok(())
+}
+
+#[test]
 fn preview_when_the_workspace_changed_meanwhile_is_not_applied() -> Anything {
     let Some(scene) = scene("")? else { return Ok(()) };
     let notes = scene.space.join("notes.txt");
