@@ -20,6 +20,7 @@ fn repository() -> tempfile::TempDir {
     folder
 }
 
+#[expect(clippy::disallowed_methods, reason = "a user's repository is made by git")]
 fn git(at: &Path, words: &[&str]) {
     let mut git = Command::new("git");
     git.args(words).current_dir(at).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");

@@ -169,21 +169,21 @@ impl Staged {
             });
             return Ok(Settled { proposed, applied: false, undo: None, planted: Vec::new() });
         }
-        self.apply(ended, &proposed.refused)
+        self.apply(ended, &proposed)
     }
 
-    fn apply(&self, ended: &Finished, refused: &[Kept]) -> Result<Settled, Trouble> {
+    fn apply(&self, ended: &Finished, shown: &Proposed) -> Result<Settled, Trouble> {
         let unsaved = || Denied::new(Code::Internal, "the workspace was not saved before the command");
         let since: SnapshotId = ended.snapshot.as_deref().ok_or_else(unsaved)?.parse()?;
         let is_protected = protected(&self.workspace);
-        let at = (&since, SystemClock.now());
+        let at = (&since, SystemClock.now(), shown);
         let before = Surface::look(&self.workspace);
-        let applied = self.preview.apply(&self.snapshots, &self.workspace, &is_protected, at);
+        let applied = self.preview.apply_as_shown(&self.snapshots, &self.workspace, &is_protected, at);
         // Also of what was applied in part.
         let planted = before.settle(&self.workspace);
         finished::tell_planted(&planted);
         let applied = applied?;
-        for kept in applied.kept.iter().filter(|kept| !refused.contains(kept)) {
+        for kept in applied.kept.iter().filter(|kept| !shown.refused.contains(kept)) {
             Output::talk(&left_out(kept));
         }
         if let Some(undo) = &applied.undo {

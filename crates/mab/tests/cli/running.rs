@@ -245,6 +245,9 @@ fn request_when_anything_else_is_typed_runs_nothing() -> Anything {
     Ok(())
 }
 
+#[cfg(test)]
+type Edit<'a> = &'a dyn Fn() -> std::io::Result<()>;
+
 #[test]
 fn policy_of_the_project_when_changed_before_the_yes_runs_nothing() -> Anything {
     if !has_bubblewrap() {
@@ -255,7 +258,6 @@ fn policy_of_the_project_when_changed_before_the_yes_runs_nothing() -> Anything 
         |word: &str| format!("[[rule]]\ncommand = [\"{word}\"]\ndecision = \"deny\"\nreason = \"a test\"\n");
     let (folder, words) = (scene.space.join(".mab"), ["run", "--command", "rm notes.txt"]);
     let file = folder.join("policy.toml");
-    type Edit<'a> = &'a dyn Fn() -> std::io::Result<()>;
     let added: Edit<'_> = &|| fs::create_dir(&folder).and_then(|()| fs::write(&file, rule("one")));
     let changed: Edit<'_> = &|| fs::write(&file, rule("two"));
     let broken: Edit<'_> = &|| fs::write(&file, "what");
