@@ -58,9 +58,10 @@ struct Following<'a> {
     limits: &'a Limits,
     since: &'a Stopwatch,
     buffer: Vec<u8>,
-    ticks: u32,
     /// What was told last.
     told: [u64; 2],
+    /// Ticks since something new was told.
+    quiet: u32,
 }
 
 /// What `poll` woke for.
@@ -87,8 +88,8 @@ impl<'a> Following<'a> {
             limits,
             since,
             buffer: vec![0; READ_BYTES],
-            ticks: 0,
             told: [0; 2],
+            quiet: 0,
         })
     }
 
@@ -190,9 +191,9 @@ impl<'a> Following<'a> {
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        self.ticks = self.ticks.wrapping_add(1);
         let totals = gathering.totals();
-        if self.told == totals && !self.ticks.is_multiple_of(TICKS_OF_A_SECOND) {
+        self.quiet = if self.told == totals { self.quiet.saturating_add(1) } else { 0 };
+        if !self.quiet.is_multiple_of(TICKS_OF_A_SECOND) {
             return Ok(());
         }
         self.told = totals;
@@ -201,7 +202,7 @@ impl<'a> Following<'a> {
             elapsed_ms: self.since.elapsed_ms(),
             stdout_bytes,
             stderr_bytes,
-            last_line: gathering.last_line(),
+            last_line: gathering.last_line(self.quiet >= TICKS_OF_A_SECOND),
         });
         Ok(())
     }

@@ -41,6 +41,7 @@ pub struct Progress {
     pub stdout_bytes: u64,
     /// Bytes it printed on stderr.
     pub stderr_bytes: u64,
-    /// The last whole line that it printed: redacted, visible, cut at 200 characters; empty while there is none.
+    /// The last line that it printed, with a line behind it or nothing for a second: redacted, visible, cut at 200
+    /// characters; empty while there is none.
     pub last_line: String,
 }

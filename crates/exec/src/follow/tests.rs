@@ -182,7 +182,7 @@ fn progress_tells_bytes_time_and_the_last_line() {
     let (mut running, [stdout, stderr]) = puppet(None);
     running.ending = Some(Ending::Exited(0));
     write(&stdout, b"out\n");
-    write(&stderr, b"err\nhalf");
+    write(&stderr, b"err\nlater\nhalf");
     let end = running.over.try_clone().unwrap();
     let observer = Watcher { end: Some(end), ..Watcher::default() };
     followed(&mut running, &Limits::default(), &observer);
@@ -192,7 +192,7 @@ fn progress_tells_bytes_time_and_the_last_line() {
     let expected = Progress {
         elapsed_ms: told[0].elapsed_ms,
         stdout_bytes: 4,
-        stderr_bytes: 8,
+        stderr_bytes: 14,
         last_line: "err".into(),
     };
     assert_eq!(told[0], expected);

@@ -56,9 +56,10 @@ impl<'a> Gathering<'a> {
         self.streams.each_ref().map(Kept::total)
     }
 
-    /// The last whole line that was printed, as it is shown, cut; empty while there is none. A line that goes on is not
-    /// shown: nobody knows whether it is half of a secret.
-    pub(crate) fn last_line(&self) -> String {
+    /// The last line that was printed, as it is shown, cut; empty while there is none. A line that goes on is not shown, and
+    /// a whole one only when the next is whole too, or when nothing came for a while (`is_quiet`): nobody knows whether it
+    /// is half of a secret.
+    pub(crate) fn last_line(&self, is_quiet: bool) -> String {
         let Some(kept) = self.streams.get(self.newest) else { return String::new() };
         let bytes = kept.last(LINE_WINDOW_BYTES);
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
@@ -68,8 +69,10 @@ impl<'a> Gathering<'a> {
         let shown = captured::whole(Shown::new(&text, &redaction.findings, 0));
         // The first line may have begun before what was looked at.
         let cut = usize::from(kept.total() > LINE_WINDOW_BYTES as u64);
-        let last = shown.split('\n').skip(cut).filter(|line| !line.trim().is_empty()).last();
-        last.unwrap_or_default().chars().take(LINE_CHARACTERS).collect()
+        let lines = shown.split('\n').skip(cut).filter(|line| !line.trim().is_empty());
+        let lines: Vec<&str> = lines.collect();
+        let last = lines.iter().rev().nth(usize::from(!is_quiet));
+        last.copied().unwrap_or_default().chars().take(LINE_CHARACTERS).collect()
     }
 
     /// What is shown of both.

@@ -186,20 +186,20 @@ fn last_line_when_it_goes_on_is_not_shown_before_it_ended() {
     let redactor = Redactor::new();
     let mut gathering = Gathering::new(knowledge(&redactor));
     let token = token();
-    assert_eq!(gathering.last_line(), "");
+    assert_eq!(gathering.last_line(true), "");
     gathering.push(0, b"first\r\n");
-    assert_eq!(gathering.last_line(), "first");
+    assert_eq!(gathering.last_line(true), "first");
     gathering.push(0, &token.as_bytes()[..20]);
-    assert_eq!(gathering.last_line(), "first");
+    assert_eq!(gathering.last_line(true), "first");
     gathering.push(0, &token.as_bytes()[20..]);
     gathering.push(0, b" \x1b[2J 10%\r");
-    assert_eq!(gathering.last_line(), "GITHUB_TOKEN_REDACTED \\u{1b}[2J 10%");
+    assert_eq!(gathering.last_line(true), "GITHUB_TOKEN_REDACTED \\u{1b}[2J 10%");
     gathering.push(1, filler(20_000).as_bytes());
     gathering.push(1, b"\n\n");
-    assert!(gathering.last_line().starts_with("an ordinary"));
+    assert!(gathering.last_line(true).starts_with("an ordinary"));
     gathering.push(1, &vec![b'x'; 40_000]);
     gathering.push(1, b"\n");
-    assert_eq!(gathering.last_line(), "");
+    assert_eq!(gathering.last_line(true), "");
 }
 
 proptest! {
@@ -236,4 +236,21 @@ fn token_when_a_byte_that_is_no_text_stands_in_it_is_replaced_whole() {
     let captured = shown(&[&b"\xff\xfe"[..], &wide].concat(), 7);
     assert!(captured.head.contains("GITHUB_TOKEN_REDACTED"), "{}", captured.head);
     assert_eq!(captured.redacted, 1);
+}
+
+#[test]
+fn last_line_when_a_token_is_cut_by_its_end_waits_for_the_next_line() {
+    let redactor = Redactor::new();
+    let mut gathering = Gathering::new(knowledge(&redactor));
+    let token = token();
+    let (front, back) = token.split_at(22);
+    gathering.push(0, format!("first\n{front}\n").as_bytes());
+    assert_eq!(gathering.last_line(false), "first");
+    gathering.push(0, back.as_bytes());
+    assert_eq!(gathering.last_line(false), "first");
+    gathering.push(0, b"\n");
+    assert_eq!(gathering.last_line(false), "first");
+    gathering.push(0, b"last\n");
+    assert_eq!(gathering.last_line(false), "GITHUB_TOKEN_REDACTED");
+    assert_eq!(gathering.last_line(true), "last");
 }
