@@ -141,7 +141,7 @@ impl Walk {
                 let text = read(at, name, CONTENT_MAX_BYTES);
                 let is_empty = text.as_deref().is_some_and(|text| text.is_empty() || text == SAME_FOLDER);
                 // What stands in for a missing file while another command runs.
-                let is_todo = name == TODO && !text.as_deref().is_some_and(has_exec);
+                let is_todo = name == REBASE_STEPS && !text.as_deref().is_some_and(has_exec);
                 if is_empty || is_todo {
                     return;
                 }
@@ -256,9 +256,9 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 /// What git obeys in a repository, or goes on from (gitrepository-layout(5)).
 const OBEYED: [&[u8]; 3] = [b"config", b"config.worktree", b"commondir"];
 const OBEYED_INSIDE: [(&[u8], &[&[u8]]); 3] =
-    [(b"info", &[b"attributes"]), (b"objects/info", &[b"alternates"]), (b"rebase-merge", &[TODO])];
+    [(b"info", &[b"attributes"]), (b"objects/info", &[b"alternates"]), (b"rebase-merge", &[REBASE_STEPS])];
 
-const TODO: &[u8] = b"git-rebase-todo";
+const REBASE_STEPS: &[u8] = b"git-rebase-todo";
 
 /// In the folder, through no link. Other file systems in it too: a command may write there as well.
 pub(super) const BELOW: ResolveFlags =

@@ -36,7 +36,7 @@ const REPOSITORIES: &str = "set -e
     repository bare
     repository meta/x; mkdir other; echo gitdir: ../meta/x > other/.git
     mkdir -p sub/.vscode; echo x > sub/.vscode/tasks.json
-    cp /bin/true runs-as-me; chmod 6755 runs-as-me";
+    cp /bin/true runs-as-me; chmod 6755 runs-as-me || true";
 
 #[test]
 fn repositories_that_a_command_planted_run_nothing_on_the_host_and_are_told() {

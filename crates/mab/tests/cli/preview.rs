@@ -165,7 +165,7 @@ fn preview_when_the_workspace_changed_meanwhile_is_not_applied() -> Anything {
     let words = ["run", "--preview", "--command", "echo theirs > notes.txt; echo x > more"];
     let (status, seen) = scene.on_terminal(&words, answer)?;
     assert_ne!(status.code(), Some(0), "{seen}");
-    assert!(seen.contains("notes.txt changed since the command was started"), "{seen}");
+    assert!(seen.contains("it is not what was shown any more; nothing was changed"), "{seen}");
     assert_eq!((scene.notes()?.as_str(), scene.space.join("more").exists()), ("mine", false));
     assert_eq!(previews(&scene)?, 0);
     Ok(())

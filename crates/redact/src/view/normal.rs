@@ -230,7 +230,7 @@ mod tests {
             "\\",
             "A=1\0B=2\0C=3",
             "a\r\nb",
-            "a \0b\0",
+            "a \0 b",
         ] {
             assert_eq!(read(text), format!("same: {text}"));
         }
