@@ -83,7 +83,7 @@ pub struct Settings {
     pub git_file_max_bytes: u64,
     /// Bytes of the disk that all files of a workspace take; a larger workspace is refused.
     pub total_max_bytes: u64,
-    /// Bytes that stay free on the file system of the snapshots; at least a twentieth of it does, up to 4 GiB.
+    /// Bytes that stay free on the file system of the snapshots; at least a twentieth of it does, up to 1 GiB.
     pub reserve_bytes: u64,
     /// Bytes of the disk that a workspace's snapshots may take before those of the last day go too.
     pub store_max_bytes: u64,

@@ -320,7 +320,7 @@ impl Pack {
     }
 
     /// Refuses when its file system has less room than `bytes`, and what everything else on it needs: so much as is
-    /// reserved, or a twentieth of it, at most 4 GiB.
+    /// reserved, or a twentieth of it, at most 1 GiB.
     fn room(&self, bytes: u64) -> Result<(), Denied> {
         let what = "cannot keep the contents";
         let found = rustix::fs::fstatvfs(&self.file).map_err(|error| failed(what, &error.into()))?;
@@ -361,7 +361,7 @@ const TRIES: u32 = 3;
 /// Reading waits for the disk and the kernel more than for the processor; more threads than this measured no faster.
 const THREADS_MAX: usize = 4;
 const FILES_PER_THREAD: usize = 256;
-/// The most that is left free for others: 4 GiB.
-const MARGIN_MAX_BYTES: u64 = 4 << 30;
+/// The most that is left free for others: 1 GiB.
+const MARGIN_MAX_BYTES: u64 = 1 << 30;
 /// Zeros from this on are not written: 4 KiB, a block of most file systems.
 pub(super) const HOLE_BYTES: usize = 4 << 10;
