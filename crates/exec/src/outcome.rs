@@ -40,10 +40,8 @@ pub enum Killed {
     Timeout,
     /// It printed more than it may.
     Output,
-    /// It used more memory than it may.
+    /// It used more memory than it may. Too many processes end nothing: the kernel refuses the next one.
     Memory,
-    /// It started more processes than it may.
-    Processes,
     /// Who asked for it cancelled.
     Cancelled,
     /// The bridge could not follow it any longer; the log says why.

@@ -90,7 +90,7 @@ pub trait Running: Send {
 pub enum Ending {
     /// With this code: of the last command that was run, 128 + the signal when one ended it.
     Exited(i32),
-    /// A limit ended it: memory or processes, as the kernel counted.
+    /// A limit ended it: memory, as the kernel counted.
     Limit(Killed),
     /// The sandbox could not be set up after all; nothing of the plan was started.
     Unavailable(Unavailable),

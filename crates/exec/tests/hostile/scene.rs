@@ -217,7 +217,7 @@ pub(crate) fn is_held(finished: &Finished) -> bool {
         .any(|stream| stream.head.lines().any(|line| line.starts_with("OPEN")));
     let ended = match &finished.outcome {
         Outcome::Exited { code } => *code == 0,
-        Outcome::Killed { reason } => matches!(reason, Killed::Memory | Killed::Processes),
+        Outcome::Killed { reason } => *reason == Killed::Memory,
         Outcome::Denied { .. } | Outcome::SandboxUnavailable { .. } => false,
     };
     ended && !opened

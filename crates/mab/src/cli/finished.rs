@@ -82,9 +82,7 @@ pub(crate) fn exit(outcome: &Outcome) -> Result<Exit, Denied> {
         Outcome::Exited { code } => Ok(Exit::of_command(*code)),
         Outcome::Killed { reason: Killed::Timeout } => Ok(Exit::TIMED_OUT),
         Outcome::Killed { reason: Killed::Cancelled } => Ok(Exit::CANCELLED),
-        Outcome::Killed { reason: Killed::Output | Killed::Memory | Killed::Processes } => {
-            Ok(Exit::OVER_LIMIT)
-        }
+        Outcome::Killed { reason: Killed::Output | Killed::Memory } => Ok(Exit::OVER_LIMIT),
         Outcome::Killed { reason: Killed::Lost } => Ok(Exit::INTERNAL),
         Outcome::Denied { .. } | Outcome::SandboxUnavailable { .. } => Err(refusal(outcome)),
     }
@@ -131,7 +129,6 @@ fn why(reason: Killed) -> &'static str {
         Killed::Timeout => "its time was over",
         Killed::Output => "it printed more than it may",
         Killed::Memory => "it used more memory than it may",
-        Killed::Processes => "it started more processes than it may",
         Killed::Cancelled => "you stopped it",
         Killed::Lost => "it could not be followed any longer; the log says why",
     }

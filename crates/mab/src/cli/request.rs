@@ -47,6 +47,7 @@ pub(crate) fn render(request: &Request, hash: &RequestHash, page: &mut Page) {
     page.field("sandbox", &Visible::line(&request.tier.to_string()));
     match &request.snapshot {
         Some(id) => page.field("snapshot", &Visible::line(id)),
+        None if *writable => page.field("snapshot", &Visible::line("taken after the yes, before it runs")),
         None => page.field("snapshot", &absent()),
     }
     page.field("policy", &Visible::line(&request.policy_digest.to_string()));
