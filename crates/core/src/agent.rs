@@ -45,6 +45,9 @@ macro_rules! named_enum {
 
 pub(crate) use named_enum;
 
+/// The join ordinal that stands for the bridge itself as the sender of a message; no agent gets that far.
+pub const SYSTEM_ORDINAL: u8 = u8::MAX;
+
 named_enum! {
     /// What an agent is doing.
     Status {

@@ -24,7 +24,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Code, ConversationId, Fault, MessageId, SessionId, Timestamp,
+    Code, ConversationId, Fault, MessageId, RunId, SessionId, Timestamp,
     note::VerifierKey,
     secret::{MasterKey, Subkey},
 };
@@ -109,6 +109,8 @@ pub enum Actor {
     Agent(SessionId),
     /// The person at the machine.
     Operator,
+    /// The bridge itself.
+    System,
     /// Somebody who needs no identity: who opens a conversation.
     Newcomer,
     /// Somebody who failed to show an identity.
@@ -121,6 +123,7 @@ impl Actor {
         match self {
             Self::Agent(session) => session.as_str(),
             Self::Operator => "operator",
+            Self::System => "system",
             Self::Newcomer => "newcomer",
             Self::Unknown => "unknown",
         }
@@ -201,6 +204,20 @@ impl Detail {
     #[must_use]
     pub fn conversation(mut self, key: &'static str, conversation: &ConversationId) -> Self {
         self.0.insert(key, Value::from(conversation.to_string()));
+        self
+    }
+
+    /// Adds a command's name.
+    #[must_use]
+    pub fn run(mut self, key: &'static str, run: &RunId) -> Self {
+        self.0.insert(key, Value::from(run.to_string()));
+        self
+    }
+
+    /// Adds a digest of what holds random bits, in hexadecimal: it confirms and tells nothing.
+    #[must_use]
+    pub fn digest(mut self, key: &'static str, digest: &[u8; 32]) -> Self {
+        self.0.insert(key, Value::from(hex::encode(digest)));
         self
     }
 

@@ -54,6 +54,12 @@ pub enum Code {
     CommandDenied,
     /// The command may run only after a person agreed to exactly it.
     ApprovalRequired,
+    /// A person's yes to a command cannot be used: it was used, is too old, or was given to another request.
+    ApprovalVoid,
+    /// No person has enabled commands in the conversation, or this server runs none.
+    ExecutionDisabled,
+    /// The agent's commands are refused until a person lifts that, after too many were denied.
+    ExecutionLocked,
     /// The sandbox that the command needs is not there.
     SandboxUnavailable,
     /// The store is held by somebody else for too long.
@@ -290,6 +296,29 @@ const TABLE: [CodeRow; CODES] = [
         Remedy::Tell("the command waits for your yes"),
     ),
     row(
+        Code::ApprovalVoid,
+        "approval_void",
+        (409, 7),
+        "The yes to a command cannot be used: it was used already, is too old, or was given to something else; nothing was run.",
+        Remedy::Do("call execute_command with the command again, without approval_token"),
+    ),
+    row(
+        Code::ExecutionDisabled,
+        "execution_disabled",
+        (403, 4),
+        "No person has enabled commands here; nothing was run. `mab yolo enable` does, at a terminal.",
+        Remedy::Do(
+            "ask with enable_yolo_mode and tell your user; or propose the command with send_to_partner, action_type proposal",
+        ),
+    ),
+    row(
+        Code::ExecutionLocked,
+        "execution_locked",
+        (403, 4),
+        "Three of the agent's commands were denied: no more are taken until a person lifts that with `mab yolo unlock`.",
+        Remedy::Tell("three of your agent's commands were denied; `mab yolo unlock` lets it ask again"),
+    ),
+    row(
         Code::SandboxUnavailable,
         "sandbox_unavailable",
         (503, 8),
@@ -342,7 +371,7 @@ const TABLE: [CodeRow; CODES] = [
     ),
 ];
 
-const CODES: usize = 29;
+const CODES: usize = 32;
 
 #[expect(clippy::indexing_slicing, reason = "bounded by the loop, evaluated by the compiler")]
 const fn codes() -> [Code; CODES] {

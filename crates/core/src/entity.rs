@@ -14,6 +14,13 @@ use crate::{
     watchdog::Reason,
 };
 
+mod execution;
+
+pub use execution::{
+    ApproverRow, CodeUse, ExecutionState, NewApprover, NewRun, NewTerms, Notice, RunAnswer, RunEnd, RunRow,
+    RunStart, Says, TermsRow, WishRow,
+};
+
 /// What authentication needs to know of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {

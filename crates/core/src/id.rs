@@ -65,6 +65,11 @@ impl SessionId {
         }
     }
 
+    /// The bridge itself, as the sender of a message: no agent can have this handle.
+    pub fn system() -> Self {
+        Self("system".to_owned())
+    }
+
     /// The handle as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -130,6 +135,47 @@ impl FromStr for MessageId {
     }
 }
 
+/// Names a command that was asked for: `run_` and 16 lower-case hexadecimal digits. A name, not a capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId([u8; 8]);
+
+impl RunId {
+    /// Draws a new name.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the random source fails.
+    pub fn draw(random: &dyn Random) -> Result<Self, Fault> {
+        draw(random).map(Self)
+    }
+
+    /// The name behind eight stored bytes.
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The eight bytes behind the name.
+    pub const fn bytes(self) -> [u8; 8] {
+        self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run_{}", hex::encode(self.0))
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Denied;
+
+    fn from_str(text: &str) -> Result<Self, Denied> {
+        text.strip_prefix("run_").and_then(lower_hex).map(Self).ok_or_else(|| {
+            Denied::new(Code::InvalidArguments, "a run_id must be run_ and 16 hexadecimal digits")
+                .hint("copy it exactly as execute_command, or `mab pending`, shows it")
+        })
+    }
+}
+
 /// Names one offered batch: the first and last sequence number in it and a random tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BatchId {
@@ -187,6 +233,8 @@ mod tests {
         fn every_id_when_shown_and_parsed_is_itself(bytes: [u8; 8], seq in 1..=i64::MAX as u64, span in 0_u64..100, tag: u32) {
             let conversation = ConversationId(bytes);
             prop_assert_eq!(conversation.to_string().parse::<ConversationId>(), Ok(conversation));
+            let run = RunId(bytes);
+            prop_assert_eq!(run.to_string().parse::<RunId>(), Ok(run));
             let message = MessageId { seq, tag: bytes };
             prop_assert_eq!(message.to_string().parse::<MessageId>(), Ok(message));
             let batch = BatchId { first: seq - span.min(seq - 1), last: seq, tag };

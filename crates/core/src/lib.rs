@@ -5,11 +5,13 @@
 
 pub mod agent;
 pub mod anchor;
+pub mod approver;
 pub mod audit;
 pub mod delivery;
 pub mod denied;
 pub mod entity;
 pub mod evidence;
+pub mod execution;
 pub mod glance;
 pub mod id;
 pub mod inbound;
@@ -32,6 +34,6 @@ pub mod visible;
 pub mod watchdog;
 
 pub use denied::{Code, Denied, Failure, Fault};
-pub use id::{BatchId, ConversationId, MessageId, SessionId};
-pub use source::{Clock, Random};
+pub use id::{BatchId, ConversationId, MessageId, RunId, SessionId};
+pub use source::{Clock, Random, Uptime};
 pub use time::Timestamp;

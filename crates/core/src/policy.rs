@@ -27,6 +27,7 @@ pub struct Principal(Who);
 enum Who {
     Newcomer,
     Operator,
+    System,
     Agent(Seat),
 }
 
@@ -58,6 +59,11 @@ impl Principal {
     /// The person at the machine, by the right to run `mab` on its data folder.
     pub const fn operator() -> Self {
         Self(Who::Operator)
+    }
+
+    /// The bridge itself, which says how what it ran has ended.
+    pub const fn system() -> Self {
+        Self(Who::System)
     }
 
     /// Only [`crate::token::Tokens::authenticate`] calls this.
@@ -98,6 +104,7 @@ impl Principal {
         match &self.0 {
             Who::Newcomer => Actor::Newcomer,
             Who::Operator => Actor::Operator,
+            Who::System => Actor::System,
             Who::Agent(seat) => Actor::Agent(seat.session.clone()),
         }
     }
@@ -124,6 +131,7 @@ pub struct Permit {
 pub fn decide(principal: Principal, action: Action) -> Result<Permit, Denied> {
     let (allowed, who) = match &principal.0 {
         Who::Operator => (action.is_of_operator(), "operator"),
+        Who::System => (action.is_of_system(), "the bridge"),
         Who::Newcomer => (action.is_of_newcomers(), "nobody"),
         Who::Agent(seat) => (action.is_of(seat.permission), seat.permission.as_str()),
     };
@@ -155,7 +163,7 @@ impl Permit {
     pub fn seat(&self) -> Option<&Seat> {
         match &self.principal.0 {
             Who::Agent(seat) => Some(seat),
-            Who::Newcomer | Who::Operator => None,
+            Who::Newcomer | Who::Operator | Who::System => None,
         }
     }
 
@@ -260,7 +268,7 @@ mod tests {
     }
 
     /// Who may do what, written down a second time: `omvpba` are owner, moderator, member, approver, observer,
-    /// auditor; `n` the newcomer, `O` the operator.
+    /// auditor; `n` the newcomer, `O` the operator, `S` the bridge itself.
     const EXPECTED: &[(Action, &str)] = &[
         (Action::Create, "n"),
         (Action::Join, "omvpba"),
@@ -284,7 +292,16 @@ mod tests {
         (Action::RejectHeld, "omO"),
         (Action::SetInbound, "omO"),
         (Action::ReadAudit, "oa"),
+        (Action::AskExecution, "omv"),
+        (Action::Execute, "omv"),
+        (Action::ListRuns, "pO"),
         (Action::Approve, "pO"),
+        (Action::DenyRun, "pO"),
+        (Action::EndRun, "S"),
+        (Action::EnableExecution, "O"),
+        (Action::DisableExecution, "O"),
+        (Action::UnlockExecution, "O"),
+        (Action::ManageApprover, "O"),
         (Action::SetLimits, "O"),
         (Action::Inspect, "O"),
         (Action::ManageTokens, "O"),
@@ -315,7 +332,11 @@ mod tests {
         for (action, who) in EXPECTED {
             let agents = Permission::ALL.iter().zip("omvpba".chars());
             let mut roles: Vec<_> = agents.map(|(permission, letter)| (agent(*permission), letter)).collect();
-            roles.extend([(Principal::newcomer(), 'n'), (Principal::operator(), 'O')]);
+            roles.extend([
+                (Principal::newcomer(), 'n'),
+                (Principal::operator(), 'O'),
+                (Principal::system(), 'S'),
+            ]);
             for (principal, letter) in roles {
                 let decided = decide(principal, *action);
                 assert_eq!(decided.is_ok(), who.contains(letter), "{letter} {action:?}");

@@ -6,6 +6,20 @@ use crate::{Fault, Timestamp};
 pub trait Clock: Send + Sync {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
+
+    /// The time since the machine started. Clocks of tests, which have no machine, derive it from [`Self::now`].
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], ms: self.now().millis().unsigned_abs() }
+    }
+}
+
+/// Time since the machine started, asleep or not: nobody sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uptime {
+    /// Which start of the machine it counts from.
+    pub boot: [u8; 16],
+    /// Milliseconds since then.
+    pub ms: u64,
 }
 
 /// Draws unpredictable bytes.

@@ -23,7 +23,12 @@ pub struct Ask {
     pub network: Network,
     /// Whether it is to run on a copy-on-write view, if it may write.
     pub preview: bool,
+    /// How long it may be run after it was prepared, in seconds.
+    pub valid_s: u64,
 }
+
+/// How long a request can be run when a person sits before it, in seconds.
+pub const VALID_S: u64 = 300;
 
 impl Ask {
     /// Refuses what cannot be run: an empty, too long or impossible command, limits out of their ranges.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mab_core::{Code, Denied};
+use mab_core::{Code, Denied, execution::Agreed};
 
 use crate::{Decision, Profile, Request, RequestHash, Sandbox, Verdict, Workspace};
 
@@ -21,7 +21,8 @@ pub(crate) struct Inner {
 
 /// A prepared command that may run, once: running it takes it.
 ///
-/// *Proof type*: made only by [`Prepared::allowed`] where nobody needs to be asked, and by [`Approved::by_person`].
+/// *Proof type*: made only by [`Prepared::allowed`] where nobody needs to be asked, by [`Approved::by_person`], and by
+/// [`Approved::by_agreement`].
 pub struct Approved(Box<Inner>);
 
 impl Prepared {
@@ -73,6 +74,20 @@ impl Approved {
         }
         Err(Denied::new(Code::ApprovalRequired, "what was typed is not the end of this request's hash")
             .hint("read the request again, and type the last six digits of its hash"))
+    }
+
+    /// The proof, from an agreement that was judged and consumed.
+    ///
+    /// # Errors
+    /// [`Code::ApprovalVoid`] when it is about another request.
+    pub fn by_agreement(prepared: Prepared, agreed: &Agreed) -> Result<Self, Denied> {
+        if agreed.hash() == prepared.hash().digest().as_bytes()
+            && prepared.0.verdict.decision != Decision::Deny
+        {
+            return Ok(Self(prepared.0));
+        }
+        Err(Denied::new(Code::ApprovalVoid, "what was agreed to is another request")
+            .hint("call execute_command with the command again, without approval_token"))
     }
 
     pub(crate) fn into_inner(self) -> Inner {

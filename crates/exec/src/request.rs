@@ -1,12 +1,12 @@
 //! The request: everything that decides what a command will do, in one canonical form, with one hash that means it.
 
 use mab_core::{Fault, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Mode, Plan, Profile, Tier, Wanted, jcs::canonical};
 
 /// Everything that a yes is about. Any other byte anywhere is another request, with another hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The version of this form: 1.
     pub version: u32,
@@ -46,7 +46,7 @@ pub struct Request {
 }
 
 /// A program as it was when the request was made.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Binary {
     /// Its absolute path, without symbolic links.
     pub path: String,

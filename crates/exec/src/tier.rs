@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::Mode;
 
@@ -50,6 +50,21 @@ impl Serialize for Tier {
     /// As its [`Tier::name`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Tier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let all = [
+            Self::Landlock,
+            Self::Bubblewrap,
+            Self::Container(Engine::Docker),
+            Self::Container(Engine::Podman),
+        ];
+        all.into_iter()
+            .find(|tier| tier.name() == name)
+            .ok_or_else(|| D::Error::custom("there is no such sandbox"))
     }
 }
 

@@ -1,13 +1,13 @@
 //! What somebody asks to run, before anybody judged it.
 
 use mab_core::{Code, Denied};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The longest command, with all its words: 64 KiB. A longer one is refused, not cut.
 pub const COMMAND_MAX_BYTES: usize = 64 * 1024;
 
 /// A command as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// Text, as one would type it.

@@ -117,7 +117,14 @@ pub fn open_archive(config: &Config, archive: Archive<'_>) -> Result<Opened, Fai
     };
     let store = SqliteStore::open_read_only(options, keyed, archive.progress, clock.clone())?;
     let (store, random) = (Arc::new(store), Arc::new(OsRandom));
-    let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
+    let bridge = Bridge::new(Parts {
+        store,
+        master,
+        clock,
+        random,
+        settings: config.settings.clone(),
+        workbench: None,
+    })?;
     Ok(Opened { bridge: bridge.with_anchor(archive.anchor), caller: folder::onlooker() })
 }
 
@@ -150,7 +157,14 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
         anchored: vault.has_begun(),
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
-    let bridge = Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone() })?;
+    let bridge = Bridge::new(Parts {
+        store,
+        master,
+        clock,
+        random,
+        settings: config.settings.clone(),
+        workbench: None,
+    })?;
     Ok(bridge.with_vault(vault))
 }
 

@@ -20,7 +20,7 @@ use mab_store::Store;
 use serde_json::{Map, Value};
 
 use crate::{
-    Caller, Impatient, Settings, Waiter, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
+    Caller, Impatient, Settings, Waiter, Workbench, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
     floods::Floods, remembering::Remembering,
 };
 
@@ -39,6 +39,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// What the operator allows.
     pub settings: Settings,
+    /// What runs commands for agents; none where none are run.
+    pub workbench: Option<Arc<dyn Workbench>>,
 }
 
 /// How often each rule found something.
@@ -57,6 +59,7 @@ pub struct Bridge {
     pub(crate) read_anchor: Option<ReadAnchor>,
     pub(crate) floods: Floods,
     pub(crate) remembering: Remembering,
+    pub(crate) workbench: Option<Arc<dyn Workbench>>,
     /// As in the settings; every stamp has a share of it.
     pub(crate) of_permissions: ByPermission,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
@@ -81,6 +84,7 @@ impl Bridge {
             read_anchor: None,
             floods: Floods::default(),
             remembering: Remembering::default(),
+            workbench: parts.workbench,
             known: Mutex::default(),
         })
     }

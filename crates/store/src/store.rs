@@ -22,7 +22,7 @@ use mab_core::{
     seal::Sealed,
 };
 
-use crate::{AuditPage, AuditQuery};
+use crate::{AuditPage, AuditQuery, RunStore};
 
 /// A durable store of conversations, shared by several processes.
 ///
@@ -34,7 +34,7 @@ use crate::{AuditPage, AuditQuery};
 /// # Errors
 /// `Denied` where the caller can act (`busy`, `storage_full`, `read_only`, and what each method names), else `Fault`.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: RunStore {
     /// What the store says of itself, with a quick self-check.
     async fn info(&self) -> Result<StoreInfo, Failure>;
 

@@ -19,6 +19,7 @@ enum Besides {
     Nobody,
     Newcomers,
     Operator,
+    System,
 }
 
 macro_rules! actions {
@@ -94,8 +95,26 @@ actions! {
     SetInbound = "set_inbound", MODERATORS, Operator;
     /// Read the conversation's audit trail.
     ReadAudit = "read_audit", AUDITORS, Nobody;
-    /// Answer a request to run a command (not built yet).
+    /// Ask a person to enable commands.
+    AskExecution = "ask_execution", WRITERS, Nobody;
+    /// Have a command run, as far as a person enabled it.
+    Execute = "execute", WRITERS, Nobody;
+    /// See which commands wait for an answer.
+    ListRuns = "list_runs", APPROVERS, Operator;
+    /// Agree to a command; no agent to its own, and none unless a person wanted that.
     Approve = "approve", APPROVERS, Operator;
+    /// Refuse a command.
+    DenyRun = "deny_run", APPROVERS, Operator;
+    /// Say how a command ended.
+    EndRun = "end_run", NO_AGENT, System;
+    /// Enable commands in a conversation.
+    EnableExecution = "enable_execution", NO_AGENT, Operator;
+    /// End that.
+    DisableExecution = "disable_execution", NO_AGENT, Operator;
+    /// Let an agent ask again whose commands were denied too often.
+    UnlockExecution = "unlock_execution", NO_AGENT, Operator;
+    /// Enrol or replace the approver's key.
+    ManageApprover = "manage_approver", NO_AGENT, Operator;
     /// Set the limits of one conversation.
     SetLimits = "set_limits", NO_AGENT, Operator;
     /// Read everything, as the operator.
@@ -133,6 +152,11 @@ impl Action {
     /// Whether who has no identity yet may do it.
     pub fn is_of_newcomers(self) -> bool {
         self.who().1 == Besides::Newcomers
+    }
+
+    /// Whether the bridge does it by itself.
+    pub fn is_of_system(self) -> bool {
+        self.who().1 == Besides::System
     }
 
     /// Whether the operator may do it.

@@ -176,6 +176,7 @@ fn scene() -> Scene {
             limits: Limits::default(),
             network: Network::Off,
             preview: false,
+            valid_s: 300,
         },
     }
 }

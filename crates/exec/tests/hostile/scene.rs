@@ -174,6 +174,7 @@ impl Scene {
             limits,
             network: Network::Off,
             preview: false,
+            valid_s: 300,
         };
         let prepared = executor.prepare(&ask, &workspace, NOW, [3; 16]).unwrap();
         executor.run(prepared.allowed().unwrap(), NOW, &())

@@ -123,6 +123,7 @@ pub(crate) fn run_with(
         limits,
         network: Network::Off,
         preview: false,
+        valid_s: 300,
     };
     let now = Timestamp::from_millis(1_795_332_600_000);
     let prepared = executor.prepare(&ask, &workspace, now, [3; 16]).unwrap();

@@ -10,7 +10,7 @@ use clap::Args;
 use mab_core::{Clock as _, Code, Denied, Fault};
 use mab_exec::{
     Approved, Argv, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Plan, Prepared,
-    Progress, View, Wanted, Workspace,
+    Progress, VALID_S, View, Wanted, Workspace,
 };
 use serde_json::json;
 
@@ -159,7 +159,8 @@ impl RunCommand {
             limits.time_s = time_s;
         }
         let network = if self.network { Network::Host } else { Network::Off };
-        Ok(Ask { mode, wanted, conversation: None, agent: None, limits, network, preview })
+        let (conversation, agent) = (None, None);
+        Ok(Ask { mode, wanted, conversation, agent, limits, network, preview, valid_s: VALID_S })
     }
 }
 

@@ -141,6 +141,7 @@ fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: 
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         random: Arc::new(Drawn(AtomicU64::new(seed))),
         settings: settings.clone(),
+        workbench: None,
     };
     Bridge::new(parts).unwrap()
 }

@@ -31,6 +31,7 @@ mod reads;
 mod receipts;
 mod repeat;
 mod rows;
+mod runs;
 mod schema;
 mod store;
 mod turn;

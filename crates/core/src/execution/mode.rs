@@ -2,12 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use mab_core::{Code, Denied};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{Code, Denied};
+
 /// How much commands may do in a workspace. The operator sets it; no argument of an agent does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum Mode {
     /// Listed programs that only read, inside the workspace; they run at once.
     Safe,
