@@ -18,6 +18,7 @@ mod ops;
 mod reading;
 mod remembering;
 mod screening;
+mod sealing;
 mod settings;
 pub mod table;
 mod waiting;
