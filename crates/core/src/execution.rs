@@ -16,6 +16,7 @@ mod approval;
 mod mode;
 mod state;
 mod terms;
+mod token;
 
 pub use agreed::{Agreed, Asked, Consent};
 pub(crate) use approval::DOMAIN as APPROVAL_DOMAIN;
@@ -24,6 +25,7 @@ pub use mode::Mode;
 pub use state::{Assurance, RunState};
 pub(crate) use terms::DOMAIN as TERMS_DOMAIN;
 pub use terms::Terms;
+pub use token::RequestTokens;
 
 /// Most requests of one agent that wait for an answer, or were agreed to and did not run yet.
 pub const OPEN_MAX: usize = 3;
