@@ -7,6 +7,7 @@ mod admit;
 mod anchor_reading;
 mod anchoring;
 mod arguments;
+mod asking;
 mod bridge;
 mod caller;
 mod door;
@@ -27,8 +28,9 @@ mod workbench;
 
 pub use anchor_reading::ReadAnchor;
 pub use anchoring::{Kept, OpenVault, Vault, mismatch};
+pub use asking::Question;
 pub use bridge::{Bridge, Parts};
 pub use caller::{Caller, Connection, Credentials, MemoryWallet, Wallet};
 pub use settings::{Limits, Settings};
-pub use waiting::{Impatient, WAIT_MAX_S, Waiter};
+pub use waiting::{Impatient, WAIT_MAX_S, Waiter, Waiting};
 pub use workbench::{Bench, Workbench};

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use mab_core::{
-    Code, Denied, Failure,
+    Code, Denied, Failure, RunId,
     audit::Detail,
     entity::{Member, Outlook},
     limit::{Kind, Limit},
@@ -13,6 +13,7 @@ use mab_store::Doorbell;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    Question,
     door::Call,
     watch::{self, Undelivered},
 };
@@ -32,11 +33,34 @@ pub trait Waiter: Send + Sync {
     /// Longest wait that the caller's program bears; what is asked for beyond it is cut.
     fn longest(&self) -> Duration;
 
-    /// Says that the call still waits: at once, and then every 20 seconds.
-    fn progress(&self, waited: Duration, of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Says that the call still waits, and what for: at once, and then every 20 seconds.
+    fn progress(
+        &self,
+        what: Waiting,
+        waited: Duration,
+        of: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Asks whoever sits before the caller's program, in a form of that program. `None` when nobody said anything: the
+    /// program has no forms, nobody filled it in, or what came back is no answer. It may take for ever: bound it, and drop
+    /// it when the answer came another way.
+    fn elicit(&self, _question: &Question) -> Pin<Box<dyn Future<Output = Option<bool>> + Send + '_>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Completes when the caller no longer wants the answer.
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// What a call waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Messages, and news of those that were sent.
+    Messages,
+    /// An answer to a command that was asked for.
+    Answer(RunId),
+    /// The end of a command that runs.
+    Run(RunId),
 }
 
 /// A caller that never waits.
@@ -52,7 +76,12 @@ impl Waiter for Impatient {
         Duration::ZERO
     }
 
-    fn progress(&self, _waited: Duration, _of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        _what: Waiting,
+        _waited: Duration,
+        _of: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }
 
@@ -183,7 +212,7 @@ impl<'a> Wait<'a> {
                 () = self.newer.notified() => return Ok(Event::Abandoned),
                 () = tokio::time::sleep_until(self.began + self.length) => return Ok(Event::TimedOut),
                 () = tokio::time::sleep_until(self.next_progress) => {
-                    self.waiter.progress(self.began.elapsed(), self.length).await;
+                    self.waiter.progress(Waiting::Messages, self.began.elapsed(), self.length).await;
                     self.next_progress += PROGRESS_EVERY;
                     continue;
                 }

@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use kit::{Agent, House, texts};
 use mab_core::Code;
-use mab_service::Waiter;
+use mab_service::{Waiter, Waiting};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -26,7 +26,12 @@ impl Waiter for Patient {
         Duration::from_hours(1)
     }
 
-    fn progress(&self, _waited: Duration, _of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        _what: Waiting,
+        _waited: Duration,
+        _of: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.waits.notify_one();
         Box::pin(std::future::ready(()))
     }

@@ -50,7 +50,12 @@ impl Waiter for Patient {
         self.longest
     }
 
-    fn progress(&self, _waited: Duration, _of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        _what: mab_service::Waiting,
+        _waited: Duration,
+        _of: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.heard.fetch_add(1, Ordering::SeqCst);
         self.waits.notify_one();
         Box::pin(std::future::ready(()))

@@ -17,7 +17,7 @@ use std::{
 };
 
 use mab_core::{Code, Failure, source::draw};
-use mab_service::Waiter;
+use mab_service::{Waiter, Waiting};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, getppid},
@@ -169,7 +169,12 @@ impl Waiter for Patient {
         GLANCE_EVERY
     }
 
-    fn progress(&self, _: Duration, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        _: Waiting,
+        _: Duration,
+        _: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }
 

@@ -5,7 +5,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use mab_service::Waiter;
+use mab_service::{Waiter, Waiting};
 use rmcp::{
     RoleServer,
     model::{ProgressNotificationParam, ProgressToken},
@@ -56,11 +56,20 @@ impl Waiter for Patience {
         longest(client.as_ref().map_or("", |client| client.name.as_str()))
     }
 
-    fn progress(&self, waited: Duration, of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        what: Waiting,
+        waited: Duration,
+        of: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let Some(token) = self.token.clone() else { return Box::pin(std::future::ready(())) };
         let progress = ProgressNotificationParam::new(token, waited.as_secs_f64())
             .with_total(of.as_secs_f64())
-            .with_message("waiting for messages");
+            .with_message(match what {
+                Waiting::Messages => "waiting for messages".to_owned(),
+                Waiting::Answer(run) => format!("waiting for a person: mab approve {run}"),
+                Waiting::Run(run) => format!("running {run}"),
+            });
         Box::pin(async move {
             // A client that is gone is noticed where its answer would be written.
             let _ = self.context.peer.notify_progress(progress).await;

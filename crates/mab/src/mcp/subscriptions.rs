@@ -9,7 +9,7 @@ use std::{
 };
 
 use mab_core::{Code, Denied};
-use mab_service::Waiter;
+use mab_service::{Waiter, Waiting};
 use rmcp::{
     Peer, RoleServer,
     model::{ErrorData, ResourceUpdatedNotificationParam, SubscriptionFilter},
@@ -268,7 +268,12 @@ impl Waiter for Tireless {
         Duration::from_hours(1)
     }
 
-    fn progress(&self, _waited: Duration, _of: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn progress(
+        &self,
+        _: Waiting,
+        _: Duration,
+        _: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }
 

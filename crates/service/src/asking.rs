@@ -1,0 +1,109 @@
+//! What a form of an agent's own client asks about a command: the least sure way to a yes.
+
+use mab_core::{RunId, visible::visible};
+use mab_exec::{GitAccess, Link, Network, Plan, Profile, Request, RequestHash};
+
+/// What whoever sits before a client is asked: whether one exact command may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The command's name.
+    pub run: RunId,
+    /// The hash of its request.
+    pub hash: RequestHash,
+    /// All of it, in lines of which each character shows itself.
+    pub text: String,
+}
+
+impl Question {
+    /// The question about this request; `None` when it is too long to be read in a form, where something might be cut.
+    pub fn of(run: RunId, request: &Request, hash: RequestHash) -> Option<Self> {
+        let Profile { workspace, writable, git, network, limits, .. } = &request.profile;
+        let mut lines = vec![format!("An agent asks to run a command ({run}).")];
+        lines.extend(of_plan(&request.plan));
+        let writes = match (writable, git) {
+            (false, _) => "nothing",
+            (true, GitAccess::ReadOnly) => "the folder, but for its .git",
+            (true, GitAccess::Commit) => "the folder, and commits",
+        };
+        let network = match network {
+            Network::Off => "none",
+            Network::Host => "the host's own: what it can read, it can send",
+        };
+        let whole = hash.to_string();
+        let digits = whole.get(whole.len().saturating_sub(DIGITS)..).unwrap_or_default();
+        lines.push(format!("folder: {}", literal(&workspace.to_string_lossy())));
+        lines.push(format!("may write: {writes}"));
+        lines.push(format!("network: {network}"));
+        lines.push(format!("longest time: {} s", limits.time_s));
+        lines.push(format!("request: …{digits}"));
+        let text = lines.join("\n");
+        (text.len() <= TEXT_MAX_BYTES).then_some(Self { run, hash, text })
+    }
+}
+
+/// One word per line.
+fn of_plan(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    match plan {
+        Plan::Shell(text) => lines.push(format!("text for a shell: {}", literal(text))),
+        Plan::Steps(steps) => {
+            for step in steps {
+                match step.link {
+                    Link::Always => {}
+                    Link::AfterSuccess => lines.push("then, if that succeeded:".to_owned()),
+                    Link::AfterFailure => lines.push("then, if that failed:".to_owned()),
+                }
+                for (number, command) in step.pipeline.iter().enumerate() {
+                    let what = if number == 0 { "run" } else { "its output to" };
+                    lines.push(format!("{what} {} ({})", literal(&command.name), literal(&command.program)));
+                    lines.extend(command.arguments.iter().map(|word| format!("  {}", literal(word))));
+                    let set = |(name, value): &(String, String)| {
+                        format!("  with {} = {}", literal(name), literal(value))
+                    };
+                    lines.extend(command.environment.iter().map(set));
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// `text` in double quotes, so that no two texts look alike: of blanks in a row all but the first as their escape, for a
+/// row of them could push what follows out of sight.
+fn literal(text: &str) -> String {
+    let (mut plain, mut before) = (String::from('"'), ' ');
+    for character in text.chars() {
+        match character {
+            '\\' | '"' => plain.extend(['\\', character]),
+            ' ' if before != ' ' => plain.push(' '),
+            blank if blank.is_whitespace() && !blank.is_control() => plain.extend(blank.escape_unicode()),
+            _ => plain.push(character),
+        }
+        before = character;
+    }
+    plain.push('"');
+    visible(&plain, &[])
+}
+
+/// As many of the last digits of the hash are shown as are typed at a terminal.
+const DIGITS: usize = 6;
+/// More than this nobody reads in a form, and a client may cut it.
+const TEXT_MAX_BYTES: usize = 4_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_when_they_differ_are_shown_differently() {
+        for (text, shown) in [
+            ("a b", r#""a b""#),
+            (" a  b", r#""\u{20}a \u{20}b""#),
+            ("a\\n\"", r#""a\\n\"""#),
+            ("a\n\u{1b}[2J", r#""a\n\u{1b}[2J""#),
+            ("\u{202e}x\u{a0}\u{200b}", r#""\u{202e}x\u{a0}\u{200b}""#),
+        ] {
+            assert_eq!(literal(text), shown);
+        }
+    }
+}
