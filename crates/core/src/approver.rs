@@ -3,11 +3,26 @@
 //! ```text
 //! terms     Ed25519("mab.terms.v1\0" ‖ the terms' text)
 //! approval  Ed25519("mab.approval.v1\0" ‖ the approval's text)
+//! successor Ed25519("mab.successor.v1\0" ‖ the next approver's public key (32 bytes))
 //! ```
+//!
+//! The private half ([`Approver`]) lives in the process that the person sits before, and nowhere else in clear. What is
+//! stored is sealed twice: under the passphrase ([`Approver::seal`]), which no other process ever holds, and under the
+//! master key ([`Enroller::wrap`]), so that who has the store alone cannot even begin to guess.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::execution;
+
+mod enroller;
+mod holder;
+mod sealed;
+mod totp;
+
+pub use enroller::{ENROLLED_BYTES, Enroller};
+pub use holder::Approver;
+pub use sealed::{Cost, PASSPHRASE_MAX_BYTES, PASSPHRASE_MIN_CHARS, check_passphrase};
+pub use totp::Totp;
 
 /// A signature: Ed25519 (RFC 8032), 64 bytes.
 pub const SIGNATURE_BYTES: usize = 64;
@@ -34,16 +49,21 @@ impl ApproverKey {
 
     /// Whether `signature` is this key's of these terms.
     pub fn signed_terms(&self, text: &str, signature: &[u8]) -> bool {
-        self.signed(execution::TERMS_DOMAIN, text, signature)
+        self.signed(execution::TERMS_DOMAIN, text.as_bytes(), signature)
     }
 
     /// Whether `signature` is this key's of this approval.
     pub fn signed_approval(&self, text: &str, signature: &[u8]) -> bool {
-        self.signed(execution::APPROVAL_DOMAIN, text, signature)
+        self.signed(execution::APPROVAL_DOMAIN, text.as_bytes(), signature)
     }
 
-    fn signed(&self, domain: &[u8], text: &str, signature: &[u8]) -> bool {
-        let content = [domain, text.as_bytes()].concat();
+    /// Whether `signature` is this key's of the key that takes its place.
+    pub fn signed_successor(&self, new: &Self, signature: &[u8]) -> bool {
+        self.signed(SUCCESSOR_DOMAIN, &new.bytes(), signature)
+    }
+
+    fn signed(&self, domain: &[u8], text: &[u8], signature: &[u8]) -> bool {
+        let content = [domain, text].concat();
         let parsed = Signature::from_slice(signature);
         parsed.is_ok_and(|signature| self.0.verify_strict(&content, &signature).is_ok())
     }
@@ -54,3 +74,9 @@ impl std::fmt::Debug for ApproverKey {
         write!(f, "ApproverKey({})", self.id())
     }
 }
+
+/// Sets signatures of a successor apart from everything else.
+const SUCCESSOR_DOMAIN: &[u8] = b"mab.successor.v1\0";
+
+#[cfg(test)]
+mod tests;

@@ -173,7 +173,13 @@ fn wrap_data(conversation: ConversationId) -> Vec<u8> {
     [b"mab.wrap.v1\0".as_slice(), &conversation.bytes()].concat()
 }
 
-fn encrypt(key: &[u8; KEY_BYTES], random: &dyn Random, data: &[u8], plain: &[u8]) -> Result<Vec<u8>, Fault> {
+/// `version ‖ nonce ‖ ciphertext` of `plain`, bound to `data`.
+pub(crate) fn encrypt(
+    key: &[u8; KEY_BYTES],
+    random: &dyn Random,
+    data: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, Fault> {
     let nonce: [u8; NONCE_BYTES] = draw(random)?;
     let sealed = XChaCha20Poly1305::new(key.into())
         .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: data })
@@ -181,7 +187,12 @@ fn encrypt(key: &[u8; KEY_BYTES], random: &dyn Random, data: &[u8], plain: &[u8]
     Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
 }
 
-fn decrypt(key: &[u8; KEY_BYTES], data: &[u8], stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+/// What [`encrypt`] hid.
+pub(crate) fn decrypt(
+    key: &[u8; KEY_BYTES],
+    data: &[u8],
+    stored: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let (version, rest) = stored.split_first().ok_or(Fault::new("opening nothing"))?;
     if *version != VERSION {
         return Err(Fault::new("opening a sealed value of a newer version"));
