@@ -122,7 +122,7 @@ fn signed(asked: &Asked<'_>, text: &str, signature: &[u8]) -> Result<Approval, D
     if !asked.key.signed_approval(text, signature) {
         return Err(void("the approver's key did not sign it"));
     }
-    let approval = Approval::parse(text)?;
+    let approval = Approval::parse(text).map_err(|_| void("it is of another version of mab"))?;
     if approval.run != asked.run || approval.request_hash != hex::encode(asked.hash) {
         return Err(void(
             "it was given to another request: a byte, a program, the folder or the policy changed",
@@ -140,3 +140,6 @@ fn void(why: &str) -> Denied {
     Denied::new(Code::ApprovalVoid, format!("the approval cannot be used: {why}"))
         .hint("call execute_command with the command again, without approval_token, and ask anew")
 }
+
+#[cfg(test)]
+mod tests;
