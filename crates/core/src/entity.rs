@@ -17,8 +17,8 @@ use crate::{
 mod execution;
 
 pub use execution::{
-    ApproverRow, CodeUse, ExecutionState, NewApprover, NewRun, NewTerms, Notice, RunAnswer, RunEnd, RunRow,
-    RunStart, Says, TermsRow, WishRow,
+    ApproverRow, CodeUse, ExecutionState, NewApprover, NewRun, NewTerms, NewWish, Notice, RunAnswer, RunEnd,
+    RunRow, RunStart, Says, TermsRow, WishRow,
 };
 
 /// What authentication needs to know of an agent.

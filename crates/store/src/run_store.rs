@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use mab_core::{
     ConversationId, Failure, RunId, SessionId,
     entity::{
-        ApproverRow, CodeUse, ExecutionState, NewApprover, NewRun, NewTerms, Notice, RunAnswer, RunEnd,
-        RunRow, RunStart,
+        ApproverRow, CodeUse, ExecutionState, NewApprover, NewRun, NewTerms, NewWish, Notice, RunAnswer,
+        RunEnd, RunRow, RunStart,
     },
     execution::RunState,
     policy::Stamp,
-    seal::Sealed,
 };
 
 /// Where approvers, what they enable, and commands are kept: the part of a [`Store`](crate::Store), with its atomicity and
@@ -27,8 +26,9 @@ pub trait RunStore: Send + Sync {
     /// code is taken: after five wrong ones, for 15 minutes.
     async fn use_code(&self, stamp: Stamp, used: CodeUse) -> Result<(), Failure>;
 
-    /// Keeps what an agent wishes to be enabled, in place of its earlier wish; `None` takes it back. `execution_locked`.
-    async fn wish(&self, stamp: Stamp, wish: Option<Sealed>, notice: Notice) -> Result<(), Failure>;
+    /// Keeps what an agent wishes to be enabled, in place of its earlier wish; `None` takes it back, and does nothing when
+    /// there is none. `execution_locked`, and `quota_exceeded` when the conversation is full.
+    async fn wish(&self, stamp: Stamp, wish: Option<NewWish>, notice: Notice) -> Result<(), Failure>;
 
     /// Keeps what a person enabled, in place of what was enabled before, and forgets the wishes. `not_found`, `expired`,
     /// and `conflict` when another approver is enrolled.
@@ -46,8 +46,9 @@ pub trait RunStore: Send + Sync {
     /// How commands stand: in one conversation, or in all where there is anything to tell.
     async fn execution(&self, conversation: Option<ConversationId>) -> Result<Vec<ExecutionState>, Failure>;
 
-    /// Keeps a command that was asked for. `execution_locked`, and `quota_exceeded` when the agent has
-    /// [`OPEN_MAX`](mab_core::execution::OPEN_MAX) open already. Without a notice the members are told when it has ended.
+    /// Keeps a command that was asked for. `execution_disabled`, `execution_locked`, and `quota_exceeded` when the agent has
+    /// [`OPEN_MAX`](mab_core::execution::OPEN_MAX) open already or the conversation is full. Without a notice the members
+    /// are told when it has ended.
     async fn request_run(&self, stamp: Stamp, run: NewRun, notice: Option<Notice>) -> Result<(), Failure>;
 
     /// One command.

@@ -2,6 +2,7 @@
 
 use crate::{
     ConversationId, RunId, SessionId, Timestamp,
+    entity::Quotas,
     execution::{Agreed, Assurance, Consent, Mode, RunState},
     seal::Sealed,
     source::Uptime,
@@ -91,6 +92,15 @@ pub struct TermsRow {
     pub expires_at: Timestamp,
 }
 
+/// A wish to keep.
+#[derive(Debug)]
+pub struct NewWish {
+    /// What.
+    pub body: Sealed,
+    /// What the conversation may hold: the message that tells of the wish counts.
+    pub quotas: Quotas,
+}
+
 /// What an agent wishes that a person enables; at most one of each agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WishRow {
@@ -117,6 +127,8 @@ pub struct NewRun {
     pub state: RunState,
     /// When it is too late to agree to it, or to say how it ended.
     pub expires_at: Timestamp,
+    /// What the conversation may hold: the messages that tell of the command count. Only asking is refused for that.
+    pub quotas: Quotas,
 }
 
 /// A command as it is stored.
@@ -142,7 +154,7 @@ pub struct RunRow {
     pub hash: [u8; 32],
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// As in [`NewRun`].
+    /// When it is too late: to agree to it, to start it, or to say how it ended.
     pub expires_at: Timestamp,
     /// Who agreed so far, when it is enough or not.
     pub consent: Option<Consent>,
@@ -150,6 +162,8 @@ pub struct RunRow {
     pub votes: Vec<SessionId>,
     /// When it was answered.
     pub decided_at: Option<Timestamp>,
+    /// Whether its end was asked for while it ran: who runs it stops it.
+    pub end_asked: bool,
 }
 
 /// An answer to a command that waits.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     MessageId,
-    agent::Permission,
+    agent::{Permission, SYSTEM_ORDINAL},
     evidence::{
         Finding, Kind, OrderRow, Row,
         order::{Order, OrderFacts},
@@ -128,14 +128,7 @@ impl Replay {
             return None;
         }
         let known = match action {
-            b"send" => {
-                let sent = self.sent(row);
-                self.last_seq = sent.as_ref().map_or(self.last_seq, |sent| sent.id.seq);
-                if sent.is_none() {
-                    self.unknown = self.unknown.or(Some(row.n));
-                }
-                return sent;
-            }
+            b"send" => return self.told(row),
             b"pause" | b"resume" => {
                 self.order.pause(action == b"pause");
                 true
@@ -152,12 +145,23 @@ impl Replay {
                     self.change(action, &String::from_utf8_lossy(actor), facts).is_some()
                 })
             }
-            _ => changes_no_member(action),
+            _ if TELLING.contains(&action) && names_a_message(detail) => return self.told(row),
+            _ => TELLING.contains(&action) || changes_no_member(action),
         };
         if !known {
             self.unknown = self.unknown.or(Some(row.n));
         }
         None
+    }
+
+    /// Takes an entry of a message.
+    fn told(&mut self, row: &Row<'_>) -> Option<Sent> {
+        let sent = self.sent(row);
+        self.last_seq = sent.as_ref().map_or(self.last_seq, |sent| sent.id.seq);
+        if sent.is_none() {
+            self.unknown = self.unknown.or(Some(row.n));
+        }
+        sent
     }
 
     fn ordered(&mut self, action: &[u8], detail: &[u8]) -> Option<()> {
@@ -171,12 +175,16 @@ impl Replay {
     }
 
     fn sent(&mut self, row: &Row<'_>) -> Option<Sent> {
-        let [actor, _, _, detail] = row.fields;
+        let [actor, action, _, detail] = row.fields;
         let facts: SendFacts<'_> = serde_json::from_slice(detail).ok()?;
         let mut digest = [0; 32];
         hex::decode_to_slice(facts.body_sha256, &mut digest).ok()?;
-        let sender = self.members.iter().position(|member| member.session.as_bytes() == actor);
-        let sender = sender.and_then(|ordinal| i64::try_from(ordinal).ok());
+        let sender = if action == b"send" {
+            let sender = self.members.iter().position(|member| member.session.as_bytes() == actor);
+            sender.and_then(|ordinal| i64::try_from(ordinal).ok())
+        } else {
+            Some(i64::from(SYSTEM_ORDINAL))
+        };
         let id: MessageId = facts.message.parse().ok()?;
         let audience = match &facts.to {
             Some(to) => Some(bits(&self.members, to)?),
@@ -310,6 +318,27 @@ fn bits(members: &[MemberRow], sessions: &[String]) -> Option<i64> {
     })
 }
 
+/// Actions that the bridge itself may tell every member of, by a message that their entry names.
+const TELLING: &[&[u8]] = &[
+    b"ask_execution",
+    b"execute",
+    b"approve",
+    b"deny_run",
+    b"end_run",
+    b"enable_execution",
+    b"disable_execution",
+    b"manage_approver",
+];
+
+/// Whether an entry's facts name a message.
+fn names_a_message(detail: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        message: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice(detail).is_ok_and(|named: Named| named.message.is_some())
+}
+
 /// Actions that neither members nor messages follow from.
 fn changes_no_member(action: &[u8]) -> bool {
     const SUCH: &[&[u8]] = &[
@@ -323,16 +352,8 @@ fn changes_no_member(action: &[u8]) -> bool {
         b"list_leases",
         b"list_held",
         b"read_audit",
-        b"ask_execution",
-        b"execute",
         b"list_runs",
-        b"approve",
-        b"deny_run",
-        b"end_run",
-        b"enable_execution",
-        b"disable_execution",
         b"unlock_execution",
-        b"manage_approver",
         b"set_limits",
         b"inspect",
         b"export",

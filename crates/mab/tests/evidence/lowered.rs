@@ -9,8 +9,10 @@ use crate::{
     scene::{Copy, Scene},
 };
 
-/// Takes what came with schemas 3 and 4 away.
-const LOWERED: &str = "DROP TABLE known; ALTER TABLE conversation DROP COLUMN known_n;
+/// Takes what came with schemas 3 to 5 away.
+const LOWERED: &str = "DROP TABLE vote; DROP TABLE run; DROP TABLE wish; DROP TABLE terms; DROP TABLE approver;
+    DROP INDEX agent_locked; ALTER TABLE agent DROP COLUMN denials;
+    ALTER TABLE agent DROP COLUMN execution_locked_at; DROP TABLE known; ALTER TABLE conversation DROP COLUMN known_n;
     ALTER TABLE message DROP COLUMN redactions; DROP INDEX conversation_grown; DROP TABLE held;
     ALTER TABLE audit DROP COLUMN mark; ALTER TABLE conversation DROP COLUMN anchored_n;
     ALTER TABLE conversation DROP COLUMN paused_by; ALTER TABLE conversation DROP COLUMN inbound;

@@ -217,20 +217,26 @@ pub(super) fn refuse_when_full(recipients: &[Recipient], most_unread: u64) -> Re
 
 /// Takes the next number and the room for the message.
 fn next_seq(ledger: &mut Ledger, new: &NewMessage, quotas: Quotas) -> Result<u64, Denied> {
+    let files = new.files.as_ref().map_or(0, |files| files.as_bytes().len());
+    let bytes = (new.body.as_bytes().len() + files) as u64;
+    refuse_without_room(ledger, bytes, quotas)?;
+    ledger.size_bytes += bytes;
+    ledger.last_seq += 1;
+    Ok(ledger.last_seq)
+}
+
+/// Refuses one more message of so many bytes in a conversation that is full.
+pub(super) fn refuse_without_room(ledger: &Ledger, bytes: u64, quotas: Quotas) -> Result<(), Denied> {
     let full = |what: String| {
         Denied::new(Code::QuotaExceeded, format!("the conversation holds its {what}")).hint(
             "tell your user, who can allow more (`mab limits`); or open another with create_conversation",
         )
     };
-    let files = new.files.as_ref().map_or(0, |files| files.as_bytes().len());
-    let bytes = (new.body.as_bytes().len() + files) as u64;
     if ledger.last_seq >= quotas.messages_per_conversation {
         return Err(full(format!("{} messages", quotas.messages_per_conversation)));
     }
     if ledger.size_bytes.saturating_add(bytes) > quotas.bytes_per_conversation {
         return Err(full(format!("{} bytes of messages", quotas.bytes_per_conversation)));
     }
-    ledger.size_bytes += bytes;
-    ledger.last_seq += 1;
-    Ok(ledger.last_seq)
+    Ok(())
 }

@@ -33,14 +33,14 @@ fn senders(
     conversation_pk: i64,
     agent_pk: i64,
 ) -> rusqlite::Result<BTreeMap<SessionId, GlanceFrom>> {
-    const NEWEST: &str = "SELECT s.session, i.offers = 0
+    const NEWEST: &str = "SELECT s.session, m.sender, i.offers = 0
          FROM (SELECT seq, offers FROM inbox WHERE agent = ?1 AND seq BETWEEN 1 AND 4294967295
                ORDER BY seq DESC LIMIT ?3) i
          JOIN message m ON m.key = (?2 << 32) + i.seq
-         JOIN agent s ON s.conversation = ?2 AND s.ordinal = m.sender";
+         LEFT JOIN agent s ON s.conversation = ?2 AND s.ordinal = m.sender";
     let mut newest = connection.prepare_cached(NEWEST)?;
     let found = newest.query_map(params![agent_pk, conversation_pk, LOOKED_AT], |row| {
-        Ok((rows::session(row, 0)?, row.get::<_, bool>(1)?))
+        Ok((rows::sender(row, 1, 0)?, row.get::<_, bool>(2)?))
     })?;
     let mut from: BTreeMap<SessionId, GlanceFrom> = BTreeMap::new();
     for (session, is_new) in rows::sound(found)? {

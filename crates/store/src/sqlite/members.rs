@@ -10,7 +10,11 @@ use mab_core::{
 };
 use rusqlite::params;
 
-use super::{moderation::with_leases, rows, tx::Tx};
+use super::{
+    moderation::{Ended, with_ended},
+    rows,
+    tx::Tx,
+};
 use crate::TokenChange;
 
 impl Tx<'_> {
@@ -129,11 +133,12 @@ impl Tx<'_> {
 
     /// Voids tokens and removes their agents.
     fn revoke(&self, members: &[Member]) -> Result<Detail, Failure> {
-        let mut leases = 0;
+        let mut ended = Ended::default();
         for member in members {
-            leases += self.end_place(member.agent_pk)?;
+            let Ended { leases, runs } = self.end_place(member.agent_pk)?;
+            ended = Ended { leases: ended.leases + leases, runs: ended.runs + runs };
         }
-        Ok(with_leases(changed("revoked", members), leases))
+        Ok(with_ended(changed("revoked", members), ended))
     }
 
     /// Everybody who was not removed, in join order.

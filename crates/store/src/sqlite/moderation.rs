@@ -19,6 +19,15 @@ use super::{
     tx::{Entered, Tx},
 };
 
+/// What ends with an agent's place.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Ended {
+    /// How many leases.
+    pub(super) leases: u64,
+    /// How many commands that were open or ran.
+    pub(super) runs: u64,
+}
+
 /// How long a conversation lasts.
 struct Life {
     pk: i64,
@@ -36,7 +45,7 @@ impl Tx<'_> {
             let others = params![entered.conversation_pk, entered.agent_pk];
             let remaining: Vec<Permission> = self.rows(REMAINING, others, |row| rows::named(row, 0))?;
             moderation::may_leave(leaver, &remaining)?;
-            Ok(((), with_leases(Detail::default(), self.end_place(entered.agent_pk)?)))
+            Ok(((), with_ended(Detail::default(), self.end_place(entered.agent_pk)?)))
         })
     }
 
@@ -51,9 +60,9 @@ impl Tx<'_> {
             let entered = self.enter_conversation(stamp, id)?;
             let target = self.other_member(stamp, id, session)?;
             moderation::may_remove(entered.permission, target.permission)?;
-            let leases = self.end_place(target.agent_pk)?;
+            let ended = self.end_place(target.agent_pk)?;
             let detail = Detail::default().sessions("session", [session]);
-            self.done(&entered.ledger, stamp, with_leases(detail, leases))
+            self.done(&entered.ledger, stamp, with_ended(detail, ended))
         })
     }
 
@@ -121,13 +130,14 @@ impl Tx<'_> {
         })
     }
 
-    /// Voids an agent's token, ends its leases and its waiting calls, and keeps its rows. Returns how many leases it had.
-    pub(super) fn end_place(&self, agent_pk: i64) -> Result<u64, Failure> {
+    /// Voids an agent's token, ends its leases, its commands and its waiting calls, and keeps its rows.
+    pub(super) fn end_place(&self, agent_pk: i64) -> Result<Ended, Failure> {
         const REVOKE: &str =
             "UPDATE agent SET epoch = epoch + 1, revoked_at = coalesce(revoked_at, ?2) WHERE pk = ?1";
         self.execute_one(REVOKE, params![agent_pk, self.now().millis()])?;
         self.wake(agent_pk);
-        Ok(self.execute("DELETE FROM lease WHERE agent = ?1", [agent_pk])? as u64)
+        let leases = self.execute("DELETE FROM lease WHERE agent = ?1", [agent_pk])? as u64;
+        Ok(Ended { leases, runs: self.end_runs_of_agent(agent_pk)? })
     }
 
     /// As [`Self::enter`], into the conversation that an agent is in or that the operator names, while it lasts.
@@ -189,7 +199,8 @@ impl Tx<'_> {
     }
 }
 
-/// Adds how many leases ended, when any did.
-pub(super) fn with_leases(detail: Detail, leases: u64) -> Detail {
-    if leases > 0 { detail.number("leases", leases) } else { detail }
+/// Adds what ended, when anything did.
+pub(super) fn with_ended(detail: Detail, ended: Ended) -> Detail {
+    let counts = [("leases", ended.leases), ("runs", ended.runs)].into_iter().filter(|(_, count)| *count > 0);
+    counts.fold(detail, |detail, (what, count)| detail.number(what, count))
 }

@@ -160,7 +160,7 @@ impl Tx<'_> {
         const FIND: &str = concat!(
             "SELECT ",
             message_columns!(),
-            " FROM message m JOIN agent s ON s.conversation = ?2 AND s.ordinal = m.sender WHERE m.key = ?1"
+            " FROM message m LEFT JOIN agent s ON s.conversation = ?2 AND s.ordinal = m.sender WHERE m.key = ?1"
         );
         self.sound_row(FIND, params![key(conversation_pk, seq)?, conversation_pk], rows::message)
     }

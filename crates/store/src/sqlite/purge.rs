@@ -62,7 +62,8 @@ impl Tx<'_> {
         const ACCEPTED: &str = "DELETE FROM accepted WHERE kind <> ?2 AND (subject = -?1
              OR subject IN (SELECT pk FROM agent WHERE conversation = ?1))";
         const AGENTS: &str =
-            "UPDATE agent SET role = NULL, note = NULL, status = NULL, unread = 0 WHERE conversation = ?1";
+            "UPDATE agent SET role = NULL, note = NULL, status = NULL, unread = 0, denials = 0, execution_locked_at = NULL
+             WHERE conversation = ?1";
         self.guarded(stamp, || {
             if self.execute(MARK, params![conversation_pk, self.now().millis()])? == 0 {
                 return Ok(None);
@@ -77,6 +78,7 @@ impl Tx<'_> {
             self.execute(REPEATABLE, [conversation_pk])?;
             self.execute(ACCEPTED, [conversation_pk, Kind::Guess.stored()])?;
             self.execute(AGENTS, [conversation_pk])?;
+            self.purge_runs(conversation_pk)?;
             let detail = Detail::default().number("messages", messages);
             self.done(&self.ledger(conversation_pk)?, stamp, detail)?;
             Ok(Some(messages))

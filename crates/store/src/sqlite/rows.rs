@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use mab_core::{
     ConversationId, MessageId, SessionId, Timestamp,
+    agent::SYSTEM_ORDINAL,
     delivery::{Delivery, Offer},
     entity::{AgentState, Member, StoredMessage},
     inbound::Standing,
@@ -64,10 +65,10 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     })
 }
 
-/// Columns that [`message`] reads; `m` is the message, `s` its sender.
+/// Columns that [`message`] reads; `m` is the message, `s` its sender, which is no agent when the bridge itself sent it.
 macro_rules! message_columns {
     () => {
-        "m.key, m.tag, s.session, s.ordinal, s.role, m.at, m.action_type, m.body, m.files, m.reply_to,
+        "m.key, m.tag, s.session, m.sender, s.role, m.at, m.action_type, m.body, m.files, m.reply_to,
          CASE WHEN m.audience = 0 THEN (SELECT rejected_at IS NOT NULL FROM held
          WHERE conversation = m.key >> 32 AND seq = (m.key & 4294967295)) END, m.redactions"
     };
@@ -82,7 +83,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     let reply_to: Option<String> = row.get(9)?;
     Ok(StoredMessage {
         id: MessageId { seq: tx::number(row.get(0)?), tag: row.get(1)? },
-        sender: session(row, 2)?,
+        sender: sender(row, 3, 2)?,
         sender_ordinal: row.get(3)?,
         sender_role: row.get(4)?,
         at: time(row, 5)?,
@@ -94,6 +95,14 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         redelivered: false,
         standing: row.get::<_, Option<bool>>(10)?.map(standing),
     })
+}
+
+/// Reads a message's sender, by its ordinal and by the handle of the agent that has this ordinal.
+pub(super) fn sender(row: &Row<'_>, ordinal: usize, handle: usize) -> rusqlite::Result<SessionId> {
+    if row.get::<_, i64>(ordinal)? == i64::from(SYSTEM_ORDINAL) {
+        return Ok(SessionId::system());
+    }
+    session(row, handle)
 }
 
 /// What became of a message that was not delivered.

@@ -27,10 +27,11 @@ const MIGRATIONS: [&str; VERSION as usize] = [
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
+    include_str!("schema/0005.sql"),
 ];
 
 /// The version this program writes: the number of migrations.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// The first version whose entries are marked, and whose chains checkpoints sign.
 pub(super) const MARKED_SINCE: u32 = 3;

@@ -123,7 +123,7 @@ impl SqliteStore {
     }
 
     /// A write whose commit must reach the disk.
-    async fn durable<T: Send + 'static>(
+    pub(super) async fn durable<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -138,7 +138,13 @@ impl SqliteStore {
         self.writer()?.write(Box::new(|_| false), work).await
     }
 
-    async fn read<T: Send + 'static>(
+    /// What the clock tells.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A look that changes nothing.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

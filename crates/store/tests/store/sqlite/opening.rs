@@ -75,7 +75,7 @@ fn sqlite_is_one_that_several_processes_may_write_with() {
     run(SqliteEngine::fresh(), async |kit: &Kit| {
         let info = kit.store.info().await.unwrap();
         assert_eq!(info.engine, format!("SQLite {}", rusqlite::version()));
-        assert_eq!((info.schema, info.durability.as_str(), info.check.as_str()), (4, "full", "ok"));
+        assert_eq!((info.schema, info.durability.as_str(), info.check.as_str()), (5, "full", "ok"));
         assert!(info.size_bytes > 0 && info.location.ends_with("bridge.db"));
         let mode: String = connect(Path::new(&info.location))
             .query_row("PRAGMA journal_mode", [], |row| row.get(0))
@@ -114,9 +114,9 @@ fn database_of_another_program_is_refused_untouched() {
 
 #[test]
 fn database_of_a_newer_version_is_refused_untouched() {
-    let message = "the database has schema 5; this mab knows 4";
+    let message = "the database has schema 6; this mab knows 5";
     assert_refused_untouched(Code::WrongStore, message, |path| {
-        let newer = "PRAGMA application_id = 0x6d616230; PRAGMA user_version = 5; CREATE TABLE future (x)";
+        let newer = "PRAGMA application_id = 0x6d616230; PRAGMA user_version = 6; CREATE TABLE future (x)";
         connect(path).execute_batch(newer).unwrap();
     });
 }

@@ -1,0 +1,114 @@
+//! The approver that is enrolled, and its one-time codes.
+
+use mab_core::{
+    Code, Denied, Failure, Timestamp,
+    entity::{ApproverRow, CodeUse, NewApprover},
+    policy::Stamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{
+    super::{
+        rows,
+        tx::{BRIDGE, Tx},
+    },
+    refusals::void,
+};
+
+/// Wrong codes after which none is taken for a while.
+const WRONG_CODES_MAX: u64 = 5;
+/// For how long then, in seconds.
+const LOCKED_S: u64 = 900;
+
+const FIND: &str = "SELECT key, sealed, mac, enrolled_at, code_step, wrong_codes, locked_until FROM approver";
+
+/// The approver that is enrolled.
+pub(super) fn approver(connection: &Connection) -> rusqlite::Result<Option<ApproverRow>> {
+    connection.prepare_cached(FIND)?.query_row([], read).optional()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<ApproverRow> {
+    Ok(ApproverRow {
+        key: row.get(0)?,
+        sealed: row.get(1)?,
+        mac: row.get(2)?,
+        enrolled_at: rows::time(row, 3)?,
+        code_step: row.get(4).map(rows::count)?,
+        wrong_codes: row.get(5).map(rows::count)?,
+        locked_until: rows::optional_time(row, 6)?,
+    })
+}
+
+impl Tx<'_> {
+    /// Enrols an approver in the place of the one before, whose terms and approvals end.
+    pub(super) fn enroll(&self, stamp: &Stamp, new: &NewApprover) -> Result<(), Failure> {
+        const KEY: &str = "SELECT key FROM approver";
+        const KEEP: &str = "INSERT OR REPLACE INTO approver (one, key, sealed, mac, enrolled_at)
+             VALUES (1, ?1, ?2, ?3, ?4)";
+        self.guarded(stamp, || {
+            self.enter(stamp)?;
+            let before: Option<Vec<u8>> = self.row(KEY, [], |row| row.get(0))?;
+            if before.as_deref() != new.replaces.as_ref().map(<[u8; 32]>::as_slice) {
+                return Err(Denied::new(
+                    Code::Conflict,
+                    "another approver is enrolled than the one to replace",
+                )
+                .hint("`mab yolo status` shows which one is enrolled")
+                .into());
+            }
+            self.execute_one(KEEP, params![new.key, new.sealed, new.mac, self.now().millis()])?;
+            let terms = self.execute("DELETE FROM terms", [])? as u64;
+            let runs = self.end_all_runs()?;
+            let mut detail = stamp.detail().clone().name("step", "enrolled").digest("key", &new.key);
+            if let Some(before) = &new.replaces {
+                detail = detail.name("step", "replaced").digest("before", before);
+            }
+            self.done(&self.ledger(BRIDGE)?, stamp, detail.number("terms", terms).number("runs", runs))
+        })
+    }
+
+    /// Takes note of a one-time code.
+    pub(super) fn use_code(&self, stamp: &Stamp, used: CodeUse) -> Result<(), Failure> {
+        const KEEP: &str = "UPDATE approver SET code_step = ?1, wrong_codes = ?2, locked_until = ?3";
+        self.guarded(stamp, || {
+            self.enter(stamp)?;
+            let approver = self.row(FIND, [], read)?.ok_or_else(|| {
+                Denied::new(Code::NotFound, "no approver is enrolled").hint("`mab yolo enroll` enrols one")
+            })?;
+            if let Some(until) = approver.locked_until.filter(|until| self.now() < *until) {
+                return Err(too_many_wrong(until, self.now()).into());
+            }
+            let (step, wrong, code) = match used {
+                CodeUse::Right(step) if step <= approver.code_step => {
+                    return Err(void(stamp, "the one-time code was used already")
+                        .hint("wait for the next one, which comes within 30 seconds")
+                        .into());
+                }
+                CodeUse::Right(step) => (step, 0, "right"),
+                CodeUse::Wrong => (approver.code_step, approver.wrong_codes.saturating_add(1), "wrong"),
+            };
+            let locked = wrong >= WRONG_CODES_MAX;
+            let until = locked.then(|| self.now().plus_seconds(LOCKED_S));
+            let kept = if locked { 0 } else { wrong };
+            self.execute_one(
+                KEEP,
+                params![rows::stored(step), rows::stored(kept), until.map(Timestamp::millis)],
+            )?;
+            let mut detail = stamp.detail().clone().name("step", "code").name("code", code);
+            if wrong > 0 {
+                detail = detail.number("wrong", wrong);
+            }
+            if locked {
+                detail = detail.name("then", "locked");
+            }
+            self.done(&self.ledger(BRIDGE)?, stamp, detail)
+        })
+    }
+}
+
+fn too_many_wrong(until: Timestamp, now: Timestamp) -> Denied {
+    Denied::new(Code::RateLimited, "too many one-time codes were wrong")
+        .retry_after(until.seconds_since_rounded_up(now))
+        .retry_at(until)
+        .hint("try again then; somebody else may have tried: `mab audit` tells when")
+}

@@ -1,0 +1,116 @@
+//! Asking: wishes, and commands that wait for a yes or start at once.
+
+use mab_core::{
+    Code, Denied, Failure, Fault,
+    entity::{NewRun, NewWish, Notice},
+    execution::{Assurance, OPEN_MAX, RunState},
+    policy::Stamp,
+};
+use rusqlite::params;
+
+use super::super::{
+    append::refuse_without_room,
+    guard::refuse_when_paused,
+    rows,
+    tx::{Entered, Tx},
+};
+
+impl Tx<'_> {
+    /// Keeps what an agent wishes to be enabled.
+    pub(super) fn wish(&self, stamp: &Stamp, wish: &NewWish, notice: &Notice) -> Result<(), Failure> {
+        const KEEP: &str =
+            "INSERT OR REPLACE INTO wish (conversation, agent, asked_at, body) VALUES (?1, ?2, ?3, ?4)";
+        self.change(stamp, |entered| {
+            refuse_when_paused(stamp, entered)?;
+            self.refuse_when_locked(entered.agent_pk)?;
+            let bytes = notice.body.as_bytes().len() as u64;
+            refuse_without_room(&entered.ledger, bytes, entered.overrides.quotas(wish.quotas))?;
+            let body = wish.body.as_bytes();
+            self.execute_one(
+                KEEP,
+                params![entered.conversation_pk, entered.agent_pk, self.now().millis(), body],
+            )?;
+            let detail = stamp.detail().clone().name("step", "wished");
+            Ok(((), self.tell(&mut entered.ledger, notice, detail)?))
+        })
+    }
+
+    /// Takes a wish back; nothing happens when there is none.
+    pub(super) fn take_back_wish(&self, stamp: &Stamp, notice: &Notice) -> Result<(), Failure> {
+        const FORGET: &str = "DELETE FROM wish WHERE conversation = ?1 AND agent = ?2";
+        self.guarded(stamp, || {
+            let mut entered = self.enter(stamp)?;
+            if self.execute(FORGET, [entered.conversation_pk, entered.agent_pk])? == 0 {
+                return Ok(());
+            }
+            let detail = stamp.detail().clone().name("step", "taken_back");
+            let detail = self.tell(&mut entered.ledger, notice, detail)?;
+            self.done(&entered.ledger, stamp, detail)
+        })
+    }
+
+    /// Keeps a command that was asked for.
+    pub(super) fn request_run(
+        &self,
+        stamp: &Stamp,
+        new: &NewRun,
+        notice: Option<&Notice>,
+    ) -> Result<(), Failure> {
+        const INSERT: &str =
+            "INSERT INTO run (id, conversation, agent, state, hash, request, created_at, expires_at,
+             assurance, started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let starts = match new.state {
+            RunState::Pending => false,
+            RunState::Running => true,
+            RunState::Approved
+            | RunState::Denied
+            | RunState::Withdrawn
+            | RunState::Expired
+            | RunState::Finished
+            | RunState::Lost => return Err(Fault::new("asking for a command that is past that").into()),
+        };
+        let (assurance, started_at) =
+            starts.then(|| (Assurance::Policy.as_str(), self.now().millis())).unzip();
+        self.change(stamp, |entered| {
+            refuse_when_paused(stamp, entered)?;
+            self.refuse_when_locked(entered.agent_pk)?;
+            self.refuse_when_disabled(entered.conversation_pk)?;
+            if !starts {
+                self.refuse_when_too_many(entered)?;
+            }
+            let bytes = notice.map_or(0, |notice| notice.body.as_bytes().len() as u64);
+            refuse_without_room(&entered.ledger, bytes, entered.overrides.quotas(new.quotas))?;
+            let (id, state, request) = (new.id.bytes(), new.state.as_str(), new.request.as_bytes());
+            let (now, until) = (self.now().millis(), new.expires_at.millis());
+            let (conversation, agent) = (entered.conversation_pk, entered.agent_pk);
+            self.execute_one(
+                INSERT,
+                params![id, conversation, agent, state, new.hash, request, now, until, assurance, started_at],
+            )?;
+            let detail = stamp.detail().clone().run("run", &new.id).digest("request", &new.hash);
+            let mut detail = detail.name("step", state);
+            if let Some(assurance) = assurance {
+                detail = detail.name("assurance", assurance);
+            }
+            match notice {
+                Some(notice) => Ok(((), self.tell(&mut entered.ledger, notice, detail)?)),
+                None => Ok(((), detail)),
+            }
+        })
+    }
+
+    /// Refuses one more open command of an agent; those whose time is over do not count.
+    fn refuse_when_too_many(&self, entered: &Entered) -> Result<(), Failure> {
+        const OPEN: &str = "SELECT count(*) FROM run WHERE conversation = ?1 AND agent = ?2
+             AND state IN ('pending', 'approved', 'running') AND state <> 'running' AND expires_at > ?3";
+        let values = params![entered.conversation_pk, entered.agent_pk, self.now().millis()];
+        let open = self.row(OPEN, values, |row| row.get(0).map(rows::count))?.unwrap_or_default();
+        if open < OPEN_MAX as u64 {
+            return Ok(());
+        }
+        let message = format!("{OPEN_MAX} of your commands wait already");
+        Err(Denied::new(Code::QuotaExceeded, message)
+            .hint("wait for the answers, or take them back with enable_yolo_mode, mode disabled")
+            .into())
+    }
+}
