@@ -31,6 +31,8 @@ pub const FILE_NAME: Bounds =
 /// What names a send, so that repeating it is harmless.
 pub const IDEMPOTENCY_KEY: Bounds =
     Bounds { name: "idempotency_key", min_chars: 1, max_chars: 128, multi_line: false };
+/// Why a command is refused.
+pub const REASON: Bounds = Bounds { name: "reason", min_chars: 1, max_chars: 500, multi_line: true };
 /// The words of a search.
 pub const QUERY: Bounds = Bounds { name: "query", min_chars: 1, max_chars: 500, multi_line: true };
 

@@ -52,6 +52,8 @@ bounded! {
     IdempotencyKey = text::IDEMPOTENCY_KEY,
     /// The words of a search.
     Query = text::QUERY,
+    /// Why a command is refused.
+    Reason = text::REASON,
 }
 
 fn read_bounded<'de, D: Deserializer<'de>>(
@@ -93,3 +95,28 @@ pub(crate) type ConversationArgument = Named<ConversationId>;
 pub(crate) type SessionArgument = Named<SessionId>;
 /// A message's id, as an argument.
 pub(crate) type MessageArgument = Named<MessageId>;
+
+/// Bytes, in hexadecimal.
+#[derive(Debug, Clone)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(text).map(Self).map_err(|_| D::Error::custom("hexadecimal digits are needed"))
+    }
+}
+
+impl JsonSchema for Bytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^([0-9a-f]{2})*$" })
+    }
+}

@@ -7,6 +7,7 @@ use std::{
 
 use mab_core::{
     Clock, Code, ConversationId, Denied, Fault, Random, SessionId,
+    approver::Enroller,
     audit::Detail,
     entity::Member,
     limit::{ByPermission, Kind},
@@ -51,6 +52,7 @@ pub struct Bridge {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) tokens: Tokens,
     pub(crate) wrapper: Wrapper,
+    pub(crate) enroller: Enroller,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
@@ -75,6 +77,7 @@ impl Bridge {
             store: parts.store,
             tokens: Tokens::new(&parts.master)?,
             wrapper: Wrapper::new(&parts.master)?,
+            enroller: Enroller::new(&parts.master)?,
             clock: parts.clock,
             random: parts.random,
             of_permissions: Arc::new(parts.settings.limits.permissions.clone()),

@@ -22,6 +22,7 @@ mod screening;
 mod sealing;
 mod settings;
 pub mod table;
+mod telling;
 mod waiting;
 mod watch;
 mod workbench;

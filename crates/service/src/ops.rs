@@ -1,5 +1,7 @@
 //! One file per operation. To add one: a file here, a line below, a row in `table.rs`.
 
+pub(crate) mod approve_run;
+pub(crate) mod approver;
 pub(crate) mod audit;
 pub(crate) mod audit_checkpoint;
 pub(crate) mod audit_export;
@@ -8,6 +10,11 @@ pub(crate) mod check_messages;
 pub(crate) mod check_partner_status;
 pub(crate) mod cleanup;
 pub(crate) mod create_conversation;
+pub(crate) mod deny_run;
+pub(crate) mod execution;
+pub(crate) mod execution_disable;
+pub(crate) mod execution_enable;
+pub(crate) mod execution_unlock;
 pub(crate) mod glance;
 pub(crate) mod held;
 pub(crate) mod inbound;

@@ -80,9 +80,8 @@ mod tests {
         let [a, b]: [SessionId; 2] = ["a", "b"].map(|name| name.parse().unwrap());
         let token = tokens("5a").of(run, &hash, &a).unwrap();
         assert_eq!(token.len(), 64);
-        let is_of = |tokens: &RequestTokens, run, hash, session| {
-            tokens.is_of(&token, run, &hash, session).unwrap()
-        };
+        let is_of =
+            |tokens: &RequestTokens, run, hash, session| tokens.is_of(&token, run, &hash, session).unwrap();
         assert!(is_of(&tokens("5a"), run, hash, &a));
         assert!(!is_of(&tokens("5b"), run, hash, &a));
         assert!(!is_of(&tokens("5a"), RunId::from_bytes([3; 8]), hash, &a));

@@ -1,0 +1,71 @@
+//! `deny_run`: refuses a command that waits, for the operator. Saying no needs no key.
+
+use mab_core::{
+    Code, Denied, Failure,
+    entity::{RunAnswer, Says},
+    execution::RunState,
+    policy::Action,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    approve_run::{RunArgument, asked},
+    execution_disable::conversation,
+};
+use crate::{
+    arguments::{Bytes, Reason},
+    door::{Call, Op},
+    telling,
+};
+
+/// The operation.
+pub(crate) struct DenyRun;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    run_id: RunArgument,
+    /// The hash of what was shown
+    request_hash: Bytes,
+    /// Why; every member sees it
+    #[serde(default)]
+    reason: Option<Reason>,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    run_id: String,
+    /// How it stands now
+    state: RunState,
+}
+
+impl Op for DenyRun {
+    const ACTION: Action = Action::DenyRun;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let (bridge, id) = (call.bridge, arguments.run_id.0);
+        let run = asked(bridge, id).await?;
+        if arguments.request_hash.0 != run.hash {
+            return Err(Denied::new(Code::ApprovalVoid, "this is the hash of another request")
+                .hint("`mab pending` shows what waits")
+                .into());
+        }
+        let state = conversation(bridge, run.conversation).await?;
+        let reason = arguments.reason.as_ref().map(|reason| reason.0.as_str());
+        let told = telling::to_all(bridge, &state, &telling::denied(id, &run.session, reason))?;
+        let answer = RunAnswer {
+            conversation: run.conversation,
+            id,
+            hash: run.hash,
+            says: Says::No,
+            uptime: bridge.clock.uptime(),
+        };
+        let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;
+        Ok(Answer { run_id: id.to_string(), state })
+    }
+}
