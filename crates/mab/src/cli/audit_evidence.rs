@@ -109,7 +109,7 @@ fn secret(path: &Path, name: &str) -> Option<String> {
             let why = match Trouble::from(failure) {
                 Trouble::Denied(denied) => denied.message,
                 Trouble::Fault(fault) => trouble::with_causes(&fault),
-                Trouble::ClosedPipe => return None,
+                Trouble::ClosedPipe | Trouble::Cancelled => return None,
             };
             Output::talk(&format!("{name} is not used: {}", Visible::line(&why)));
             None

@@ -38,7 +38,7 @@ pub(super) fn run(operator: &Operator<'_>, arguments: Value, form: Form) -> Resu
     })?
     .map_err(|trouble| match trouble {
         Trouble::Denied(denied) => Trouble::Denied(permissions::explain(&config, denied)),
-        Trouble::Fault(_) | Trouble::ClosedPipe => trouble,
+        Trouble::Fault(_) | Trouble::ClosedPipe | Trouble::Cancelled => trouble,
     })
 }
 

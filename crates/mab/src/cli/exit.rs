@@ -35,7 +35,7 @@ impl Exit {
     pub const JUDGED_DENY: Self = Self(14);
     /// The time of what `mab run` ran was over.
     pub const TIMED_OUT: Self = Self(124);
-    /// `mab run` was told to stop.
+    /// Told to stop: by Ctrl-C, or at a question.
     pub const CANCELLED: Self = Self(130);
     /// What `mab run` ran was ended for its memory, its processes or its output.
     pub const OVER_LIMIT: Self = Self(137);
@@ -57,7 +57,7 @@ impl Exit {
         (Self::JUDGED_ASK, "`mab judge`: a person would have to agree."),
         (Self::JUDGED_DENY, "`mab judge`: the command may not run."),
         (Self::TIMED_OUT, "`mab run`: the command's time was over. Else it exits as its command did."),
-        (Self::CANCELLED, "`mab run`: stopped with Ctrl-C."),
+        (Self::CANCELLED, "Stopped with Ctrl-C, or at a question; nothing was changed."),
         (Self::OVER_LIMIT, "`mab run`: the command was ended for its memory, its processes or its output."),
     ];
 

@@ -1,13 +1,13 @@
 //! `mab run`: the operator has one command run as an agent's would be: judged, saved, sandboxed.
 
 use std::{
-    io::{IsTerminal as _, PipeReader},
+    io::IsTerminal as _,
     os::fd::{AsFd as _, BorrowedFd},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use clap::Args;
-use mab_core::{Clock as _, Code, Denied, Fault};
+use mab_core::{Clock as _, Code, Denied};
 use mab_exec::{
     Approved, Argv, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Plan, Prepared,
     Progress, VALID_S, View, Wanted, Workspace,
@@ -26,6 +26,7 @@ use crate::{
         place::Place,
         request::{self, LAST},
         run_preview::{self, PreviewChoice, Staged},
+        stopping::Stop,
         terminal::Terminal,
     },
     config::Config,
@@ -110,7 +111,7 @@ impl RunCommand {
         }
         let staged = prepared.request().preview.then(|| Staged::begin(&config, &workspace)).transpose()?;
         let git = prepared.request().profile.git;
-        let stopped = told_to_stop()?;
+        let stopped = Stop::listen()?;
         let approved = match prepared.allowed() {
             Ok(approved) => approved,
             Err(prepared) => {
@@ -262,36 +263,15 @@ fn show(prepared: &Prepared, output: Output) -> Result<(), Trouble> {
     Output::data(page.as_str())
 }
 
-/// Becomes readable once the operator has had enough: Ctrl-C, from now on.
-fn told_to_stop() -> Result<PipeReader, Fault> {
-    let (stopped, stop) = std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
-    let (ready, is_ready) = mpsc::channel();
-    std::thread::spawn(move || {
-        let told = runtime::block_on(async {
-            let told = runtime::told_to_end();
-            drop(ready);
-            match told {
-                Ok(told) => told.await,
-                // Without a way to hear of it, the signal ends this process, and with it what it runs.
-                Err(_) => std::future::pending().await,
-            }
-        });
-        drop((stop, told));
-    });
-    // Its other end is dropped once signals are listened for.
-    let _: Result<(), mpsc::RecvError> = is_ready.recv();
-    Ok(stopped)
-}
-
 /// The operator, while it runs: sees how far it is, and may stop it with Ctrl-C.
 struct Watching {
-    stopped: PipeReader,
+    stopped: Stop,
     last: Arc<Mutex<Option<Progress>>>,
     _bar: Bar,
 }
 
 impl Watching {
-    fn start(stopped: PipeReader, quiet: bool) -> Self {
+    fn start(stopped: Stop, quiet: bool) -> Self {
         let last: Arc<Mutex<Option<Progress>>> = Arc::default();
         let shown = Arc::clone(&last);
         let bar = Bar::showing(quiet || !std::io::stderr().is_terminal(), move || {
@@ -301,7 +281,7 @@ impl Watching {
     }
 
     /// Wipes the line; returns what is readable once the operator has had enough.
-    fn end(self) -> PipeReader {
+    fn end(self) -> Stop {
         self.stopped
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Trouble {
     Fault(Fault),
     /// Whoever read our output has seen enough; not an error.
     ClosedPipe,
+    /// The person at the terminal had enough; nothing was changed.
+    Cancelled,
 }
 
 impl Trouble {
@@ -44,6 +46,7 @@ impl Trouble {
             Self::Denied(denied) => Exit::refused(denied.code),
             Self::Fault(_) => Exit::INTERNAL,
             Self::ClosedPipe => Exit::OK,
+            Self::Cancelled => Exit::CANCELLED,
         }
     }
 
@@ -54,7 +57,7 @@ impl Trouble {
                 (denied.code, denied.message.clone(), denied.hint.as_deref(), denied.retry_after_s)
             }
             Self::Fault(fault) => (Code::Internal, with_causes(fault), None, None),
-            Self::ClosedPipe => return None,
+            Self::ClosedPipe | Self::Cancelled => return None,
         };
         let mut object = json!({"code": code.name(), "message": message});
         if let Some(fields) = object.as_object_mut() {
@@ -74,7 +77,7 @@ impl Trouble {
                 Some((Visible::line(&denied.to_string()), hint))
             }
             Self::Fault(fault) => Some((Visible::line(&with_causes(fault)), None)),
-            Self::ClosedPipe => None,
+            Self::ClosedPipe | Self::Cancelled => None,
         }
     }
 }

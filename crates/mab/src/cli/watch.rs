@@ -84,6 +84,6 @@ async fn until_stopped(bridge: &Opened, follow: Follow) -> Result<Exit, Trouble>
 fn explained(config: &Config, ended: Result<Exit, Trouble>) -> Result<Exit, Trouble> {
     ended.map_err(|trouble| match trouble {
         Trouble::Denied(denied) => Trouble::Denied(permissions::explain(config, denied)),
-        Trouble::Fault(_) | Trouble::ClosedPipe => trouble,
+        Trouble::Fault(_) | Trouble::ClosedPipe | Trouble::Cancelled => trouble,
     })
 }
