@@ -8,8 +8,8 @@ use mab_exec::{GitAccess, Link, Network, Plan, Profile, Request, RequestHash};
 pub struct Question {
     /// The command's name.
     pub run: RunId,
-    /// The hash of its request.
-    pub hash: RequestHash,
+    /// The hash of its request, in hexadecimal.
+    pub hash: String,
     /// All of it, in lines of which each character shows itself.
     pub text: String,
 }
@@ -37,7 +37,7 @@ impl Question {
         lines.push(format!("longest time: {} s", limits.time_s));
         lines.push(format!("request: …{digits}"));
         let text = lines.join("\n");
-        (text.len() <= TEXT_MAX_BYTES).then_some(Self { run, hash, text })
+        (text.len() <= TEXT_MAX_BYTES).then_some(Self { run, hash: whole, text })
     }
 }
 

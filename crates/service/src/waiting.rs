@@ -48,6 +48,12 @@ pub trait Waiter: Send + Sync {
         Box::pin(std::future::ready(None))
     }
 
+    /// Whether the caller's program puts this question once this call has returned, and then calls again with the answer:
+    /// say at once how the command stands. Ask this before [`Self::elicit`], and that one when it is false.
+    fn puts_off(&self, _question: &Question) -> bool {
+        false
+    }
+
     /// Completes when the caller no longer wants the answer.
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }

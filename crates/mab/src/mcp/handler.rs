@@ -130,7 +130,7 @@ impl ServerHandler for Handler {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.hear(&context);
@@ -144,7 +144,7 @@ impl ServerHandler for Handler {
         // nobody keeps.
         let thread = thread_of(&context.meta.0.0);
         let _busy = self.codex_queue.call(&self.door, thread.as_deref());
-        let patience = Patience::of(context);
+        let patience = Patience::of(context, &mut request);
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {
             self.remember(id.clone(), ticket);
@@ -157,7 +157,10 @@ impl ServerHandler for Handler {
         if let Some(ticket) = patience.ticket().filter(|_| lost) {
             self.door.lost(ticket);
         }
-        Ok(answer(outcome).into())
+        match patience.question().filter(|_| outcome.is_ok()) {
+            Some(question) => Ok(question.into()),
+            None => Ok(answer(outcome).into()),
+        }
     }
 
     async fn list_resources(

@@ -9,6 +9,7 @@ mod answer;
 mod callers;
 mod codex_queue;
 mod door;
+mod elicitation;
 mod frames;
 mod handler;
 mod inbox;

@@ -5,14 +5,14 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use mab_service::{Waiter, Waiting};
+use mab_service::{Question, Waiter, Waiting};
 use rmcp::{
     RoleServer,
-    model::{ProgressNotificationParam, ProgressToken},
+    model::{CallToolRequestParams, InputRequiredResult, ProgressNotificationParam, ProgressToken},
     service::RequestContext,
 };
 
-use super::transport::Ticket;
+use super::{elicitation::Forms, transport::Ticket};
 
 /// What a client is called in `clientInfo.name`, and the longest wait it bears over stdio, in seconds.
 ///
@@ -27,12 +27,19 @@ const UNKNOWN_S: u64 = 50;
 pub(super) struct Patience {
     context: RequestContext<RoleServer>,
     token: Option<ProgressToken>,
+    forms: Forms,
 }
 
 impl Patience {
-    pub(super) fn of(context: RequestContext<RoleServer>) -> Self {
+    pub(super) fn of(context: RequestContext<RoleServer>, call: &mut CallToolRequestParams) -> Self {
         let token = context.meta.get_progress_token();
-        Self { context, token }
+        let forms = Forms::of(&context, call);
+        Self { context, token, forms }
+    }
+
+    /// The question that goes to the client in place of the answer, if there is one.
+    pub(super) fn question(&self) -> Option<InputRequiredResult> {
+        self.forms.put_off()
     }
 
     /// The checks whose answers the client had got when it made this call.
@@ -74,6 +81,14 @@ impl Waiter for Patience {
             // A client that is gone is noticed where its answer would be written.
             let _ = self.context.peer.notify_progress(progress).await;
         })
+    }
+
+    fn elicit(&self, question: &Question) -> Pin<Box<dyn Future<Output = Option<bool>> + Send + '_>> {
+        self.forms.ask(&self.context.peer, question)
+    }
+
+    fn puts_off(&self, question: &Question) -> bool {
+        self.forms.puts_off(question)
     }
 
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -14,7 +14,7 @@ use rmcp::{
     RoleServer,
     model::{
         ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, JsonRpcMessage, RequestId,
-        ServerJsonRpcMessage,
+        ServerJsonRpcMessage, ServerNotification,
     },
     transport::Transport,
 };
@@ -42,6 +42,8 @@ pub(super) struct Lines<R> {
     /// Their answers that are on their way: whose, under which ticket, up to which byte.
     answered: Vec<(RequestId, u64, u64)>,
     tickets: u64,
+    /// What we asked the client and it has not answered.
+    asked: HashSet<RequestId>,
 }
 
 /// A check's number on its connection, and those of the checks whose answers the client had got when it made this one.
@@ -81,6 +83,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             checks: HashMap::new(),
             answered: Vec::new(),
             tickets: 0,
+            asked: HashSet::new(),
         }
     }
 
@@ -116,7 +119,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     self.cancel(id);
                 }
             }
-            // We ask clients nothing.
+            // Each question is answered once, and nothing else is.
+            JsonRpcMessage::Response(response) if self.asked.remove(&response.id) => {}
+            JsonRpcMessage::Error(error) if error.id.as_ref().is_some_and(|id| self.asked.remove(id)) => {}
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return None,
         }
         Some(message)
@@ -179,7 +184,18 @@ impl<R: AsyncRead + Unpin + Send> Transport<RoleServer> for Lines<R> {
         let answered = match &message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+            JsonRpcMessage::Request(request) => {
+                self.asked.insert(request.id.clone());
+                None
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.asked.remove(id);
+                }
+                None
+            }
         };
         let ticket = answered.and_then(|id| {
             self.in_flight.remove(id);
