@@ -39,6 +39,8 @@ pub enum Kind {
     Guess,
     /// Calls that were refused for another reason than a limit of this sort.
     Refused,
+    /// Asking for commands to be run.
+    Execute,
 }
 
 /// Where calls come from before anybody is authenticated: a user of the machine.
@@ -71,6 +73,7 @@ impl Kind {
     pub const fn kept_s(self) -> u64 {
         match self {
             Self::Change | Self::Create => 86_400,
+            Self::Execute => 3_600,
             Self::Read | Self::Refusal | Self::Operator | Self::Guess | Self::Refused => 60,
         }
     }
@@ -85,6 +88,7 @@ impl Kind {
             Self::Operator => 4,
             Self::Guess => 5,
             Self::Refused => 6,
+            Self::Execute => 7,
         }
     }
 
@@ -98,6 +102,7 @@ impl Kind {
             Self::Operator => "commands",
             Self::Guess => "wrong credentials",
             Self::Refused => "refused calls",
+            Self::Execute => "commands asked for",
         }
     }
 
@@ -108,6 +113,7 @@ impl Kind {
             Self::Read | Self::Refusal | Self::Operator => "check_messages can wait for messages itself",
             Self::Create => "one conversation serves for more than one question",
             Self::Refused => "heed what the refusals said",
+            Self::Execute => "put several into one, joined by && or ;",
             Self::Guess => "stop guessing; the operator can run `mab tokens <conversation>`",
         }
     }

@@ -27,6 +27,8 @@ impl Limits {
             Limit::SendPerHour => self.send_per_hour.into(),
             Limit::SendPerDay => self.send_per_day.into(),
             Limit::ReadPerMinute => self.read_per_minute.into(),
+            Limit::ExecutePerMinute => self.execute_per_minute.into(),
+            Limit::ExecutePerHour => self.execute_per_hour.into(),
             Limit::RefusedCallsPerMinute => self.refused_calls_per_minute.into(),
             Limit::RefusalsPerMinute => self.refusals_per_minute.into(),
             Limit::UnreadPerInbox => self.unread_per_inbox,
@@ -55,7 +57,7 @@ impl Limits {
             ],
             Kind::Guess => vec![window(self.guesses_per_minute, MINUTE_S)],
             Kind::Operator => Vec::new(),
-            Kind::Change | Kind::Read | Kind::Refusal | Kind::Refused => {
+            Kind::Change | Kind::Read | Kind::Refusal | Kind::Refused | Kind::Execute => {
                 let of = |limit: &Limit| {
                     let (_, length_s) = limit.window().filter(|(of, _)| *of == kind)?;
                     Some(window(u32::try_from(self.general(*limit)).unwrap_or(u32::MAX), length_s))
@@ -100,10 +102,10 @@ impl Bridge {
         conversation_pk: i64,
         agents: Vec<SessionId>,
     ) -> Result<Option<ConversationUsage>, Failure> {
-        let charges =
-            [Kind::Change, Kind::Read, Kind::Refused].map(|kind| self.settings.limits.charge(kind)).into();
+        let charges = [Kind::Change, Kind::Read, Kind::Refused, Kind::Execute]
+            .map(|kind| self.settings.limits.charge(kind));
         let permissions = Arc::clone(&self.of_permissions);
-        self.store.usage(UsageRequest { conversation_pk, agents, charges, permissions }).await
+        self.store.usage(UsageRequest { conversation_pk, agents, charges: charges.into(), permissions }).await
     }
 }
 
@@ -122,14 +124,15 @@ pub(crate) struct Level {
 /// How much is used, by limit.
 pub(crate) type Levels = BTreeMap<&'static str, Level>;
 
-/// How full an agent's windows are.
+/// How full an agent's windows are; those of commands once it asked for one, because most never do.
 pub(crate) fn of_agent(usage: &AgentUsage, now: Timestamp) -> Levels {
     let used = |(kind, usage): &(Kind, mab_core::limit::Usage)| {
         let limit = Limit::of_window(*kind, usage.window.length_s)?;
         let free_in_s = usage.free_at.map(|at| at.seconds_since_rounded_up(now));
         Some((limit.as_str(), Level { used: usage.used.into(), limit: usage.window.limit.into(), free_in_s }))
     };
-    usage.windows.iter().filter_map(used).collect()
+    let is_told = |(kind, usage): &&(Kind, mab_core::limit::Usage)| *kind != Kind::Execute || usage.used > 0;
+    usage.windows.iter().filter(is_told).filter_map(used).collect()
 }
 
 /// How full a conversation is.

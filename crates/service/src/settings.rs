@@ -39,6 +39,10 @@ pub struct Limits {
     pub send_per_day: u32,
     /// Reads per agent of a conversation in any minute.
     pub read_per_minute: u32,
+    /// Commands asked for per agent of a conversation in any minute.
+    pub execute_per_minute: u32,
+    /// … in any hour.
+    pub execute_per_hour: u32,
     /// New conversations per data folder in any minute.
     pub create_per_minute: u32,
     /// … in any hour.
@@ -90,6 +94,8 @@ impl Default for Limits {
             send_per_hour: 100,
             send_per_day: 500,
             read_per_minute: 600,
+            execute_per_minute: 60,
+            execute_per_hour: 600,
             create_per_minute: 60,
             create_per_hour: 200,
             create_per_day: 1_000,

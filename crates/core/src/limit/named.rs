@@ -20,6 +20,10 @@ named_enum! {
         SendPerDay = "send_per_day",
         /// Reads of an agent in any minute.
         ReadPerMinute = "read_per_minute",
+        /// Commands that an agent asks for in any minute.
+        ExecutePerMinute = "execute_per_minute",
+        /// … in any hour.
+        ExecutePerHour = "execute_per_hour",
         /// Calls of an agent that are refused in any minute.
         RefusedCallsPerMinute = "refused_calls_per_minute",
         /// Refusals of an agent in any minute that are recorded one by one.
@@ -51,6 +55,8 @@ impl Limit {
             Self::SendPerHour => Some((Kind::Change, HOUR_S)),
             Self::SendPerDay => Some((Kind::Change, DAY_S)),
             Self::ReadPerMinute => Some((Kind::Read, MINUTE_S)),
+            Self::ExecutePerMinute => Some((Kind::Execute, MINUTE_S)),
+            Self::ExecutePerHour => Some((Kind::Execute, HOUR_S)),
             Self::RefusedCallsPerMinute => Some((Kind::Refused, MINUTE_S)),
             Self::RefusalsPerMinute => Some((Kind::Refusal, MINUTE_S)),
             Self::UnreadPerInbox
@@ -74,6 +80,8 @@ impl Limit {
             | Self::SendPerHour
             | Self::SendPerDay
             | Self::ReadPerMinute
+            | Self::ExecutePerMinute
+            | Self::ExecutePerHour
             | Self::RefusedCallsPerMinute
             | Self::RefusalsPerMinute => 0..=u32::MAX as u64,
             Self::UnreadPerInbox | Self::BytesPerConversation | Self::HeldPerConversation => {

@@ -2,7 +2,7 @@
 
 use super::{
     super::execution::{Number, Part},
-    Field, Key,
+    Field, Key, RATE,
 };
 
 /// One row.
@@ -161,4 +161,18 @@ pub(super) static OF_EXECUTION: &[Key] = &[
         "false",
         "Whether commands of the mode yolo only run on a copy-on-write view until somebody has seen what they changed. The environment can only switch it on."
     ),
+    Key {
+        name: "limits.execute_per_minute",
+        unit: "calls",
+        help: "Commands asked for per agent of a conversation in any minute; 0 is no limit.",
+        default: "60",
+        field: Field::Count(|settings| &mut settings.limits.execute_per_minute, RATE),
+    },
+    Key {
+        name: "limits.execute_per_hour",
+        unit: "calls",
+        help: "Commands asked for per agent of a conversation in any hour; 0 is no limit.",
+        default: "600",
+        field: Field::Count(|settings| &mut settings.limits.execute_per_hour, RATE),
+    },
 ];

@@ -25,6 +25,8 @@ macro_rules! of {
             key!($permission, $name, SendPerHour, "send_per_hour"),
             key!($permission, $name, SendPerDay, "send_per_day"),
             key!($permission, $name, ReadPerMinute, "read_per_minute"),
+            key!($permission, $name, ExecutePerMinute, "execute_per_minute"),
+            key!($permission, $name, ExecutePerHour, "execute_per_hour"),
             key!($permission, $name, RefusedCallsPerMinute, "refused_calls_per_minute"),
             key!($permission, $name, RefusalsPerMinute, "refusals_per_minute"),
         ]
@@ -32,7 +34,7 @@ macro_rules! of {
 }
 
 /// All of them, permission by permission.
-pub(super) static OF_PERMISSIONS: [[Key; 6]; 6] = [
+pub(super) static OF_PERMISSIONS: [[Key; 8]; 6] = [
     of!(Owner, "owner"),
     of!(Moderator, "moderator"),
     of!(Member, "member"),
