@@ -43,6 +43,11 @@ impl Door {
         }
     }
 
+    /// Whether agents may ask for commands here: the operator's settings say so, and who started this server does.
+    pub(super) fn runs_commands(&self) -> bool {
+        false
+    }
+
     /// Takes note of what the client calls itself. Who speaks for several clients is none of them.
     pub(super) fn hear(&self, client: &str) {
         let mut so_far = self.is_claude_code.lock().unwrap_or_else(PoisonError::into_inner);

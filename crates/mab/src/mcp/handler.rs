@@ -29,7 +29,7 @@ use super::{
     codex_queue::CodexQueue,
     door::Door,
     inbox::{self, Inbox},
-    instructions::INSTRUCTIONS,
+    instructions::instructions,
     patience::Patience,
     prompts,
     subscriptions::Subscriptions,
@@ -81,7 +81,9 @@ impl ServerHandler for Handler {
             .enable_prompts()
             .enable_resources()
             .enable_resources_subscribe();
-        ServerConfig::new(offers.build()).with_server_info(server).with_instructions(INSTRUCTIONS)
+        ServerConfig::new(offers.build())
+            .with_server_info(server)
+            .with_instructions(instructions(self.door.runs_commands()))
     }
 
     async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -98,7 +100,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         self.hear(&context);
         check_page(request)?;
-        let result = ListToolsResult::with_all_items(tools::tools().to_vec());
+        let result = ListToolsResult::with_all_items(tools::listed(self.door.runs_commands()));
         if !caches(&context) {
             return Ok(result);
         }
@@ -136,7 +138,7 @@ impl ServerHandler for Handler {
         self.hear(&context);
         let id = context.id.clone();
         let _running = Running { calls: &self.calls, id: &id };
-        let Some(operation) = tools::operation(&request.name) else {
+        let Some(operation) = tools::operation(&request.name, self.door.runs_commands()) else {
             // The name is the caller's text: it may hold anything.
             return Err(ErrorData::invalid_params("unknown tool; tools/list names them", None));
         };

@@ -26,7 +26,7 @@ mod subscriptions;
 mod tools;
 mod transport;
 
-pub use instructions::INSTRUCTIONS;
+pub use instructions::instructions;
 pub use prompts::{PROMPTS, Recipe, Side};
 pub use server::{serve, serve_refusal};
 pub use tools::tools;

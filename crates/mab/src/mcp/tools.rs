@@ -6,15 +6,24 @@ use mab_service::table::{self, Audience, Operation};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::Value;
 
-/// The tools, in the order of the table.
+/// Every tool, in the order of the table.
 pub fn tools() -> &'static [Tool] {
     static TOOLS: OnceLock<Vec<Tool>> = OnceLock::new();
     TOOLS.get_or_init(|| table::operations().iter().filter(|it| is_tool(it)).map(tool).collect())
 }
 
-/// Looks a tool's operation up.
-pub(super) fn operation(name: &str) -> Option<&'static Operation> {
-    table::operation(name).filter(|operation| is_tool(operation))
+/// The tools that are there: those that run commands only where the operator wants that.
+pub(super) fn listed(runs_commands: bool) -> Vec<Tool> {
+    tools().iter().filter(|tool| is_there(&tool.name, runs_commands)).cloned().collect()
+}
+
+/// Looks a tool's operation up, among those that are there.
+pub(super) fn operation(name: &str, runs_commands: bool) -> Option<&'static Operation> {
+    table::operation(name).filter(|operation| is_tool(operation) && is_there(operation.name, runs_commands))
+}
+
+fn is_there(name: &str, runs_commands: bool) -> bool {
+    runs_commands || !OF_COMMANDS.contains(&name)
 }
 
 fn is_tool(operation: &Operation) -> bool {
@@ -22,12 +31,20 @@ fn is_tool(operation: &Operation) -> bool {
 }
 
 fn tool(operation: &Operation) -> Tool {
-    // Clients assume the worst of a hint that is left out (specification 2026-07-28, schema, ToolAnnotations).
-    let annotations = ToolAnnotations::new()
-        .read_only(operation.hints.read_only)
-        .destructive(operation.hints.destructive)
-        .idempotent(operation.hints.idempotent)
-        .open_world(false);
+    // A hint that is left out means the worst, and two of them nothing of what only reads (specification 2026-07-28,
+    // schema, ToolAnnotations): only what differs from that is worth its bytes.
+    let hints = operation.hints;
+    let mut annotations = ToolAnnotations::new().open_world(false);
+    if hints.read_only {
+        annotations = annotations.read_only(true);
+    } else {
+        if !hints.destructive {
+            annotations = annotations.destructive(false);
+        }
+        if hints.idempotent {
+            annotations = annotations.idempotent(true);
+        }
+    }
     Tool::new(operation.name, operation.description, object((operation.input_schema)()))
         .with_title(operation.title)
         .with_raw_output_schema(Arc::new(object(operation.output_schema_on_the_wire())))
@@ -43,16 +60,21 @@ fn object(schema: Value) -> JsonObject {
     }
 }
 
+/// Tools that are there only where the operator lets agents ask for commands: elsewhere they are names like any other.
+const OF_COMMANDS: [&str; 2] = ["enable_yolo_mode", "execute_command"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tools_fit_a_client_that_shows_them_all_to_its_model() {
-        let json = serde_json::to_string(tools()).unwrap();
-        // 12,000 with the two that run commands.
-        assert!(json.len() <= 11_000, "{} bytes of tools", json.len());
-        assert!(tools().len() <= 12);
+        for (runs_commands, bytes, most) in [(false, 11_000, 12), (true, 12_000, 14)] {
+            let tools = listed(runs_commands);
+            let json = serde_json::to_string(&tools).unwrap();
+            assert!(json.len() <= bytes, "{} bytes of tools", json.len());
+            assert!(tools.len() <= most);
+        }
         for tool in tools() {
             let description = tool.description.as_deref().unwrap_or_default();
             assert!((1..=300).contains(&description.chars().count()), "{}", tool.name);
@@ -64,7 +86,16 @@ mod tests {
         for operation in table::operations() {
             let listed = tools().iter().any(|tool| tool.name == operation.name);
             assert_eq!(listed, operation.audience == Audience::Agent, "{}", operation.name);
-            assert_eq!(super::operation(operation.name).is_some(), listed, "{}", operation.name);
+            assert_eq!(super::operation(operation.name, true).is_some(), listed, "{}", operation.name);
         }
+    }
+
+    #[test]
+    fn tools_that_run_commands_are_names_like_any_other_where_none_are_run() {
+        for name in OF_COMMANDS {
+            assert!(operation(name, false).is_none());
+            assert!(listed(false).iter().all(|tool| tool.name != name));
+        }
+        assert_eq!(tools().len() - listed(false).len(), tools().len().saturating_sub(12));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf};
 
-use mab::mcp::{INSTRUCTIONS, PROMPTS, Side};
+use mab::mcp::{PROMPTS, Side, instructions};
 use serde_json::{Value, json};
 
 use crate::client::{Client, data};
@@ -46,7 +46,7 @@ fn costs_of_what_a_model_reads_stay_small() {
     let costs = [
         ("tools, on the wire", wire, 11_000),
         ("tools, as a model is shown them", tools_for_a_model(&mut first), 9_000),
-        ("instructions", INSTRUCTIONS.to_owned(), 2_048),
+        ("instructions", instructions(true).into_owned(), 2_048),
         ("answer of a check: nothing there", empty, 60),
         ("answer of a check: a message of 90 characters", one, 500),
         ("answer of a check that only acknowledges", waited, 80),

@@ -91,9 +91,13 @@ fn tools_are_what_the_snapshot_says() {
     let second = client.request("tools/list", Value::Null)["result"].clone();
     assert_eq!(first, second);
     for tool in first["tools"].as_array().unwrap() {
-        let annotations = tool["annotations"].as_object().unwrap();
-        assert_eq!(annotations.len(), 4, "{tool}");
-        assert_eq!(annotations["openWorldHint"], false);
+        let hint = |name: &str, missing| tool["annotations"][name].as_bool().unwrap_or(missing);
+        let operation = mab_service::table::operation(tool["name"].as_str().unwrap()).unwrap();
+        let reads = hint("readOnlyHint", false);
+        assert_eq!(reads, operation.hints.read_only, "{tool}");
+        assert_eq!(!reads && hint("destructiveHint", true), operation.hints.destructive, "{tool}");
+        assert_eq!(reads || hint("idempotentHint", false), operation.hints.idempotent, "{tool}");
+        assert!(!hint("openWorldHint", true), "{tool}");
         assert_eq!(tool["inputSchema"]["additionalProperties"], false);
         assert_eq!(
             (&tool["inputSchema"]["type"], &tool["outputSchema"]["type"]),
@@ -102,6 +106,21 @@ fn tools_are_what_the_snapshot_says() {
     }
     assert!(first["tools"].to_string().len() <= 11_000, "{} bytes", first["tools"].to_string().len());
     insta::assert_json_snapshot!("tools", first["tools"]);
+}
+
+#[test]
+fn tools_that_run_commands_are_unknown_unless_the_settings_and_who_started_the_server_want_them() {
+    let (_place, path) = data();
+    for environment in [&[][..], &[("MAB_YOLO", "1")]] {
+        let mut client = Client::opened(&path, environment);
+        let unknown = client.request("tools/call", json!({"name": "no_such_tool"}))["error"].clone();
+        let listed = client.request("tools/list", Value::Null)["result"]["tools"].clone();
+        for name in ["enable_yolo_mode", "execute_command"] {
+            assert!(listed.as_array().unwrap().iter().all(|tool| tool["name"] != name));
+            let call = json!({"name": name, "arguments": {"command": "ls"}});
+            assert_eq!(client.request("tools/call", call)["error"], unknown);
+        }
+    }
 }
 
 #[test]
