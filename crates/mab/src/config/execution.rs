@@ -22,6 +22,10 @@ use crate::environment::Environment;
 /// What may be run, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
+    /// Whether agents may ask for commands, where their server was started for it ([`Config::yolo`]).
+    pub agents: bool,
+    /// Whether they may although the server runs as root.
+    pub as_root: bool,
     /// Folders in which agents may have commands run, absolute.
     pub workspaces: Vec<PathBuf>,
     /// The widest mode that anything may have.
@@ -80,6 +84,8 @@ pub enum Isolation {
 /// One of these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
+    Agents,
+    AsRoot,
     Workspaces,
     Mode,
     Policy,
@@ -112,6 +118,8 @@ pub(super) enum Number {
 impl Default for Execution {
     fn default() -> Self {
         Self {
+            agents: false,
+            as_root: false,
             workspaces: Vec::new(),
             mode: Mode::Safe,
             policy: None,
@@ -149,7 +157,9 @@ impl Part {
     /// Whether there is no stricter value that the environment could ask for.
     pub(super) fn is_in_file_only(self) -> bool {
         match self {
-            Self::Workspaces
+            Self::Agents
+            | Self::AsRoot
+            | Self::Workspaces
             | Self::Policy
             | Self::Sandbox
             | Self::Image
@@ -169,7 +179,7 @@ impl Part {
         match self {
             Self::Mode => Mode::ALL.map(Mode::as_str).join(", "),
             Self::Sandbox => Isolation::ALL.map(|(_, name)| name).join(", "),
-            Self::Network | Self::Preview => "true, false".to_owned(),
+            Self::Agents | Self::AsRoot | Self::Network | Self::Preview => "true, false".to_owned(),
             Self::Number(number) => format!("{} to {}", number.range().start(), number.range().end()),
             Self::Workspaces
             | Self::Policy
@@ -249,6 +259,8 @@ pub(super) fn set(part: Part, at: &mut Execution, value: &Value, source: &Source
             }
             *field = is_on;
         }
+        Part::Agents => at.agents = keys::switch(value, source).ok_or_else(|| one_of(part))?,
+        Part::AsRoot => at.as_root = keys::switch(value, source).ok_or_else(|| one_of(part))?,
         Part::Sandbox => {
             let named = Isolation::ALL.into_iter().find(|(_, name)| value.as_str() == Some(*name));
             at.isolation = named.ok_or_else(|| one_of(part))?.0;
@@ -281,6 +293,8 @@ pub(super) fn show(part: Part, at: &Execution) -> String {
         some(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))
     };
     match part {
+        Part::Agents => at.agents.to_string(),
+        Part::AsRoot => at.as_root.to_string(),
         Part::Workspaces => paths(&at.workspaces),
         Part::Mode => at.mode.to_string(),
         Part::Policy => paths(at.policy.as_slice()),

@@ -51,6 +51,8 @@ pub struct Config {
     pub settings: Settings,
     /// The least serious level that is logged.
     pub log: LevelFilter,
+    /// Whether who started this process wants its agents to ask for commands: `MAB_YOLO=1`.
+    pub yolo: bool,
     /// What is done with checkpoints besides keeping them in the data folder.
     pub audit: AuditPlaces,
     /// What is done on the side of the agents' clients.
@@ -103,6 +105,7 @@ impl Config {
             agent: places.agent,
             settings: Settings::default(),
             log: places.log,
+            yolo: places.yolo,
             audit: AuditPlaces::default(),
             clients: Clients::default(),
             execution: Execution::default(),
@@ -134,6 +137,11 @@ impl Config {
         let today = SystemClock.now().to_string();
         redaction::resolve(&mut config, environment, today.get(..DAY_CHARS).unwrap_or_default())?;
         Ok(config)
+    }
+
+    /// Whether agents may ask for commands here: who started this process wants it, and the file allows it.
+    pub fn runs_for_agents(&self) -> bool {
+        self.yolo && self.execution.agents
     }
 
     /// The profile of the Claude Code session in whose environment this process runs, unless its agent was named. Whatever

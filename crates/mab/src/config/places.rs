@@ -18,6 +18,7 @@ pub(super) struct Places {
     pub(super) file: PathBuf,
     pub(super) agent: Option<String>,
     pub(super) log: LevelFilter,
+    pub(super) yolo: bool,
     pub(super) sources: BTreeMap<&'static str, Source>,
 }
 
@@ -47,7 +48,8 @@ impl Places {
             })?,
             None => LevelFilter::WARN,
         };
-        Ok(Self { data_dir, database, file, agent: finder.agent(), log, sources: finder.sources })
+        let yolo = finder.text("yolo", "MAB_YOLO", None, "").is_some_and(|(value, _)| value == "1");
+        Ok(Self { data_dir, database, file, agent: finder.agent(), log, yolo, sources: finder.sources })
     }
 }
 

@@ -45,7 +45,7 @@ impl Door {
 
     /// Whether agents may ask for commands here: the operator's settings say so, and who started this server does.
     pub(super) fn runs_commands(&self) -> bool {
-        false
+        self.config.as_ref().is_ok_and(Config::runs_for_agents)
     }
 
     /// Takes note of what the client calls itself. Who speaks for several clients is none of them.

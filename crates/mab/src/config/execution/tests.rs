@@ -19,12 +19,14 @@ fn execution(file: &str, variables: &[(&str, &str)]) -> Execution {
 
 #[test]
 fn settings_of_execution_when_written_are_taken_whole() {
-    let file = "workspaces = ['/srv/app', '~/code']\nmode = 'yolo'\npolicy = '~/policy.toml'\nsandbox = 'podman'\n\
+    let file = "agents = true\nas_root = true\nworkspaces = ['/srv/app', '~/code']\nmode = 'yolo'\npolicy = '~/policy.toml'\nsandbox = 'podman'\n\
         image = 'debian:12'\nnetwork = true\nreadable = ['/opt/tools']\nenvironment = ['RUSTUP_HOME']\n\
         path = ['/opt/tools/bin']\ntimeout_s = 1800\nmemory_mib = 16\nprocesses = 9\ncpu_s = 7\nfile_mib = 2\n\
         scratch_mib = 3\nsnapshots_keep = 4\nsnapshots_days = 5\nsnapshot_file_mib = 6\nsnapshot_total_mib = 7\npreview = true\n\
          git_identity = 'A B <a@b.c>'\n";
     let expected = Execution {
+        agents: true,
+        as_root: true,
         workspaces: vec!["/srv/app".into(), "/home/x/code".into()],
         mode: Mode::Yolo,
         policy: Some("/home/x/policy.toml".into()),
@@ -81,6 +83,8 @@ fn environment_of_a_client_only_makes_it_stricter() {
 #[test]
 fn setting_when_it_has_no_stricter_value_is_the_files_alone() {
     for name in [
+        "AGENTS",
+        "AS_ROOT",
         "WORKSPACES",
         "POLICY",
         "SANDBOX",
@@ -142,6 +146,8 @@ fn value_when_wrong_is_refused_with_what_to_write() {
         ("sandbox = 'none'", "use one of: auto, bubblewrap, docker, podman"),
         ("network = 'yes'", "use one of: true, false"),
         ("preview = 1", "use one of: true, false"),
+        ("agents = 'true'", "use one of: true, false"),
+        ("as_root = 1", "use one of: true, false"),
         ("workspaces = '/srv/app'", PATHS),
         ("workspaces = ['app']", PATHS),
         ("workspaces = ['/']", PATHS),
@@ -168,4 +174,18 @@ fn value_when_wrong_is_refused_with_what_to_write() {
         let denied = load(&format!("{line}\n"), &[]).unwrap_err();
         assert_eq!((denied.code, denied.hint.as_deref()), (Code::Misconfigured, Some(hint)), "{line}");
     }
+}
+
+#[test]
+fn agents_ask_for_commands_only_where_the_file_and_who_starts_the_server_say_so() {
+    let agents = |file, variables: &[(&str, &str)]| load(file, variables).unwrap().runs_for_agents();
+    assert!(agents("agents = true\n", &[("MAB_YOLO", "1")]));
+    for other in ["", "0", "true", "01", "1 ", "yes"] {
+        assert!(!agents("agents = true\n", &[("MAB_YOLO", other)]), "{other:?}");
+    }
+    assert!(!agents("agents = true\n", &[]));
+    assert!(!agents("agents = false\n", &[("MAB_YOLO", "1")]));
+    assert!(!agents("", &[("MAB_YOLO", "1")]));
+    let written = load("[yolo]\nyolo = true\n", &[]).unwrap_err();
+    assert_eq!(written.code, Code::Misconfigured);
 }

@@ -20,6 +20,27 @@ macro_rules! key {
 
 /// All of them.
 pub(super) static OF_EXECUTION: &[Key] = &[
+    Key {
+        name: "yolo",
+        unit: "1, or anything else",
+        help: "Whether this server was started so that its agents may ask for commands; execution.agents has to allow it too.",
+        default: "none: they may not",
+        field: Field::Place(|config| config.yolo.to_string()),
+    },
+    key!(
+        Part::Agents,
+        "agents",
+        "a switch",
+        "false",
+        "Whether agents may ask for commands, where their server was started with MAB_YOLO=1; each conversation needs a person's `mab yolo enable` besides."
+    ),
+    key!(
+        Part::AsRoot,
+        "as_root",
+        "a switch",
+        "false",
+        "Whether agents may ask for commands although their server runs as root."
+    ),
     key!(
         Part::Workspaces,
         "workspaces",
