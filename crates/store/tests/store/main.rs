@@ -8,6 +8,7 @@
     reason = "tests fail by panicking; clippy.toml reaches only `#[test]` functions"
 )]
 
+mod commands;
 mod contract;
 mod kit;
 mod processes;

@@ -1,10 +1,12 @@
 //! What every engine must do. Each function is one behaviour; `contract!` makes a test of each for an engine.
 
+pub(crate) mod answers;
 pub(crate) mod append;
 pub(crate) mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod create;
 pub(crate) mod damage;
+pub(crate) mod execution;
 pub(crate) mod guard;
 pub(crate) mod held;
 pub(crate) mod history;
@@ -14,11 +16,13 @@ pub(crate) mod limits;
 pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod moderation;
+pub(crate) mod notices;
 pub(crate) mod offer;
 pub(crate) mod purge;
 pub(crate) mod receipts;
 pub(crate) mod repeat;
 pub(crate) mod schedule;
+pub(crate) mod starts;
 pub(crate) mod wait;
 
 /// Tests an engine: `contract!(expression that makes an engine with nothing in it)`.
@@ -260,6 +264,56 @@ macro_rules! contract {
                 purge_when_repeated_does_nothing
                 purged_conversation_is_expired_to_its_agents
                 purge_forgets_no_wrong_credentials_of_a_peer_numbered_like_an_agent
+            }
+            execution {
+                approver_when_enrolled_is_found_whole_and_replaced_only_knowingly
+                new_approver_ends_what_the_one_before_enabled_everywhere
+                code_is_used_once_and_five_wrong_ones_lock_for_a_while
+                terms_are_one_of_a_conversation_and_end_at_once
+                terms_of_nothing_of_what_is_over_or_of_nobody_are_refused
+                wishes_are_one_of_each_agent_and_change_nothing
+                command_that_waits_is_found_whole
+                command_that_needs_nobody_runs_at_once_and_is_told_at_its_end
+                fourth_open_command_is_refused_until_one_is_over
+                conversation_when_full_refuses_to_be_asked_and_nothing_else
+                paused_conversation_takes_no_wish_and_no_command
+                agent_that_leaves_takes_its_commands_with_it
+                purged_conversation_keeps_hashes_and_states_of_commands_only
+                damaged_command_hides_no_other_and_starts_nothing
+            }
+            answers {
+                persons_yes_is_kept_as_it_was_signed_and_everybody_is_told
+                answer_to_what_does_not_wait_is_void_and_changes_nothing
+                answer_is_in_time_up_to_the_border_and_not_at_it
+                agents_that_may_are_enough_once_as_many_agreed_as_were_wanted
+                vote_of_who_was_removed_does_not_count_any_more
+                nobody_answers_its_own_command
+                vote_where_no_person_wanted_votes_is_refused
+                form_of_the_requesters_own_client_speaks_for_it_only
+                third_no_locks_until_a_person_lifts_it
+                no_takes_back_a_yes_that_was_not_used
+                who_asked_takes_back_what_is_open_and_nobody_else_does
+            }
+            starts {
+                approved_command_starts_once
+                of_sixty_four_threads_one_starts_it
+                yes_is_good_up_to_the_border_and_not_at_it
+                yes_of_a_clock_that_was_ahead_is_void
+                start_when_nothing_is_enabled_any_more_is_refused
+                proof_of_another_command_or_of_another_sort_starts_nothing
+                yes_of_an_approver_who_was_replaced_starts_nothing
+                end_is_recorded_once_whatever_became_of_who_asked
+                command_whose_time_is_over_is_lost_or_expired_and_not_before
+            }
+            notices {
+                notice_is_read_acknowledged_found_and_replied_to
+                notice_is_seen_at_a_glance_and_is_overdue_to_nobody
+                notice_reaches_who_reads_messages_and_nobody_else
+                notice_wakes_who_waits
+                notice_is_no_part_of_the_agents_talk
+                notice_when_changed_deleted_or_given_to_another_sender_is_found
+                message_that_claims_to_be_the_bridges_is_found
+                answer_of_an_agent_is_told_as_the_bridges
             }
             damage {
                 message_that_is_gone_is_reported_and_skipped
