@@ -193,7 +193,12 @@ impl Kit {
 
     /// The newest conversation of a store that somebody else filled.
     pub(crate) async fn newest_room(&self) -> Room {
-        let state = self.store.conversations(None, 1).await.unwrap().remove(0);
+        self.room_before(0).await
+    }
+
+    /// The conversation of a store that somebody else filled after which so many were opened.
+    pub(crate) async fn room_before(&self, newer: usize) -> Room {
+        let state = self.store.conversations(None, u32::MAX).await.unwrap().remove(newer);
         let wrapped = state.wrapped_key.unwrap();
         Room { id: state.id, key: self.wrapper.unwrap(state.id, &wrapped).unwrap(), wrapped }
     }

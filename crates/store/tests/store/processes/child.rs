@@ -22,7 +22,10 @@ use mab_core::{
 };
 use mab_store::sqlite::SqliteStore;
 
-use super::limits::{CREATES, GUESSES, SENDS};
+use super::{
+    limits::{CREATES, GUESSES, SENDS},
+    runs,
+};
 use crate::{
     kit::{Kit, MockClock, charge, code, run_seeded, stamp_of, stranger},
     sqlite::{SqliteEngine, connect, options},
@@ -40,6 +43,10 @@ pub(super) enum Task {
     /// Sends as member `a`, opens conversations and presents wrong credentials until all of it is refused, with a clock
     /// that stands so many seconds after the start.
     Hammer { at_s: u64 },
+    /// Takes commands as this member from a request to their end until it is killed, once it is told to go.
+    Live { session: String },
+    /// Starts this command, once it is told to go.
+    Start { id: String },
     /// Opens the store and says how that went.
     Open,
     /// Opens the file as another program would, reads and closes it.
@@ -83,6 +90,8 @@ impl Running {
             Task::Repeat { session, count } => format!("repeat {session} {count}"),
             Task::Talk { session, messages } => format!("talk {session} {messages}"),
             Task::Hammer { at_s } => format!("hammer {at_s}"),
+            Task::Live { session } => format!("live {session}"),
+            Task::Start { id } => format!("start {id}"),
             Task::Open => "open".to_owned(),
             Task::Look => "look".to_owned(),
             Task::Fill => "fill".to_owned(),
@@ -135,12 +144,12 @@ impl Running {
     }
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "@ {line}").and_then(|()| output.flush()).unwrap();
 }
 
-fn hear() -> String {
+pub(super) fn hear() -> String {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).unwrap();
     line.trim_end().to_owned()
@@ -156,6 +165,8 @@ fn child() {
         ["repeat", session, count, path] => repeat(session, count.parse().unwrap(), Path::new(path)),
         ["talk", session, messages, path] => talk(session, messages.parse().unwrap(), Path::new(path)),
         ["hammer", at_s, path] => hammer(at_s.parse().unwrap(), Path::new(path)),
+        ["live", session, path] => runs::live(session, Path::new(path)),
+        ["start", id, path] => runs::start(id, Path::new(path)),
         ["open", path] => open(Path::new(path)),
         ["look", path] => look(Path::new(path)),
         ["fill", path] => fill(Path::new(path)),

@@ -5,4 +5,5 @@ mod death;
 mod limits;
 mod machine;
 mod many;
+mod runs;
 mod sends;

@@ -8,7 +8,8 @@ use std::{fs, path::PathBuf};
 use mab_core::{
     Clock, Code,
     agent::{ActionType, Permission, Status},
-    entity::{ConversationState, HeldMessage, NewMessage, OfferRequest},
+    entity::{CodeUse, ConversationState, HeldMessage, NewMessage, OfferRequest, Says},
+    execution::RunState,
     inbound::{InboundChange, Rule, Verdict},
     known::{Digest, Learned},
     lease::{LeaseChange, NewLease},
@@ -20,10 +21,13 @@ use mab_store::LimitsChange;
 use tempfile::TempDir;
 
 use super::{SqliteEngine, connect};
-use crate::kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger};
+use crate::{
+    commands::{Person, Wanted},
+    kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger},
+};
 
 /// The schemas that were kept.
-pub(super) const KEPT: [u32; 4] = [1, 2, 3, 4];
+pub(super) const KEPT: [u32; 5] = [1, 2, 3, 4, 5];
 
 /// The idempotency key of the last message, from schema 2 on.
 const KEY: &str = "third";
@@ -43,6 +47,7 @@ async fn live(kit: &Kit) {
     kit.store.purge(operator(Action::Cleanup)).await.unwrap();
     kit.store.refuse(stranger(None, Code::InvalidToken)).await.unwrap();
 
+    commanded(kit).await;
     governed(kit).await;
     let room = kit.room(2).await;
     kit.store.join(kit.stamp(&room, "b", Action::Join).await).await.unwrap();
@@ -103,6 +108,28 @@ async fn governed(kit: &Kit) {
     kit.store.pause(operator(Action::Pause), room.id).await.unwrap();
 }
 
+/// What came with schema 5: an approver, terms, a wish, commands at every step of their way, and an agent that is locked.
+async fn commanded(kit: &Kit) {
+    let (room, person) = kit.enabled(2).await;
+    let agent = kit.new_agent(&room, "p", Permission::Approver);
+    kit.store.invite(kit.stamp(&room, "a", Action::Invite).await, agent).await.unwrap();
+    kit.wish(&room, "b").await.unwrap();
+    let runs = kit.approved(&room, "b", &person).await;
+    let agreed = kit.proof(&room, &person, runs).await;
+    kit.start(&room, "b", (runs, agreed)).await.unwrap();
+    kit.approved(&room, "b", &person).await;
+    let voted = kit.ask(&room, "b").await;
+    let stamp = kit.stamp(&room, "p", Action::Approve).await;
+    kit.answer_with(stamp, &room, voted, Says::Vote { quorum: 2 }).await.unwrap();
+    for _ in 0..3 {
+        let denied = kit.ask(&room, "a").await;
+        kit.answer(&room, denied, Says::No).await.unwrap();
+    }
+    for used in [CodeUse::Right(7), CodeUse::Wrong] {
+        kit.store.use_code(operator(Action::ManageApprover), used).await.unwrap();
+    }
+}
+
 #[test]
 #[ignore = "makes the file that is kept; run it by hand, once per schema"]
 fn make_the_database_to_keep() {
@@ -131,7 +158,10 @@ fn kept_databases_still_open_verify_and_go_on() {
             if schema >= 4 {
                 remember_known(kit).await;
             }
-            go_on(kit).await;
+            if schema >= 5 {
+                remember_commanded(kit).await;
+            }
+            go_on(kit, schema).await;
         });
     }
 }
@@ -172,15 +202,37 @@ async fn remember_known(kit: &Kit) {
     assert_eq!(page.messages.iter().map(|message| message.redactions).collect::<Vec<_>>(), [0, 1, 0]);
 }
 
-async fn go_on(kit: &Kit) {
+/// What came with schema 5: what a person agreed to still starts, and once.
+async fn remember_commanded(kit: &Kit) {
+    kit.clock.pass_s(LIFE_S + 1);
+    let (room, person) = (kit.room_before(2).await, Person::first());
+    let approver = kit.store.approver().await.unwrap().unwrap();
+    assert_eq!((approver.key, approver.code_step, approver.wrong_codes), (person.key(), 7, 1));
+    let state = kit.store.execution(Some(room.id)).await.unwrap().remove(0);
+    let states: Vec<_> = state.runs.iter().map(|run| (run.state, run.votes.clone())).collect();
+    let (approved, voted) = (RunState::Approved, (RunState::Pending, sessions(&["p"])));
+    assert_eq!(states, [(RunState::Running, vec![]), (approved, vec![]), voted]);
+    assert_eq!(
+        (state.terms.unwrap().key, state.wishes.len(), state.locked),
+        (person.key(), 1, sessions(&["a"]))
+    );
+    let wanted = Wanted { id: state.runs[1].id, hash: state.runs[1].hash };
+    let agreed = kit.proof(&room, &person, wanted).await;
+    kit.start(&room, "b", (wanted, agreed)).await.unwrap();
+    assert_eq!(code(kit.start(&room, "b", (wanted, agreed)).await), Code::ApprovalVoid);
+    kit.clock.move_ms(-i64::try_from((LIFE_S + 1) * 1_000).unwrap());
+}
+
+async fn go_on(kit: &Kit, schema: u32) {
     kit.clock.pass_s(LIFE_S);
     kit.assert_sound().await;
     let room = kit.newest_room().await;
     let state = kit.state(&room).await;
     assert_state(&state);
     let reports = kit.examined(None).await;
+    let bridge = if schema >= 5 { 4 } else { 1 };
     let entries: Vec<_> = reports.iter().map(|report| report.entries).collect();
-    assert!(entries.starts_with(&[1, 3]) && entries.last() == Some(&state.audit_entries), "{entries:?}");
+    assert!(entries.starts_with(&[bridge, 3]) && entries.last() == Some(&state.audit_entries), "{entries:?}");
     let page = kit.store.history(state.pk, None, None, 9).await.unwrap();
     assert_eq!(room.texts(&page.messages), ["third", "second", "first"]);
     assert_eq!(
