@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use mab_core::{ConversationId, Denied, SessionId};
+use mab_core::{ConversationId, Denied, RunId, SessionId};
 
 use crate::cli::{
-    audit, completions, held, hook, inbound, judge, keys, lease, limits, list, man, pause, redact, release,
-    remove, resume, run_command, setup, show, snapshot, tokens, transfer, watch,
+    approve, audit, completions, deny, held, hook, inbound, judge, keys, lease, limits, list, man, pause,
+    pending, redact, release, remove, resume, run_command, setup, show, snapshot, tokens, transfer, watch,
+    yolo,
 };
 
 /// The exit codes in short.
@@ -132,6 +133,14 @@ pub(crate) enum Command {
     Judge(Box<judge::Judge>),
     /// Run one command as an agent's would be: judged, saved, sandboxed.
     Run(Box<run_command::RunCommand>),
+    /// Enable or end agents' commands; make the key that agrees to them.
+    Yolo(Box<yolo::Yolo>),
+    /// List what agents wish and ask for, and nobody has answered.
+    Pending(pending::Pending),
+    /// Say yes to one exact command, at a terminal.
+    Approve(approve::Approve),
+    /// Say no to a command.
+    Deny(deny::Deny),
     /// List, compare or bring back what was saved of a workspace.
     Snapshot(snapshot::Snapshot),
     /// Set up a client: its server entry and its hooks.
@@ -189,6 +198,11 @@ pub(crate) fn named<T: Copy>(
 
 /// Parses an agent's handle for clap.
 pub(crate) fn session(text: &str) -> Result<SessionId, String> {
+    text.parse().map_err(|denied: Denied| denied.message)
+}
+
+/// Parses a command's name for clap.
+pub(crate) fn run(text: &str) -> Result<RunId, String> {
     text.parse().map_err(|denied: Denied| denied.message)
 }
 

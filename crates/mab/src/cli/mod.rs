@@ -7,6 +7,7 @@
 //!
 //! To add a command, add a file here with its arguments and its `run`, and a variant in `arguments.rs` and `run.rs`.
 
+mod approve;
 mod arguments;
 mod audit;
 mod audit_checkpoint;
@@ -15,9 +16,11 @@ mod audit_export;
 mod audit_follow;
 mod audit_verify;
 mod bar;
+mod calls;
 mod cleanup;
 mod completions;
 mod csv;
+mod deny;
 mod doctor;
 mod doctor_clients;
 mod doctor_execution;
@@ -44,6 +47,7 @@ mod needs_network;
 mod operator;
 pub(crate) mod output;
 mod pause;
+mod pending;
 pub(crate) mod person;
 mod place;
 mod plan;
@@ -61,14 +65,17 @@ mod setup;
 mod setup_list;
 mod show;
 mod snapshot;
+mod standing;
 mod stopping;
 mod table;
 mod terminal;
 mod tokens;
 mod transfer;
 mod trouble;
+mod unlocking;
 mod visible;
 mod watch;
+mod yolo;
 
 pub use arguments::Arguments;
 pub use exit::Exit;

@@ -1,0 +1,44 @@
+//! `mab deny`: says no to commands that wait. It needs no terminal and no passphrase: saying no is free.
+
+use clap::Args;
+use mab_core::RunId;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cli::{Exit, Trouble, Visible, arguments, calls::Calls, operator::Operator, standing::Standings};
+
+/// Arguments of `mab deny`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mab deny run_0123456789abcdef --reason 'use a branch'\n\n\
+    Every agent of the conversation sees that you refused, and the reason. After three\n\
+    denials the agent asks in vain until `mab yolo unlock`.")]
+pub(crate) struct Deny {
+    /// Which requests, as `mab pending` shows them.
+    #[arg(value_name = "RUN_ID", required = true, value_parser = arguments::run)]
+    runs: Vec<RunId>,
+    /// Why, at most 500 characters; all see it.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Deny {
+    pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let calls = Calls::open(operator)?;
+        for id in &self.runs {
+            let standings = Standings::of_all(&calls)?;
+            let (_, run) = standings.find(&id.to_string())?;
+            let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": self.reason});
+            operator.output.answer(calls.call("deny_run", no)?, |done: &Done, page| {
+                page.field(&done.state, &Visible::line(&done.run_id));
+            })?;
+        }
+        Ok(Exit::OK)
+    }
+}
+
+#[derive(Deserialize)]
+struct Done {
+    run_id: String,
+    state: String,
+}

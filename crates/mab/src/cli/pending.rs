@@ -1,0 +1,207 @@
+//! `mab pending`: what agents wish and ask for, and nobody has answered.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use clap::Args;
+use mab_core::ConversationId;
+use mab_exec::{Plan, Request};
+use serde_json::{Value, json};
+
+use crate::cli::{
+    Exit, Output, Trouble, Visible, arguments,
+    calls::{Calls, typed},
+    exact::exact,
+    operator::Operator,
+    output::FAINT,
+    request::writes,
+    standing::{Run, Standings, Wish},
+    stopping::Stop,
+    table::{Column, Page, Table, absent, optional},
+};
+
+/// How often `--follow` looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Arguments of `mab pending`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mab pending\n  \
+    mab pending conv_0123456789abcdef --follow --json\n\n\
+    Looking changes nothing and answers nothing. The command is in one line here;\n\
+    `mab approve` shows it whole. Without a terminal each line is tab-separated: request,\n\
+    its id, conversation, agent, since, until, mode, folder, what it may write, command;\n\
+    or wish, -, conversation, agent, since, -, mode, folder, -, -.")]
+pub(crate) struct Pending {
+    /// Only this conversation.
+    #[arg(value_parser = arguments::conversation)]
+    conversation: Option<ConversationId>,
+    /// Go on, and print what is new as it comes.
+    #[arg(long)]
+    follow: bool,
+}
+
+/// One thing that waits.
+struct Item {
+    kind: &'static str,
+    name: String,
+    since: String,
+    row: Vec<Visible>,
+    value: Value,
+}
+
+impl Pending {
+    pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let calls = Calls::open(operator)?;
+        let items = self.look(&calls, operator)?;
+        if self.follow {
+            return self.go_on(&calls, operator, items);
+        }
+        if operator.output.is_json() {
+            operator.output.json(&items.into_iter().map(|item| item.value).collect())?;
+            return Ok(Exit::OK);
+        }
+        let mut page = operator.output.page();
+        let waits = items.iter().any(|item| item.kind == "request");
+        let wishes = items.iter().any(|item| item.kind == "wish");
+        table(&items, &mut page);
+        if waits {
+            page.aside(&format!(
+                "{FAINT}`mab approve RUN_ID` shows one whole; `mab deny RUN_ID` refuses it{FAINT:#}"
+            ));
+        }
+        if wishes {
+            page.aside(&format!("{FAINT}`mab yolo enable CONVERSATION --wish AGENT` grants a wish{FAINT:#}"));
+        }
+        Output::data(page.as_str())?;
+        if items.is_empty() {
+            Output::talk("nothing waits");
+        }
+        Ok(Exit::OK)
+    }
+
+    /// Prints each thing once, until it is interrupted.
+    fn go_on(&self, calls: &Calls, operator: &Operator<'_>, mut items: Vec<Item>) -> Result<Exit, Trouble> {
+        let stop = Stop::listen()?;
+        let mut seen = BTreeSet::new();
+        loop {
+            items.retain(|item| seen.insert((item.name.clone(), item.since.clone())));
+            if operator.output.is_json() {
+                for item in &items {
+                    Output::json_line(&item.value)?;
+                }
+            } else if !items.is_empty() {
+                let mut page = operator.output.page();
+                table(&items, &mut page);
+                Output::data(page.as_str())?;
+            }
+            if stop.within(LOOK_EVERY)? {
+                return Ok(Exit::OK);
+            }
+            items = self.look(calls, operator)?;
+        }
+    }
+
+    /// What waits now, oldest first.
+    fn look(&self, calls: &Calls, operator: &Operator<'_>) -> Result<Vec<Item>, Trouble> {
+        let id = self.conversation.map(|id| id.to_string());
+        let answer = calls.call("execution", json!({"conversation_id": id}))?;
+        let page = operator.output.page();
+        let raw = answer.clone();
+        let raw = |conversation: usize, list: &str, at: usize| {
+            raw.pointer(&format!("/conversations/{conversation}/{list}/{at}")).cloned().unwrap_or_default()
+        };
+        let standings: Standings = typed(answer)?;
+        let mut items = Vec::new();
+        for (number, it) in standings.conversations.iter().enumerate() {
+            let place = it.conversation_id.as_str();
+            for (at, wish) in it.wishes.iter().enumerate() {
+                items.push(of_wish((place, wish), raw(number, "wishes", at), &page));
+            }
+            for (at, run) in it.runs.iter().enumerate().filter(|(_, run)| run.waits()) {
+                items.push(of_run((place, run), raw(number, "runs", at), &page));
+            }
+        }
+        items.sort_by(|one, other| one.since.cmp(&other.since));
+        Ok(items)
+    }
+}
+
+fn of_wish((place, wish): (&str, &Wish), value: Value, page: &Page) -> Item {
+    let row = vec![
+        absent(),
+        Visible::line(place),
+        Visible::line(&wish.session_id),
+        page.moment(Some(&wish.asked_at)),
+        absent(),
+        optional(wish.mode.as_deref()),
+        wish.workspace.as_deref().map_or_else(absent, exact),
+        absent(),
+        absent(),
+    ];
+    let name = format!("{place} {}", wish.session_id);
+    Item { kind: "wish", name, since: wish.asked_at.clone(), row, value: kept("wish", place, value) }
+}
+
+fn of_run((place, run): (&str, &Run), value: Value, page: &Page) -> Item {
+    let request = run.request.as_ref().filter(|_| run.hash().is_some());
+    let row = vec![
+        Visible::line(&run.run_id),
+        Visible::line(place),
+        Visible::line(&run.session_id),
+        page.moment(Some(&run.created_at)),
+        page.moment(Some(&run.expires_at)),
+        request.map_or_else(absent, |it| Visible::line(it.mode.as_str())),
+        request.map_or_else(absent, |it| exact(&it.profile.workspace.to_string_lossy())),
+        request.map_or_else(absent, |it| Visible::line(writes(it.profile.writable, it.profile.git))),
+        request.map_or_else(|| Visible::line("changed in the database"), in_one_line),
+    ];
+    let since = run.created_at.clone();
+    Item { kind: "request", name: run.run_id.clone(), since, row, value: kept("request", place, value) }
+}
+
+/// The object as the bridge gave it, with what it is and where.
+fn kept(kind: &'static str, place: &str, mut value: Value) -> Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("kind".to_owned(), kind.into());
+        fields.insert("conversation_id".to_owned(), place.into());
+    }
+    value
+}
+
+/// The words of a command, each as a literal.
+fn in_one_line(request: &Request) -> Visible {
+    let words: Vec<String> = match &request.plan {
+        Plan::Shell(text) => vec![exact(text).to_string()],
+        Plan::Steps(_) => {
+            let words =
+                request.plan.commands().flat_map(|argv| std::iter::once(&argv.name).chain(&argv.arguments));
+            words.map(|word| exact(word).to_string()).collect()
+        }
+    };
+    Visible::line(&words.join(" "))
+}
+
+fn table(items: &[Item], page: &mut Page) {
+    for kind in ["wish", "request"] {
+        let rows: Vec<_> =
+            items.iter().filter(|item| item.kind == kind).map(|item| item.row.clone()).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        page.table(&Table {
+            kind: Some(kind),
+            columns: &[
+                Column::Id("request"),
+                Column::Id("conversation"),
+                Column::Whole("agent"),
+                Column::Whole("since (UTC)"),
+                Column::Whole("until (UTC)"),
+                Column::Whole("mode"),
+                Column::Text("folder"),
+                Column::Text("may write"),
+                Column::Text("command"),
+            ],
+            rows,
+        });
+    }
+}

@@ -1,0 +1,128 @@
+//! `mab yolo status`: the approver, what is enabled, and who is locked out.
+
+use clap::Args;
+use mab_core::ConversationId;
+use serde_json::{Value, json};
+
+use crate::cli::{
+    Exit, Output, Trouble, Visible, arguments,
+    calls::{Calls, typed},
+    exact::exact,
+    operator::Operator,
+    output::{BAD, FAINT, GOOD},
+    standing::{Standing, Standings},
+    table::{Column, Page, Table, absent, optional},
+    unlocking::Known,
+};
+
+/// Arguments of `mab yolo status`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without a terminal the tab-separated cells are, of the approver: approver, its id; of\n\
+    each conversation: enabled, its id, mode, on or off, until, folder, network, who else\n\
+    may say yes, wishes, requests that wait, agents that are locked out."
+)]
+pub(super) struct Status {
+    /// Only this conversation.
+    #[arg(value_parser = arguments::conversation)]
+    conversation: Option<ConversationId>,
+}
+
+impl Status {
+    pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
+        let calls = Calls::open(operator)?;
+        let mut approver = calls.call("approver", json!({}))?;
+        let id = self.conversation.map(|id| id.to_string());
+        let execution = calls.call("execution", json!({"conversation_id": id}))?;
+        if operator.output.is_json() {
+            if let Some(fields) = approver.as_object_mut() {
+                // Nobody needs it to look at.
+                fields.remove("sealed");
+            }
+            let conversations = execution.get("conversations").cloned().unwrap_or_default();
+            operator.output.json(&json!({"approver": approver, "conversations": conversations}))?;
+            return Ok(Exit::OK);
+        }
+        let mut page = operator.output.page();
+        shown_approver(&approver, &mut page)?;
+        let standings: Standings = typed(execution)?;
+        if standings.conversations.is_empty() {
+            page.aside(&format!("{FAINT}nothing is enabled, and no agent has asked{FAINT:#}"));
+        } else {
+            page.aside("");
+            table(&standings, &mut page);
+        }
+        Output::data(page.as_str())?;
+        Ok(Exit::OK)
+    }
+}
+
+fn shown_approver(approver: &Value, page: &mut Page) -> Result<(), Trouble> {
+    let known: Known = typed(approver.clone())?;
+    match (&known.key_id, known.sound) {
+        (Some(id), Some(true)) => page.field("approver", &Visible::line(id)),
+        (Some(id), _) => {
+            page.field("approver", &Visible::line(id));
+            page.line(&format!("{BAD}this bridge did not enrol it{BAD:#}: nothing that it signs counts"));
+        }
+        (None, _) => {
+            page.field("approver", &absent());
+            page.aside(&format!("{FAINT}`mab yolo enroll` makes one{FAINT:#}"));
+        }
+    }
+    Ok(())
+}
+
+fn table(standings: &Standings, page: &mut Page) {
+    let rows: Vec<Vec<Visible>> = standings.conversations.iter().map(|it| row(it, page)).collect();
+    page.table(&Table {
+        kind: Some("enabled"),
+        columns: &[
+            Column::Id("conversation"),
+            Column::Whole("mode"),
+            Column::Whole("now"),
+            Column::Whole("until (UTC)"),
+            Column::Text("folder"),
+            Column::Whole("network"),
+            Column::Text("yes also of"),
+            Column::Number("wishes"),
+            Column::Number("waiting"),
+            Column::Whole("locked"),
+        ],
+        rows,
+    });
+    let state = |it: &Standing| it.terms.as_ref().is_some_and(|terms| terms.active);
+    if page.for_person() && standings.conversations.iter().any(state) {
+        page.line(&format!("{GOOD}`mab yolo disable` ends it at once{GOOD:#}"));
+    }
+}
+
+fn row(it: &Standing, page: &Page) -> Vec<Visible> {
+    let terms = it.terms.as_ref();
+    let now = match terms {
+        Some(terms) if terms.active => "on",
+        Some(terms) if !terms.sound => "void",
+        Some(_) => "over",
+        None => "off",
+    };
+    let also = terms.map_or_else(String::new, |terms| {
+        let form = terms.elicitation.then(|| "a form".to_owned());
+        let agents = (terms.quorum > 0).then(|| format!("{} approvers", terms.quorum));
+        form.into_iter().chain(agents).collect::<Vec<_>>().join(", ")
+    });
+    let also = if also.is_empty() { absent() } else { Visible::line(&also) };
+    let locked = if it.locked.is_empty() { absent() } else { Visible::line(&it.locked.join(", ")) };
+    let network = terms.map(|terms| if terms.network { "host" } else { "none" });
+    vec![
+        Visible::line(&it.conversation_id),
+        optional(terms.and_then(|terms| terms.mode.as_deref())),
+        Visible::line(now),
+        page.moment(terms.map(|terms| terms.expires_at.as_str())),
+        terms.and_then(|terms| terms.workspace.as_deref()).map_or_else(absent, exact),
+        optional(network),
+        also,
+        (it.wishes.len() as u64).into(),
+        (it.runs.iter().filter(|run| run.waits()).count() as u64).into(),
+        locked,
+    ]
+}
