@@ -30,6 +30,7 @@ use super::{
     door::Door,
     inbox::{self, Inbox},
     instructions::instructions,
+    lifecycle::Lifecycle,
     patience::Patience,
     prompts,
     subscriptions::Subscriptions,
@@ -43,17 +44,19 @@ pub(super) struct Handler {
     subscriptions: Subscriptions,
     codex_queue: CodexQueue,
     calls: Calls,
+    lifecycle: Arc<Lifecycle>,
     /// The newest checks, newest first: their answers may cross their cancellation.
     recent: Mutex<VecDeque<(RequestId, u64)>>,
 }
 
 impl Handler {
-    pub(super) fn new(door: Arc<Door>, calls: Calls) -> Self {
+    pub(super) fn new(door: Arc<Door>, calls: Calls, lifecycle: Arc<Lifecycle>) -> Self {
         Self {
             door,
             subscriptions: Subscriptions::default(),
             codex_queue: CodexQueue::default(),
             calls,
+            lifecycle,
             recent: Mutex::default(),
         }
     }
@@ -146,7 +149,11 @@ impl ServerHandler for Handler {
         // nobody keeps.
         let thread = thread_of(&context.meta.0.0);
         let _busy = self.codex_queue.call(&self.door, thread.as_deref());
-        let patience = Patience::of(context, &mut request);
+        let mut patience = Patience::of(context, &mut request);
+        let _commanding = tools::runs_a_command(operation.name).then(|| {
+            patience.ends_with(self.lifecycle.clone());
+            self.lifecycle.commanding()
+        });
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {
             self.remember(id.clone(), ticket);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Shared by the transport, which sees the client come and go, and the server, which may be told to stop.
 #[derive(Debug, Default)]
@@ -10,6 +10,19 @@ pub(super) struct Lifecycle {
     open: AtomicBool,
     stop: Notify,
     gone: Notify,
+    ending: watch::Sender<bool>,
+    /// Calls that may run a command.
+    commands: watch::Sender<usize>,
+}
+
+/// A call that may run a command.
+#[derive(Debug)]
+pub(super) struct Commanding<'a>(&'a Lifecycle);
+
+impl Drop for Commanding<'_> {
+    fn drop(&mut self) {
+        self.0.commands.send_modify(|calls| *calls = calls.saturating_sub(1));
+    }
 }
 
 impl Lifecycle {
@@ -23,9 +36,27 @@ impl Lifecycle {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Asks the transport to behave as if the client had gone.
+    /// Asks the transport to behave as if the client had gone, and calls that run a command to end it.
     pub(super) fn stop(&self) {
+        self.ending.send_replace(true);
         self.stop.notify_one();
+    }
+
+    /// Waits until the server ends.
+    pub(super) async fn ends(&self) {
+        // The sender lives as long as this: waiting cannot fail.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
+    }
+
+    /// Counts a call that may run a command.
+    pub(super) fn commanding(&self) -> Commanding<'_> {
+        self.commands.send_modify(|calls| *calls += 1);
+        Commanding(self)
+    }
+
+    /// Waits until no call may run a command any more.
+    pub(super) async fn commands_ended(&self) {
+        let _ = self.commands.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// Waits until the transport is asked to stop.
@@ -41,5 +72,25 @@ impl Lifecycle {
     /// Waits until the client is gone.
     pub(super) async fn client_went(&self) {
         self.gone.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn end_is_heard_before_and_after_it_is_said_and_waits_for_commands() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.commands_ended().await;
+        let (first, second) = (lifecycle.commanding(), lifecycle.commanding());
+        let command = async {
+            lifecycle.ends().await;
+            lifecycle.ends().await;
+            drop((first, second));
+        };
+        lifecycle.stop();
+        tokio::join!(biased; lifecycle.commands_ended(), command);
+        assert_eq!(*lifecycle.commands.borrow(), 0);
     }
 }

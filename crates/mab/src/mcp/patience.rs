@@ -3,7 +3,7 @@
 //! An answer that comes after the client has given up is lost to its agent, so a wait ends well before. To add a client,
 //! add a row with what was measured.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use mab_service::{Question, Waiter, Waiting};
 use rmcp::{
@@ -12,7 +12,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{elicitation::Forms, transport::Ticket};
+use super::{elicitation::Forms, lifecycle::Lifecycle, transport::Ticket};
 
 /// What a client is called in `clientInfo.name`, and the longest wait it bears over stdio, in seconds.
 ///
@@ -28,13 +28,20 @@ pub(super) struct Patience {
     context: RequestContext<RoleServer>,
     token: Option<ProgressToken>,
     forms: Forms,
+    /// Of a call that ends when the server does.
+    lifecycle: Option<Arc<Lifecycle>>,
 }
 
 impl Patience {
     pub(super) fn of(context: RequestContext<RoleServer>, call: &mut CallToolRequestParams) -> Self {
         let token = context.meta.get_progress_token();
         let forms = Forms::of(&context, call);
-        Self { context, token, forms }
+        Self { context, token, forms, lifecycle: None }
+    }
+
+    /// Makes the call one that is not wanted any more when the server ends.
+    pub(super) fn ends_with(&mut self, lifecycle: Arc<Lifecycle>) {
+        self.lifecycle = Some(lifecycle);
     }
 
     /// The question that goes to the client in place of the answer, if there is one.
@@ -92,7 +99,18 @@ impl Waiter for Patience {
     }
 
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.context.ct.cancelled())
+        Box::pin(async {
+            let ends = async {
+                match &self.lifecycle {
+                    Some(lifecycle) => lifecycle.ends().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.context.ct.cancelled() => {}
+                () = ends => {}
+            }
+        })
     }
 }
 

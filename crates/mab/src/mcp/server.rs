@@ -77,12 +77,20 @@ where
 
     let calls = Calls::default();
     let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), calls.clone());
-    let mut connection = pin!(connect(Handler::new(door, calls), lines, &lifecycle, &outbox));
+    let mut connection =
+        pin!(connect(Handler::new(door, calls, lifecycle.clone()), lines, &lifecycle, &outbox));
     tokio::select! {
-        () = &mut connection => return,
-        () = told_to_stop => {}
-        () = lifecycle.client_went() => {}
+        () = &mut connection => lifecycle.stop(),
+        () = told_to_stop => say_goodbye(&lifecycle, connection).await,
+        () = lifecycle.client_went() => say_goodbye(&lifecycle, connection).await,
     }
+    // What was started is ended by its call, which records that. Were it not, it would die with this process all the same.
+    if tokio::time::timeout(COMMANDS_END, lifecycle.commands_ended()).await.is_err() {
+        tracing::warn!("a command did not end in time: it dies with this process, and counts as lost");
+    }
+}
+
+async fn say_goodbye(lifecycle: &Lifecycle, connection: impl Future<Output = ()>) {
     lifecycle.stop();
     if tokio::time::timeout(GRACE, connection).await.is_err() {
         tracing::debug!(
@@ -142,6 +150,9 @@ fn log_panics() {
 
 /// How long calls under way may take to commit and answer once the client is gone or the process is told to end.
 const GRACE: Duration = Duration::from_millis(75);
+
+/// How long calls that run a command may take to end it and to record that.
+const COMMANDS_END: Duration = Duration::from_secs(3);
 
 /// How long the checkpoint at the end may take; it is 20 ms unless another process is at it.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(1);
