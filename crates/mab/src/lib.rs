@@ -20,6 +20,7 @@ pub mod mcp;
 mod permissions;
 pub mod runtime;
 mod setup;
+mod spent;
 pub mod system;
 mod vault;
 mod watch;
