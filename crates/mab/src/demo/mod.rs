@@ -5,6 +5,7 @@
 //! demonstration with [`Exit::DEMO_FAILED`](crate::cli::Exit::DEMO_FAILED). To add a step, add it in `play.rs`.
 
 mod agent;
+mod commands;
 mod files;
 mod operator_view;
 mod play;

@@ -56,6 +56,7 @@ pub(super) async fn all(backend: &Agent, frontend: &Agent, stage: &mut Stage) ->
     meeting.answer(&proposal, stage).await?;
     meeting.wait(stage).await?;
     meeting.share_out(stage).await?;
+    meeting.run_nothing(stage).await?;
     meeting.leak(stage).await?;
     meeting.tell_status(stage).await?;
     meeting.look_back(stage).await?;
