@@ -30,6 +30,10 @@ impl Prepared {
         Self(Box::new(inner))
     }
 
+    pub(crate) fn into_inner(self) -> Inner {
+        *self.0
+    }
+
     /// What the judge said.
     pub fn verdict(&self) -> &Verdict {
         &self.0.verdict

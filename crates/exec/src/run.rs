@@ -90,6 +90,31 @@ impl Executor {
         now: Timestamp,
         nonce: [u8; 16],
     ) -> Result<Prepared, Outcome> {
+        self.make(ask, workspace, (now, nonce), true)
+    }
+
+    /// As [`Self::prepare`], for who only wants to know: nothing is saved, and what comes of it never runs.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn consider(
+        &self,
+        ask: &Ask,
+        workspace: &Arc<Workspace>,
+        now: Timestamp,
+        nonce: [u8; 16],
+    ) -> Result<(Verdict, Request), Outcome> {
+        let inner = self.make(ask, workspace, (now, nonce), false)?.into_inner();
+        Ok((inner.verdict, inner.request))
+    }
+
+    fn make(
+        &self,
+        ask: &Ask,
+        workspace: &Arc<Workspace>,
+        (now, nonce): (Timestamp, [u8; 16]),
+        saving: bool,
+    ) -> Result<Prepared, Outcome> {
         ask.check().map_err(|why| denied(Layer::Parse, &why))?;
         workspace.still_there().map_err(|why| denied(Layer::Sandbox, &why))?;
         if let Some(within) = self.settings.apart.iter().find(|path| path.starts_with(workspace.path())) {
@@ -120,8 +145,8 @@ impl Executor {
         // What a person must agree to is saved after the yes: who may only ask must not fill the disk, nor flush what was
         // saved before.
         let snapshot = match verdict.decision {
-            Decision::Allow => self.save(&verdict, workspace, now)?,
-            Decision::Ask | Decision::Deny => None,
+            Decision::Allow if saving => self.save(&verdict, workspace, now)?,
+            Decision::Allow | Decision::Ask | Decision::Deny => None,
         };
         let request = Request {
             version: 1,
