@@ -10,6 +10,7 @@ use mab_core::{
     approver::Enroller,
     audit::Detail,
     entity::Member,
+    execution::RequestTokens,
     limit::{ByPermission, Kind},
     policy::{Permit, Stamp},
     seal::Wrapper,
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Caller, Impatient, Settings, Waiter, Workbench, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
-    floods::Floods, remembering::Remembering,
+    floods::Floods, remembering::Remembering, running::following::Runs,
 };
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
@@ -56,12 +57,14 @@ pub struct Bridge {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
-    pub(crate) redactor: Redactor,
+    pub(crate) redactor: Arc<Redactor>,
     pub(crate) anchoring: Option<Anchoring>,
     pub(crate) read_anchor: Option<ReadAnchor>,
     pub(crate) floods: Floods,
     pub(crate) remembering: Remembering,
     pub(crate) workbench: Option<Arc<dyn Workbench>>,
+    pub(crate) request_tokens: RequestTokens,
+    pub(crate) runs: Arc<Runs>,
     /// As in the settings; every stamp has a share of it.
     pub(crate) of_permissions: ByPermission,
     known: Mutex<HashMap<(ConversationId, SessionId), Member>>,
@@ -78,10 +81,12 @@ impl Bridge {
             tokens: Tokens::new(&parts.master)?,
             wrapper: Wrapper::new(&parts.master)?,
             enroller: Enroller::new(&parts.master)?,
+            request_tokens: RequestTokens::new(&parts.master)?,
+            runs: Arc::default(),
             clock: parts.clock,
             random: parts.random,
             of_permissions: Arc::new(parts.settings.limits.permissions.clone()),
-            redactor: Redactor::with_policy(parts.settings.redaction.clone()),
+            redactor: Arc::new(Redactor::with_policy(parts.settings.redaction.clone())),
             settings: parts.settings,
             anchoring: None,
             read_anchor: None,

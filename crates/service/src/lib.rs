@@ -18,6 +18,7 @@ mod notices;
 mod ops;
 mod reading;
 mod remembering;
+mod running;
 mod screening;
 mod sealing;
 mod settings;

@@ -2,6 +2,7 @@
 
 pub(crate) mod approve_run;
 pub(crate) mod approver;
+pub(crate) mod approving;
 pub(crate) mod audit;
 pub(crate) mod audit_checkpoint;
 pub(crate) mod audit_export;
@@ -11,6 +12,8 @@ pub(crate) mod check_partner_status;
 pub(crate) mod cleanup;
 pub(crate) mod create_conversation;
 pub(crate) mod deny_run;
+pub(crate) mod enable_yolo_mode;
+pub(crate) mod execute_command;
 pub(crate) mod execution;
 pub(crate) mod execution_disable;
 pub(crate) mod execution_enable;

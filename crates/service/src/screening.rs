@@ -215,6 +215,17 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// What is known of secrets for what a command of the agent's conversation prints, and the tokens of its members.
+pub(crate) async fn of_output(call: &Call<'_>) -> Result<(Knowledge, Memory), Failure> {
+    catch_up(call).await?;
+    let mut screen = Screen::of(call, &[]).await?;
+    let members = call.bridge.store.agents(call.member()?.conversation_pk).await?;
+    let tokens = members.iter().map(|agent| (agent.session.clone(), agent.epoch));
+    screen.know_tokens(call, &tokens.collect::<Vec<_>>())?;
+    let tokens = screen.tokens.unwrap_or_else(|| screen.knowledge.memory.new_alike());
+    Ok((screen.knowledge, tokens))
+}
+
 /// Tries a call again, on what is known then, as long as the store refuses it because others have taught the conversation
 /// something.
 pub(crate) async fn with_newest<T, F>(call: &Call<'_>, attempt: impl Fn() -> F) -> Result<T, Failure>

@@ -7,7 +7,7 @@ pub(crate) const fn terms_place(conversation: ConversationId) -> Place<'static> 
     Place { table: "terms", column: "terms", conversation, row: &[] }
 }
 
-/// Where the canonical form of a request is sealed: one part. The row is the command's name, as bytes.
+/// Where the canonical form of a request is sealed: in parts that follow one another. The row is the command's name, as bytes.
 pub(crate) const fn request_place(conversation: ConversationId, run: &[u8; 8]) -> Place<'_> {
     Place { table: "run", column: "request", conversation, row: run }
 }

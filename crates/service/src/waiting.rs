@@ -22,7 +22,7 @@ use crate::{
 pub const WAIT_MAX_S: u64 = 3_600;
 
 /// How often a caller hears that its call still waits. Clients give up on silence after a minute or more.
-const PROGRESS_EVERY: Duration = Duration::from_secs(20);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 
 /// What a caller is like that may have to wait for its answer.
 pub trait Waiter: Send + Sync {
@@ -51,6 +51,11 @@ pub trait Waiter: Send + Sync {
     /// Whether the caller's program puts this question once this call has returned, and then calls again with the answer:
     /// say at once how the command stands. Ask this before [`Self::elicit`], and that one when it is false.
     fn puts_off(&self, _question: &Question) -> bool {
+        false
+    }
+
+    /// Whether the caller is gone altogether, so that its end says nothing of what it wanted: what it asked for stays.
+    fn has_left(&self) -> bool {
         false
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn request(
     open: impl Fn(&mab_core::seal::Place<'_>, &[u8]) -> Option<Vec<String>>,
 ) -> Option<String> {
     let row = run.id.bytes();
-    let text = open(&request_place(run.conversation, &row), run.request.as_ref()?)?.pop()?;
+    let text = open(&request_place(run.conversation, &row), run.request.as_ref()?)?.concat();
     let request: mab_exec::Request = serde_json::from_str(&text).ok()?;
     let is_whole = request.canonical().is_ok_and(|canonical| canonical == text);
     let hash = request.hash().ok().filter(|_| is_whole)?;

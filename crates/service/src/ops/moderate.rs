@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use mab_core::{
-    Failure, MessageId, SessionId,
+    Failure, MessageId, RunId, SessionId,
     agent::{ActionType, Permission},
+    execution::RunState,
     inbound::{InboundChange, Rule, Verdict},
     moderation::PausedBy,
     policy::Action,
@@ -14,6 +15,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    approve_run::RunArgument,
+    approving::{self, Requests},
     held::{self, Listing},
     inbound::{self, Policy},
     leave, pause, release, remove, resume, transfer,
@@ -45,6 +48,12 @@ struct Given {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     permission: Option<Permission>,
+    /// To approve or refuse
+    #[serde(default)]
+    run_id: Option<RunArgument>,
+    /// Of what you saw
+    #[serde(default)]
+    request_hash: Option<String>,
 }
 
 /// What is done.
@@ -74,6 +83,12 @@ enum Doing {
     Hold,
     /// Refuse messages.
     Deny,
+    /// See commands that wait.
+    Requests,
+    /// Agree to a command.
+    Approve,
+    /// Refuse a command.
+    Refuse,
 }
 
 impl Doing {
@@ -90,7 +105,10 @@ impl Doing {
             | Self::Resume
             | Self::Held
             | Self::Release
-            | Self::Reject => None,
+            | Self::Reject
+            | Self::Requests
+            | Self::Approve
+            | Self::Refuse => None,
         }
     }
 
@@ -116,16 +134,22 @@ pub(crate) enum Arguments {
     Held,
     Judge { id: MessageId, reject: bool },
     Inbound(Rule, Verdict),
+    Requests,
+    Answer { id: RunId, hash: Option<String>, agrees: bool },
 }
 
 impl TryFrom<Given> for Arguments {
     type Error = &'static str;
 
     fn try_from(given: Given) -> Result<Self, Self::Error> {
-        let Given { action, agent, message_id, action_type, permission } = given;
+        let Given { action, agent, message_id, action_type, permission, run_id, request_hash } = given;
         let (agent, id) = (agent.map(|agent| agent.0), message_id.map(|id| id.0));
         if id.is_some() && !matches!(action, Doing::Release | Doing::Reject) {
             return Err("message_id: only release and reject are about one message");
+        }
+        let is_answer = matches!(action, Doing::Approve | Doing::Refuse);
+        if !is_answer && (run_id.is_some() || request_hash.is_some()) {
+            return Err("run_id, request_hash: only approve and refuse are about a command");
         }
         if let Some(verdict) = action.verdict() {
             return rule(agent, action_type, permission).map(|rule| Self::Inbound(rule, verdict));
@@ -145,6 +169,11 @@ impl TryFrom<Given> for Arguments {
                 let id = id.ok_or("message_id: which message this is about is missing")?;
                 Ok(Self::Judge { id, reject: matches!(action, Doing::Reject) })
             }
+            (Doing::Requests, None) => Ok(Self::Requests),
+            (Doing::Approve | Doing::Refuse, None) => {
+                let id = run_id.ok_or("run_id: which command this is about is missing")?.0;
+                Ok(Self::Answer { id, hash: request_hash, agrees: matches!(action, Doing::Approve) })
+            }
             (
                 Doing::Leave
                 | Doing::Pause
@@ -154,7 +183,10 @@ impl TryFrom<Given> for Arguments {
                 | Doing::Reject
                 | Doing::Accept
                 | Doing::Hold
-                | Doing::Deny,
+                | Doing::Deny
+                | Doing::Requests
+                | Doing::Approve
+                | Doing::Refuse,
                 _,
             ) => Err("agent: this action is about no other agent"),
         }
@@ -206,6 +238,11 @@ pub(crate) struct Answer {
     /// What is held, oldest first
     #[serde(flatten)]
     held: Option<Listing>,
+    #[serde(flatten)]
+    requests: Option<Requests>,
+    /// How the command stands now
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<RunState>,
 }
 
 impl Answer {
@@ -218,6 +255,8 @@ impl Answer {
             recipients: None,
             inbound: None,
             held: None,
+            requests: None,
+            state: None,
         }
     }
 }
@@ -238,6 +277,9 @@ impl Op for Moderate {
             Arguments::Judge { reject: false, .. } => Action::ReleaseHeld,
             Arguments::Judge { reject: true, .. } => Action::RejectHeld,
             Arguments::Inbound(..) => Action::SetInbound,
+            Arguments::Requests => Action::ListRuns,
+            Arguments::Answer { agrees: true, .. } => Action::Approve,
+            Arguments::Answer { agrees: false, .. } => Action::DenyRun,
         }
     }
 
@@ -278,6 +320,15 @@ impl Op for Moderate {
             Arguments::Inbound(rule, verdict) => {
                 let policy = inbound::set(&call, id, InboundChange::Set(rule, verdict)).await?;
                 Ok(Answer { inbound: Some(Policy::of(&policy)), ..Answer::new(Doing::of(verdict)) })
+            }
+            Arguments::Requests => {
+                let requests = Some(approving::list(&call).await?);
+                Ok(Answer { changed: false, requests, ..Answer::new(Doing::Requests) })
+            }
+            Arguments::Answer { id: run, hash, agrees } => {
+                let state = approving::answer(&call, (run, hash.as_deref()), agrees).await?;
+                let done = if agrees { Doing::Approve } else { Doing::Refuse };
+                Ok(Answer { state: Some(state), ..Answer::new(done) })
             }
         }
     }

@@ -19,7 +19,7 @@ use mab_core::{
     Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, limit::Peer, secret::MasterKey,
 };
 use mab_service::{
-    Bridge, Caller, Connection, MemoryWallet, Parts, Settings,
+    Bridge, Caller, Connection, MemoryWallet, Parts, Settings, Workbench,
     table::{self, Audience},
 };
 use mab_store::sqlite::{Durability, Options, SqliteStore};
@@ -64,6 +64,7 @@ pub struct House {
     pub clock: Arc<Hand>,
     pub bridge: Bridge,
     settings: Settings,
+    workbench: Option<Arc<dyn Workbench>>,
 }
 
 impl House {
@@ -72,17 +73,22 @@ impl House {
     }
 
     pub fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_commands(adjust, None)
+    }
+
+    /// As [`Self::with`], where commands run.
+    pub fn with_commands(adjust: impl FnOnce(&mut Settings), workbench: Option<Arc<dyn Workbench>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand(AtomicI64::new(1_795_332_600_000)));
         let mut settings = Settings::default();
         adjust(&mut settings);
-        let bridge = bridge(&folder.path().join("bridge.db"), &clock, &settings, 1);
-        Self { folder, clock, bridge, settings }
+        let bridge = bridge(&folder.path().join("bridge.db"), &clock, (&settings, workbench.clone()), 1);
+        Self { folder, clock, bridge, settings, workbench }
     }
 
     /// Another process on the same folder.
     pub fn second_bridge(&self) -> Bridge {
-        bridge(&self.database(), &self.clock, &self.settings, 1 << 40)
+        bridge(&self.database(), &self.clock, (&self.settings, self.workbench.clone()), 1 << 40)
     }
 
     pub fn database(&self) -> PathBuf {
@@ -124,7 +130,12 @@ impl House {
     }
 }
 
-fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: u64) -> Bridge {
+fn bridge(
+    path: &std::path::Path,
+    clock: &Arc<Hand>,
+    (settings, workbench): (&Settings, Option<Arc<dyn Workbench>>),
+    seed: u64,
+) -> Bridge {
     let master = MasterKey::from_file_text(&"5a".repeat(32)).unwrap();
     let options = Options {
         path: path.to_path_buf(),
@@ -141,7 +152,7 @@ fn bridge(path: &std::path::Path, clock: &Arc<Hand>, settings: &Settings, seed: 
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         random: Arc::new(Drawn(AtomicU64::new(seed))),
         settings: settings.clone(),
-        workbench: None,
+        workbench,
     };
     Bridge::new(parts).unwrap()
 }
@@ -228,4 +239,13 @@ pub fn texts(answer: &Value) -> Vec<String> {
 pub fn object(value: Value) -> Map<String, Value> {
     let Value::Object(object) = value else { unreachable!("an answer is an object") };
     object
+}
+
+/// Randomness of a test's own.
+pub struct Drawing;
+
+impl Drawing {
+    pub fn of(seed: u64) -> Drawn {
+        Drawn(AtomicU64::new(seed))
+    }
 }

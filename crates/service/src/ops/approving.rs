@@ -1,0 +1,178 @@
+//! What agents with the permission `approver` do about others' commands, through `moderate`: see them, agree, refuse. Only
+//! where a person wanted that, never about their own, and never in mode `yolo`.
+
+use mab_core::{
+    Code, Denied, Failure, RunId,
+    audit::Detail,
+    entity::{RunAnswer, RunRow, Says},
+    execution::{Mode, RunState},
+    limit::Kind,
+    visible::visible,
+};
+use mab_exec::{GitAccess, Link, Network, Plan, Request, Step};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    door::Call,
+    notices::notice,
+    reading::{Opener, PEER},
+    running::{
+        enabled::{Enabled, enabled},
+        ending, recorded, request, telling_all,
+    },
+};
+
+/// What waits.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Requests {
+    /// Commands that wait, oldest first
+    requests: Vec<Asked>,
+    /// Agents that are enough; 0: only a person
+    quorum: u8,
+}
+
+/// A command that waits.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Asked {
+    run_id: String,
+    session_id: String,
+    expires_at: String,
+    request_hash: String,
+    mode: Mode,
+    /// What is run, one word by one
+    commands: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shell: Option<String>,
+    folder: String,
+    writes: bool,
+    commits: bool,
+    network: bool,
+    timeout_s: u32,
+    /// Who agreed
+    votes: Vec<String>,
+    trust: &'static str,
+}
+
+/// The commands that wait in the agent's conversation.
+pub(crate) async fn list(call: &Call<'_>) -> Result<Requests, Failure> {
+    let (bridge, opener) = (call.bridge, call.opener()?);
+    bridge.store.charge(bridge.stamp(call.permit.clone(), Kind::Read, Detail::default())).await?;
+    let state = ending::settled(bridge, opener.conversation).await?;
+    let quorum = match enabled(bridge, &opener, state.as_ref()).await {
+        Ok(enabled) => enabled.terms.quorum,
+        Err(Failure::Denied(_)) => 0,
+        Err(fault) => return Err(fault),
+    };
+    let waiting = state.into_iter().flat_map(|state| state.runs).filter(|row| row.state == RunState::Pending);
+    let requests = waiting.filter_map(|row| Some(Asked::of(&row, &request::open(&opener, &row)?))).collect();
+    Ok(Requests { requests, quorum })
+}
+
+/// Agrees to a command of another agent, or refuses it; returns how it stands then.
+///
+/// # Errors
+/// `execution_disabled`, `approval_void` when it does not wait or is another than `hash` says, `forbidden`.
+pub(crate) async fn answer(
+    call: &Call<'_>,
+    (id, hash): (RunId, Option<&str>),
+    agrees: bool,
+) -> Result<RunState, Failure> {
+    let (bridge, opener) = (call.bridge, call.opener()?);
+    let session = call.member()?.session.clone();
+    let (row, enabled) = recorded(call, find(call, &opener, (id, hash)).await).await?;
+    let quorum = enabled.terms.quorum;
+    let (says, told) = if agrees {
+        let votes = row.votes.iter().filter(|voter| **voter != session).count() + 1;
+        (Says::Vote { quorum }, telling_all::voted((id, &row.session), &session, (votes, quorum)))
+    } else {
+        (Says::No, telling_all::refused((id, &row.session), &session))
+    };
+    let answer = RunAnswer {
+        conversation: opener.conversation,
+        id,
+        hash: row.hash,
+        says,
+        uptime: bridge.clock.uptime(),
+    };
+    let told = notice(bridge, &opener, &told)?;
+    bridge.store.answer_run(call.keeping_order(), answer, told).await
+}
+
+/// The command that may be answered.
+async fn find(
+    call: &Call<'_>,
+    opener: &Opener,
+    (id, hash): (RunId, Option<&str>),
+) -> Result<(RunRow, Enabled), Failure> {
+    let bridge = call.bridge;
+    let state = ending::settled(bridge, opener.conversation).await?;
+    let enabled = enabled(bridge, opener, state.as_ref()).await?;
+    if enabled.terms.quorum == 0 {
+        return Err(not_by_agents("no person wanted that agents answer here", id).into());
+    }
+    let row = state.into_iter().flat_map(|state| state.runs).find(|row| row.id == id);
+    let row = row.ok_or_else(|| void("no such command waits here"))?;
+    let asked = request::open(opener, &row).ok_or_else(|| void("it was changed in the database"))?;
+    if asked.mode == Mode::Yolo {
+        return Err(not_by_agents("in mode yolo only a person answers", id).into());
+    }
+    if hash.is_some_and(|hash| hash != hex::encode(row.hash)) {
+        return Err(void("this is the hash of another request").into());
+    }
+    Ok((row, enabled))
+}
+
+impl Asked {
+    fn of(row: &RunRow, request: &Request) -> Self {
+        let profile = &request.profile;
+        let shell = match &request.plan {
+            Plan::Shell(text) => Some(visible(text, &['\n'])),
+            Plan::Steps(_) => None,
+        };
+        let commands = match &request.plan {
+            Plan::Shell(_) => Vec::new(),
+            Plan::Steps(steps) => steps.iter().flat_map(words).collect(),
+        };
+        Self {
+            run_id: row.id.to_string(),
+            session_id: row.session.to_string(),
+            expires_at: row.expires_at.to_string(),
+            request_hash: hex::encode(row.hash),
+            mode: request.mode,
+            commands,
+            shell,
+            folder: visible(&profile.workspace.to_string_lossy(), &[]),
+            writes: profile.writable,
+            commits: profile.git == GitAccess::Commit,
+            network: profile.network == Network::Host,
+            timeout_s: profile.limits.time_s,
+            votes: row.votes.iter().map(ToString::to_string).collect(),
+            trust: PEER,
+        }
+    }
+}
+
+/// The words of each command of a pipeline, each after what joins it to the one before.
+fn words(step: &Step) -> impl Iterator<Item = Vec<String>> {
+    let joined = match step.link {
+        Link::Always => None,
+        Link::AfterSuccess => Some("&&"),
+        Link::AfterFailure => Some("||"),
+    };
+    step.pipeline.iter().enumerate().map(move |(number, argv)| {
+        let before = if number == 0 { joined } else { Some("|") };
+        let own = std::iter::once(&argv.program).chain(&argv.arguments);
+        before.map(str::to_owned).into_iter().chain(own.map(|word| visible(word, &[]))).collect()
+    })
+}
+
+fn void(why: &str) -> Denied {
+    Denied::new(Code::ApprovalVoid, format!("{why}; nothing was changed"))
+        .hint("moderate with action requests lists what waits")
+}
+
+fn not_by_agents(why: &str, id: RunId) -> Denied {
+    Denied::new(Code::Forbidden, why).hint(format!("tell your user, who answers with `mab approve {id}`"))
+}

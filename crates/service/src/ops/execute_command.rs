@@ -1,0 +1,318 @@
+//! `execute_command`: has a command run, as far as a person enabled it; what needs a yes waits for it.
+
+use mab_core::{
+    Code, Denied, Failure, RunId,
+    audit::Detail,
+    execution::{Mode, RunState},
+    policy::Action,
+    visible::visible,
+};
+use mab_exec::{Approved, Decision, GitAccess, Network, Request, RequestHash, Verdict, Wanted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    door::{Call, Op},
+    running::{
+        KIND,
+        answering::{Answered, Patience},
+        filing,
+        following::Ended,
+        looking::{self, Look},
+        recorded, request,
+        showing::Shown,
+        starting,
+    },
+};
+
+/// The operation.
+pub(crate) struct ExecuteCommand;
+
+/// Its arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    /// As one would type it
+    #[serde(default)]
+    command: Option<String>,
+    /// Instead: the words of one program
+    #[serde(default)]
+    argv: Option<Vec<String>>,
+    /// Goes on with that request
+    #[serde(default)]
+    approval_token: Option<String>,
+    /// Only say what would happen
+    #[serde(default)]
+    dry_run: bool,
+    /// For an answer; default: as long as possible
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 3600))]
+    wait_seconds: Option<u64>,
+}
+
+/// Its answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Answer {
+    state: State,
+    /// What to do next
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_hash: Option<String>,
+    /// Names this request again, and nothing else
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_token: Option<String>,
+    /// When it is too late for an answer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(flatten)]
+    ended: Option<Shown>,
+    #[serde(flatten)]
+    considered: Option<Considered>,
+}
+
+/// How the call ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum State {
+    /// See the outcome.
+    Finished,
+    /// It runs on.
+    Running,
+    /// It waits for an answer.
+    Pending,
+    /// It was taken back.
+    Withdrawn,
+    /// Nothing was run or asked for.
+    DryRun,
+}
+
+/// What would become of a command.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Considered {
+    /// allow: at once; ask: after a yes; deny
+    verdict: Decision3,
+    why: String,
+    mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<Needs>,
+}
+
+/// A verdict.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Decision3 {
+    /// At once.
+    Allow,
+    /// After a yes.
+    Ask,
+    /// Not at all.
+    Deny,
+}
+
+/// What a command would get.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Needs {
+    folder: String,
+    writes: bool,
+    commits: bool,
+    network: bool,
+    tier: String,
+    timeout_s: u32,
+    programs: Vec<String>,
+}
+
+impl Op for ExecuteCommand {
+    const ACTION: Action = Action::Execute;
+    const RECORDS_REFUSED_SECRETS: bool = true;
+    type Arguments = Arguments;
+    type Answer = Answer;
+
+    async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
+        let patience = Patience::begin(&call, arguments.wait_seconds).await?;
+        let (token, wanted) = (arguments.approval_token.clone(), wanted(&arguments)?);
+        let mut look = recorded(&call, looking::look(&call).await).await?;
+        let goes_on = look.goes_on(&call, token.as_deref(), wanted.as_ref());
+        let goes_on = recorded(&call, goes_on).await?;
+        if arguments.dry_run {
+            let wanted = wanted.or(goes_on.map(|(_, request)| request.command)).ok_or_else(no_command)?;
+            return consider(&call, &look, wanted).await;
+        }
+        let (id, request) = match goes_on {
+            Some((row, request)) if row.state == RunState::Running => {
+                return Ok(running((row.id, &request.hash()?)));
+            }
+            Some((row, request)) => (row.id, request),
+            None => match begin(&call, look, wanted.ok_or_else(no_command)?).await? {
+                Begun::Ended(ended) => return Ok(ended),
+                Begun::Asks(back, id, request) => {
+                    look = back;
+                    (id, *request)
+                }
+            },
+        };
+        match patience.answered(&call, &look, (id, &request)).await? {
+            Answered::Yes(row) => Ok(ended(starting::agreed(&call, &row).await?)),
+            Answered::NotYet(row) => {
+                let session = &call.member()?.session;
+                let token = call.bridge.request_tokens.of(id, &row.hash, session)?;
+                Ok(pending((id, &request.hash()?), token, row.expires_at.to_string()))
+            }
+            Answered::TakenBack => {
+                Ok(Answer { run_id: Some(id.to_string()), ..Answer::new(State::Withdrawn) })
+            }
+        }
+    }
+}
+
+/// What became of a command that was asked for just now.
+enum Begun {
+    /// Nobody had to agree.
+    Ended(Answer),
+    /// Somebody has to.
+    Asks(Look, RunId, Box<Request>),
+}
+
+/// Judges a command, and starts or files it.
+async fn begin(call: &Call<'_>, look: Look, wanted: Wanted) -> Result<Begun, Failure> {
+    recorded(call, request::without_secrets(call, &wanted).await).await?;
+    let prepared = recorded(call, filing::prepare(call, &look, wanted).await).await?;
+    let request = prepared.request().clone();
+    match prepared.allowed() {
+        Ok(approved) => {
+            let started: (Approved, Request) = (approved, request);
+            Ok(Begun::Ended(ended(starting::at_once(call, look, started).await?)))
+        }
+        Err(prepared) => {
+            let id = filing::file(call, &look, &prepared).await?;
+            Ok(Begun::Asks(look, id, Box::new(request)))
+        }
+    }
+}
+
+/// Says what would become of a command.
+async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer, Failure> {
+    let bridge = call.bridge;
+    bridge.store.charge(bridge.stamp(call.permit.clone(), KIND, Detail::default())).await?;
+    let mode = look.enabled.terms.mode;
+    let considered = match filing::consider(call, look, wanted).await? {
+        Ok((verdict, request)) => {
+            let why = bridge.redact_alone(&verdict.reason)?;
+            Considered {
+                verdict: Decision3::of(&verdict),
+                why: visible(why.as_str(), &[]),
+                mode,
+                needs: Some(Needs::of(&request)),
+            }
+        }
+        Err(Denied { code: Code::Internal, .. }) => {
+            return Err(mab_core::Fault::new("considering a command").into());
+        }
+        Err(denied) => Considered { verdict: Decision3::Deny, why: denied.message, mode, needs: None },
+    };
+    Ok(Answer { considered: Some(considered), ..Answer::new(State::DryRun) })
+}
+
+impl Decision3 {
+    const fn of(verdict: &Verdict) -> Self {
+        match verdict.decision {
+            Decision::Allow => Self::Allow,
+            Decision::Ask => Self::Ask,
+            Decision::Deny => Self::Deny,
+        }
+    }
+}
+
+impl Needs {
+    fn of(request: &Request) -> Self {
+        let profile = &request.profile;
+        Self {
+            folder: visible(&profile.workspace.to_string_lossy(), &[]),
+            writes: profile.writable,
+            commits: profile.git == GitAccess::Commit,
+            network: profile.network == Network::Host,
+            tier: request.tier.name().to_owned(),
+            timeout_s: profile.limits.time_s,
+            programs: request.binaries.iter().map(|binary| visible(&binary.path, &[])).collect(),
+        }
+    }
+}
+
+impl Answer {
+    const fn new(state: State) -> Self {
+        Self {
+            state,
+            next: None,
+            run_id: None,
+            request_hash: None,
+            approval_token: None,
+            expires_at: None,
+            ended: None,
+            considered: None,
+        }
+    }
+}
+
+fn ended(ended: Ended) -> Answer {
+    match ended {
+        Ended::Finished(id, finished, assurance) => Answer {
+            run_id: Some(id.to_string()),
+            request_hash: Some(finished.request_hash.to_string()),
+            ended: Some(Shown::of(&finished, assurance)),
+            ..Answer::new(State::Finished)
+        },
+        Ended::StillRunning(id, hash) => running((id, &hash)),
+    }
+}
+
+fn running((id, hash): (RunId, &RequestHash)) -> Answer {
+    Answer {
+        run_id: Some(id.to_string()),
+        request_hash: Some(hash.to_string()),
+        next: Some("it runs on: its result comes as a message from system, with check_messages".to_owned()),
+        ..Answer::new(State::Running)
+    }
+}
+
+fn pending((id, hash): (RunId, &RequestHash), token: String, expires_at: String) -> Answer {
+    Answer {
+        run_id: Some(id.to_string()),
+        request_hash: Some(hash.to_string()),
+        approval_token: Some(token),
+        expires_at: Some(expires_at),
+        next: Some(format!(
+            "tell your user to run `mab approve {id}`; then call execute_command with this approval_token, which waits again"
+        )),
+        ..Answer::new(State::Pending)
+    }
+}
+
+/// The command that was given; none where only a token was.
+fn wanted(arguments: &Arguments) -> Result<Option<Wanted>, Denied> {
+    let wanted = match (&arguments.command, &arguments.argv) {
+        (Some(text), None) => Wanted::Text(text.clone()),
+        (None, Some(words)) => Wanted::Argv(vec![words.clone()]),
+        (None, None) if arguments.approval_token.is_some() => return Ok(None),
+        (None, None) => return Err(no_command()),
+        (Some(_), Some(_)) => {
+            return Err(Denied::new(Code::InvalidArguments, "command and argv: give one of them")
+                .hint("call again with command as text, or argv as a list of words"));
+        }
+    };
+    wanted.check().map_err(|denied| match &denied.hint {
+        Some(hint) => Denied { hint: Some(format!("{hint}, and call again")), ..denied },
+        None => denied,
+    })?;
+    Ok(Some(wanted))
+}
+
+fn no_command() -> Denied {
+    Denied::new(Code::InvalidArguments, "there is no command")
+        .hint("call again with command as text, or argv as a list of words")
+}

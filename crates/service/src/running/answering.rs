@@ -1,0 +1,209 @@
+//! Waiting for the answer to a request: hung up on the requester's doorbell, awake for a look, asleep again.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use mab_core::{
+    Code, Denied, Failure, RunId,
+    audit::Detail,
+    entity::{RunAnswer, RunRow, Says},
+    execution::{Mode, RunState},
+    limit::Kind,
+    source::draw,
+};
+use mab_exec::Request;
+use mab_store::Doorbell;
+use tokio::time::Instant;
+
+use crate::{
+    Question, Waiting,
+    door::Call,
+    notices::notice,
+    reading::Opener,
+    running::{KIND, enabled::enabled, ending, looking::Look, telling_all},
+    waiting::{self, PROGRESS_EVERY, WAIT_MAX_S},
+};
+
+/// What a wait has come to.
+pub(crate) enum Answered {
+    /// It was agreed to.
+    Yes(Box<RunRow>),
+    /// Nobody has answered yet.
+    NotYet(Box<RunRow>),
+    /// Who asked took it back.
+    TakenBack,
+}
+
+/// A wait for an answer.
+pub(crate) struct Patience {
+    bell: Option<Box<dyn Doorbell>>,
+    until: Instant,
+    length: Duration,
+}
+
+impl Patience {
+    /// Starts listening, so that no answer is missed from now on.
+    ///
+    /// # Errors
+    /// `invalid_arguments` for a wait that is too long, `quota_exceeded` when too many calls wait already.
+    pub(crate) async fn begin(call: &Call<'_>, seconds: Option<u64>) -> Result<Self, Failure> {
+        let length = waiting::length(call, Some(seconds.unwrap_or(WAIT_MAX_S)))?;
+        let mut bell = None;
+        if !length.is_zero() {
+            let name = u64::from_be_bytes(draw(call.bridge.random.as_ref())?);
+            bell = Some(call.bridge.store.listen(call.member()?.agent_pk, name, true));
+            waiting::make_sure_it_fits(call).await?;
+        }
+        Ok(Self { bell, until: Instant::now() + length, length })
+    }
+
+    /// Waits for the answer to a request, and asks the requester's own client if a person wanted that.
+    ///
+    /// # Errors
+    /// `command_denied`, `approval_void`, `approval_required` when nobody answered in time, `execution_disabled`.
+    pub(crate) async fn answered(
+        mut self,
+        call: &Call<'_>,
+        look: &Look,
+        (id, request): (RunId, &Request),
+    ) -> Result<Answered, Failure> {
+        let elicits = look.enabled.terms.elicitation && request.mode != Mode::Yolo && self.bell.is_some();
+        let question = elicits.then(|| Question::of(id, request, request.hash().ok()?)).flatten();
+        if question.as_ref().is_some_and(|question| call.waiter.puts_off(question)) {
+            self.bell = None;
+        }
+        let question = question.filter(|_| self.bell.is_some());
+        let mut form = question.as_ref().map(|question| call.waiter.elicit(question));
+        let (began, mut next_progress) = (Instant::now(), Instant::now());
+        loop {
+            let row = match standing(call, look, id).await? {
+                Answered::NotYet(row) => row,
+                answered @ (Answered::Yes(_) | Answered::TakenBack) => return Ok(answered),
+            };
+            let Some(bell) = self.bell.as_mut() else { return Ok(Answered::NotYet(row)) };
+            let late_in = row.expires_at.millis_since(call.bridge.clock.now());
+            let until = self.until.min(Instant::now() + Duration::from_millis(late_in));
+            tokio::select! {
+                biased;
+                () = call.waiter.cancelled() => {
+                    self.bell = None;
+                    if !call.waiter.has_left() {
+                        withdraw(call, &look.opener, id).await?;
+                        return Ok(Answered::TakenBack);
+                    }
+                }
+                said = said(&mut form) => {
+                    form = None;
+                    if let Some(agreed) = said {
+                        answer(call, look, (&row, agreed)).await?;
+                    }
+                }
+                () = tokio::time::sleep_until(until) => self.bell = None,
+                () = tokio::time::sleep_until(next_progress) => {
+                    call.waiter.progress(Waiting::Answer(id), began.elapsed(), self.length).await;
+                    next_progress += PROGRESS_EVERY;
+                }
+                () = bell.rung() => {}
+            }
+        }
+    }
+}
+
+/// How a request stands.
+async fn standing(call: &Call<'_>, look: &Look, id: RunId) -> Result<Answered, Failure> {
+    let bridge = call.bridge;
+    let find = async || {
+        let found = bridge.store.run(id).await?;
+        Ok::<RunRow, Failure>(found.ok_or_else(|| void("it is not there any more"))?)
+    };
+    let mut row = find().await?;
+    if row.state.is_open() && bridge.clock.now() >= row.expires_at {
+        ending::settled(bridge, look.opener.conversation).await?;
+        row = find().await?;
+    }
+    match row.state {
+        RunState::Pending => Ok(Answered::NotYet(Box::new(row))),
+        RunState::Approved => Ok(Answered::Yes(Box::new(row))),
+        RunState::Denied => Err(denied(call).await?.into()),
+        RunState::Withdrawn => {
+            let state = bridge.store.execution(Some(look.opener.conversation)).await?.pop();
+            enabled(bridge, &look.opener, state.as_ref()).await?;
+            Err(void("it was taken back").into())
+        }
+        RunState::Expired => Err(Denied::new(
+            Code::ApprovalRequired,
+            "nobody answered in time, or it was not started in time; nothing was run",
+        )
+        .hint("tell your user, then call execute_command with the command again, without approval_token")
+        .into()),
+        RunState::Running | RunState::Finished | RunState::Lost => Err(void("it was used already").into()),
+    }
+}
+
+/// The refusal of what a person, or an approver, refused.
+async fn denied(call: &Call<'_>) -> Result<Denied, Failure> {
+    let member = call.member()?;
+    let state = call.bridge.store.execution(Some(member.conversation)).await?.pop();
+    if state.is_some_and(|state| state.locked.contains(&member.session)) {
+        return Ok(Denied::new(
+            Code::CommandDenied,
+            "the command was denied; nothing was run. Too many of yours were: no more are taken",
+        )
+        .hint(format!(
+            "tell your user: `mab yolo unlock {} {}` lets you ask again",
+            member.conversation, member.session
+        )));
+    }
+    Ok(Denied::new(Code::CommandDenied, "the command was denied; nothing was run")
+        .hint("read why in the message from system, with check_messages; do not ask for the same again"))
+}
+
+/// Takes back a request of the agent, and tells everybody.
+///
+/// # Errors
+/// `approval_void` when it is not open any more.
+pub(crate) async fn withdraw(call: &Call<'_>, opener: &Opener, id: RunId) -> Result<(), Failure> {
+    let (bridge, session) = (call.bridge, &call.member()?.session);
+    let told = notice(bridge, opener, &telling_all::withdrawn(id, session))?;
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
+    bridge.store.withdraw_run(stamp, id, told).await
+}
+
+/// Records what a form of the requester's own client said.
+async fn answer(call: &Call<'_>, look: &Look, (row, agreed): (&RunRow, bool)) -> Result<(), Failure> {
+    let bridge = call.bridge;
+    let answer = RunAnswer {
+        conversation: look.opener.conversation,
+        id: row.id,
+        hash: row.hash,
+        says: if agreed { Says::Elicited } else { Says::No },
+        uptime: bridge.clock.uptime(),
+    };
+    let told = notice(bridge, &look.opener, &telling_all::elicited(row.id, &row.session, agreed))?;
+    // Nobody says no to its own command; that its user did is the bridge's to say.
+    let stamp = if agreed {
+        bridge.stamp(call.permit.clone(), KIND, Detail::default())
+    } else {
+        ending::stamp(bridge)?
+    };
+    match bridge.store.answer_run(stamp, answer, told).await {
+        // Somebody else was quicker: what holds is looked up next.
+        Err(Failure::Denied(denied)) if denied.code == Code::ApprovalVoid => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// What a form said, once it did.
+async fn said(form: &mut Option<Pin<Box<dyn Future<Output = Option<bool>> + Send + '_>>>) -> Option<bool> {
+    match form {
+        Some(form) => form.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn void(why: &str) -> Denied {
+    Denied::new(Code::ApprovalVoid, format!("the request does not wait any more: {why}; nothing was run by this call"))
+        .hint(
+            "look with check_messages what became of it; to ask anew, call execute_command with the command, without \
+             approval_token",
+        )
+}

@@ -1,0 +1,128 @@
+//! Starting a command: at once where nobody has to agree, else what was agreed to, prepared anew and held against the yes.
+
+use std::sync::Arc;
+
+use mab_core::{
+    Code, Denied, Failure, RunId, Timestamp,
+    audit::Detail,
+    entity::{NewRun, RunRow, RunStart},
+    execution::{Agreed, Asked, Assurance, RunState},
+};
+use mab_exec::{Approved, Ask, Network, Prepared, Request};
+
+use crate::{
+    door::Call,
+    running::{
+        KIND, aside,
+        enabled::workbench,
+        filing::unrun,
+        following::{Ended, Job, follow},
+        looking::{Look, look},
+        recorded, request,
+    },
+};
+
+/// How long after its time is over a command may still be said to have ended.
+const ENDING_S: u64 = 60;
+
+/// Starts what nobody has to agree to.
+///
+/// # Errors
+/// As [`mab_store::RunStore::request_run`].
+pub(crate) async fn at_once(
+    call: &Call<'_>,
+    look: Look,
+    (approved, request): (Approved, Request),
+) -> Result<Ended, Failure> {
+    let bridge = call.bridge;
+    let id = RunId::draw(bridge.random.as_ref())?;
+    let run = NewRun {
+        id,
+        request: request::seal(bridge, &look.opener, (&id.bytes(), &request))?,
+        hash: *request.hash()?.digest().as_bytes(),
+        state: RunState::Running,
+        expires_at: lost_at(&request, bridge.clock.now()),
+        quotas: bridge.quotas(),
+    };
+    let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
+    bridge.store.request_run(stamp, run, None).await?;
+    follow(call, job(look, (id, request), (approved, Assurance::Policy))).await
+}
+
+/// Starts what was agreed to. Everything is looked up anew: the answer took time.
+///
+/// # Errors
+/// `approval_void` when anything changed since, or when it was used; `execution_disabled`, `execution_locked`, and as a
+/// command is refused.
+pub(crate) async fn agreed(call: &Call<'_>, row: &RunRow) -> Result<Ended, Failure> {
+    let bridge = call.bridge;
+    let look = recorded(call, look(call).await).await?;
+    let (prepared, agreed) = recorded(call, anew(call, &look, row).await).await?;
+    let request = prepared.request().clone();
+    let (workbench, hash) = (workbench(bridge, look.opener.conversation)?, row.hash);
+    if !aside("taking note of a start", move || workbench.spend(&hash)).await? {
+        return Err(crate::running::refuse(call, void("it was used already")).await);
+    }
+    let lost_at = lost_at(&request, bridge.clock.now());
+    let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
+    bridge.store.start_run(stamp, RunStart { id: row.id, agreed, lost_at }).await?;
+    let approved = Approved::by_agreement(prepared, &agreed)?;
+    follow(call, job(look, (row.id, request), (approved, agreed.assurance()))).await
+}
+
+/// Prepares the stored request anew, and judges the yes to it.
+async fn anew(call: &Call<'_>, look: &Look, row: &RunRow) -> Result<(Prepared, Agreed), Failure> {
+    let bridge = call.bridge;
+    let stored = request::open(&look.opener, row).ok_or_else(|| void("it cannot be read"))?;
+    if stored.profile.network == Network::Host && !look.enabled.terms.network {
+        return Err(void("the network is not enabled any more").into());
+    }
+    let consent = row.consent.as_ref().ok_or_else(|| void("nobody agreed to it"))?;
+    let ask = Ask {
+        mode: stored.mode,
+        network: stored.profile.network,
+        ..look.ask(call, stored.command.clone(), Network::Off)?
+    };
+    let nonce = nonce(&stored).ok_or_else(|| void("it cannot be read"))?;
+    let (bench, made_at) = (look.bench.clone(), stored.created_at);
+    let prepared = aside("preparing a command anew", move || {
+        let prepared = bench.executor.prepare(&ask, &bench.workspace, made_at, nonce);
+        Ok(prepared.map_err(|outcome| unrun(&outcome))?)
+    });
+    let prepared = prepared.await?;
+    let hash = *prepared.hash().digest().as_bytes();
+    if hash != row.hash {
+        return Err(void("a program, the folder, the policy or a setting changed since").into());
+    }
+    let asked = Asked {
+        run: &row.id.to_string(),
+        hash,
+        mode: stored.mode,
+        terms: &look.enabled.terms,
+        key: &look.enabled.key,
+        now: bridge.clock.now(),
+        uptime: bridge.clock.uptime(),
+    };
+    let agreed = Agreed::judge(&asked, consent)?;
+    Ok((prepared, agreed))
+}
+
+fn job(look: Look, (id, request): (RunId, Request), (approved, assurance): (Approved, Assurance)) -> Job {
+    let Look { opener, bench, .. } = look;
+    Job { executor: Arc::clone(&bench.executor), opener, id, request, approved, assurance }
+}
+
+fn nonce(request: &Request) -> Option<[u8; 16]> {
+    let mut nonce = [0; 16];
+    hex::decode_to_slice(&request.nonce, &mut nonce).ok()?;
+    Some(nonce)
+}
+
+fn lost_at(request: &Request, now: Timestamp) -> Timestamp {
+    now.plus_seconds(u64::from(request.profile.limits.time_s).saturating_add(ENDING_S))
+}
+
+fn void(why: &str) -> Denied {
+    Denied::new(Code::ApprovalVoid, format!("the approval cannot be used: {why}; nothing was run"))
+        .hint("call execute_command with the command again, without approval_token, and ask anew")
+}

@@ -1,0 +1,218 @@
+//! What `system` tells every member about commands: who asked, what was decided, how it ended.
+//!
+//! The words of agents and of programs stand in lines that begin with `| ` and in no other line, each character showing
+//! itself, so that nothing they hold can pass for the bridge's own words.
+
+use mab_core::{
+    RunId, SessionId, Timestamp,
+    entity::RunRow,
+    execution::{Assurance, Mode, RunState},
+    visible::visible,
+};
+use mab_exec::{Captured, Finished, GitAccess, Killed, Network, Outcome, Request, Wanted};
+
+use crate::running::showing::{Cut, cut};
+
+/// Most characters of a command in a message; `mab pending` and `mab approve` show all of it.
+const COMMAND_MAX_CHARS: usize = 400;
+/// Bytes of the beginning, and of the end, of each stream.
+const OUTPUT_BYTES: usize = 2 * 1024;
+
+/// An agent asks for a command.
+pub(crate) fn asked(run: RunId, request: &Request, until: Timestamp) -> String {
+    let who = request.agent.as_deref().unwrap_or("an agent");
+    let (folder, writes) = (quoted(&request.profile.workspace.to_string_lossy()), writes(request));
+    let network = match request.profile.network {
+        Network::Off => "no network",
+        Network::Host => "the host's network",
+    };
+    let command = quoted(&one_line(&request.command));
+    format!(
+        "{who} asks to run a command ({run}, mode {mode}):\n{command}\nin\n{folder}\n{writes}; {network}.\n\
+         A person answers at a terminal until {until}: `mab approve {run}` or `mab deny {run}`.",
+        mode = request.mode,
+    )
+}
+
+/// An agent wishes that commands are enabled.
+pub(crate) fn wished(
+    (conversation, who): (&str, &SessionId),
+    (mode, workspace, timeout_s): (Mode, Option<&str>, Option<u32>),
+) -> String {
+    let folder = workspace.map(|folder| format!(" in\n{}\n", quoted(folder))).unwrap_or_default();
+    let timeout = timeout_s.map(|seconds| format!(", at most {seconds} s each")).unwrap_or_default();
+    format!(
+        "{who} asks to be allowed to run commands, mode {mode}{timeout}{folder}{dot} Nothing is enabled by this. \
+         A person does it at a terminal: `mab yolo enable {conversation} --wish {who}`.",
+        dot = if folder.is_empty() { "." } else { "" },
+    )
+}
+
+/// An agent no longer wishes that.
+pub(crate) fn unwished(who: &SessionId) -> String {
+    format!("{who} no longer asks to be allowed to run commands.")
+}
+
+/// Who asked does not want it any more.
+pub(crate) fn withdrawn(run: RunId, who: &SessionId) -> String {
+    format!("{who} took back its request {run}; it is not run.")
+}
+
+/// An agent with the permission `approver` agreed.
+pub(crate) fn voted(
+    (run, requester): (RunId, &SessionId),
+    who: &SessionId,
+    (votes, of): (usize, u8),
+) -> String {
+    format!("{who}, an approver, agreed to {run} of {requester}: {votes} of {of}.")
+}
+
+/// An agent with the permission `approver` refused.
+pub(crate) fn refused((run, requester): (RunId, &SessionId), who: &SessionId) -> String {
+    format!("{who}, an approver, refused {run} of {requester}; it is not run.")
+}
+
+/// The requester's own client was asked, and answered.
+pub(crate) fn elicited(run: RunId, who: &SessionId, agreed: bool) -> String {
+    let said = if agreed { "agreed to" } else { "refused" };
+    format!("A form in {who}'s own client {said} {run}. No passphrase was given.")
+}
+
+/// Its time was over, or its process died.
+pub(crate) fn late(row: &RunRow, end: RunState) -> String {
+    let (run, who) = (row.id, &row.session);
+    match (end, row.state) {
+        (RunState::Lost, _) => format!(
+            "{run} of {who} was started, and the process that ran it died before it could say how it ended. \
+             Look at the workspace: it may have done anything from nothing to all."
+        ),
+        (_, RunState::Approved) => {
+            format!("{run} of {who} was agreed to and not started in time; it is not run.")
+        }
+        (_, _) => format!("Nobody answered {run} of {who} in time; it is not run."),
+    }
+}
+
+/// A command has ended.
+pub(crate) fn ended(run: RunId, request: &Request, (finished, assurance): (&Finished, Assurance)) -> String {
+    let who = request.agent.as_deref().unwrap_or("an agent");
+    let (how, seconds) = (how(&finished.outcome), seconds(finished.duration_ms));
+    let (mode, by) = (request.mode, agreed_by(assurance));
+    let mut parts = vec![
+        format!("{who} ran a command ({run}, mode {mode}, agreed to by: {by}): {how} after {seconds}."),
+        quoted(&one_line(&request.command)),
+    ];
+    if let Outcome::Denied { reason, .. } | Outcome::SandboxUnavailable { reason } = &finished.outcome {
+        parts.extend(["why:".to_owned(), quoted(reason)]);
+    }
+    if let Some(snapshot) = &finished.snapshot {
+        let id = visible(snapshot, &[]);
+        parts.push(format!("The workspace was saved before: `mab snapshot restore {id}` goes back."));
+    }
+    if !finished.planted.is_empty() {
+        parts.push("It left what others obey:".to_owned());
+        parts.extend(finished.planted.iter().map(|one| quoted(&one.to_string())));
+    }
+    parts.extend(stream("stdout", &finished.stdout));
+    parts.extend(stream("stderr", &finished.stderr));
+    parts.join("\n")
+}
+
+/// The same without anything that it printed or says of itself, when that cannot be told.
+pub(crate) fn ended_untold(run: RunId, who: &SessionId, outcome: &Outcome) -> String {
+    format!(
+        "{who} ran a command ({run}): {}. What it was and printed is not shown, because it may hold a secret.",
+        how(outcome)
+    )
+}
+
+/// A command in one line, as one would type it.
+pub(crate) fn one_line(wanted: &Wanted) -> String {
+    let line = match wanted {
+        Wanted::Text(text) => text.clone(),
+        Wanted::Argv(commands) => {
+            let word = |word: &String| {
+                let is_plain =
+                    |character: char| character.is_ascii_alphanumeric() || "-_./=:,+@%".contains(character);
+                if !word.is_empty() && word.chars().all(is_plain) {
+                    word.clone()
+                } else {
+                    format!("'{}'", word.replace('\'', r"'\''"))
+                }
+            };
+            let command = |words: &Vec<String>| words.iter().map(word).collect::<Vec<_>>().join(" ");
+            commands.iter().map(command).collect::<Vec<_>>().join(" | ")
+        }
+    };
+    let shown = visible(&line, &[]);
+    let count = shown.chars().count();
+    if count <= COMMAND_MAX_CHARS {
+        return shown;
+    }
+    let start: String = shown.chars().take(COMMAND_MAX_CHARS).collect();
+    format!("{start}… ({} more characters)", count - COMMAND_MAX_CHARS)
+}
+
+/// How a run ended, in a few words.
+pub(crate) fn how(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("exited with {code}"),
+        Outcome::Killed { reason } => format!("ended, with all it had started, because {}", why(*reason)),
+        Outcome::Denied { .. } => "not run: it was refused".to_owned(),
+        Outcome::SandboxUnavailable { .. } => "not run: the sandbox is not there".to_owned(),
+    }
+}
+
+const fn why(reason: Killed) -> &'static str {
+    match reason {
+        Killed::Timeout => "its time was over",
+        Killed::Output => "it printed more than it may",
+        Killed::Memory => "it used more memory than it may",
+        Killed::Cancelled => "it was cancelled",
+        Killed::Lost => "it could not be followed any longer",
+    }
+}
+
+const fn agreed_by(assurance: Assurance) -> &'static str {
+    match assurance {
+        Assurance::Policy => "the policy, nobody was asked",
+        Assurance::Elicitation => "a form in its own client",
+        Assurance::Approvers => "approvers, which are agents",
+        Assurance::Passphrase => "a person, with the passphrase",
+        Assurance::PassphraseTotp => "a person, with the passphrase and a code",
+    }
+}
+
+fn writes(request: &Request) -> &'static str {
+    match (request.profile.writable, request.profile.git) {
+        (false, _) => "it can write nothing",
+        (true, GitAccess::ReadOnly) => "it can write there, but not to its .git",
+        (true, GitAccess::Commit) => "it can write there, and commit",
+    }
+}
+
+fn seconds(duration_ms: u64) -> String {
+    format!("{}.{:03} s", duration_ms / 1_000, duration_ms % 1_000)
+}
+
+fn stream(name: &str, captured: &Captured) -> Vec<String> {
+    let Cut { head, tail, omitted_bytes } = cut(captured, OUTPUT_BYTES);
+    if head.is_empty() && tail.is_empty() {
+        return vec![format!("{name}: nothing")];
+    }
+    let lines = |part: &str| quoted(part.trim_end_matches('\n'));
+    let mut parts = vec![format!("{name}, {} bytes:", captured.total_bytes), lines(head)];
+    if omitted_bytes > 0 {
+        parts.push(format!("… about {omitted_bytes} bytes are left out here …"));
+    }
+    if !tail.is_empty() {
+        parts.push(lines(tail));
+    }
+    parts
+}
+
+/// Every line behind a mark that the bridge's own words never have, with every character showing itself.
+fn quoted(text: &str) -> String {
+    let shown = visible(text, &['\n', '\t']);
+    shown.split('\n').map(|line| format!("| {line}")).collect::<Vec<_>>().join("\n")
+}

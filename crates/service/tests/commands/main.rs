@@ -1,0 +1,9 @@
+//! Commands that agents ask for: on real sandboxes of this machine, in a temporary workspace.
+#![cfg(test)]
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod answers;
+mod asking;
+mod bench;
