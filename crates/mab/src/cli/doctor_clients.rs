@@ -102,10 +102,15 @@ impl View<'_> {
             }
         };
         let about = format!("{}, scope {}", described(client, found), scope.name());
+        let may_ask =
+            set_up.server.as_ref().and_then(|entry| entry::variable(entry, entry::COMMANDS_VARIABLE));
+        let commands = if may_ask == Some("1") { ", may ask for commands" } else { "" };
         Some(match set_up.complaint {
             Some(Hindrance { what, mend }) => Check::warn(client.name(), format!("{about}: {what}"), mend),
-            None if set_up.with_hooks => Check::good(client.name(), format!("{about}: set up, with hooks")),
-            None => Check::good(client.name(), format!("{about}: set up")),
+            None if set_up.with_hooks => {
+                Check::good(client.name(), format!("{about}: set up, with hooks{commands}"))
+            }
+            None => Check::good(client.name(), format!("{about}: set up{commands}")),
         })
     }
 

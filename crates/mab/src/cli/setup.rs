@@ -32,6 +32,7 @@ use crate::{
     mab setup claude-code --dry-run      what would be written\n  \
     mab setup claude-code                for you, in every project\n  \
     mab setup codex --scope project      for everybody in this one\n  \
+    mab setup codex --commands           its agents may ask for commands\n  \
     mab setup gemini --uninstall         takes out what set-up put in\n\n\
     Everything else in a file stays as it is, comments and layout included. What a file held\n\
     before is kept below ~/.local/state/mab/setup until --uninstall. Nothing is asked.")]
@@ -53,9 +54,14 @@ pub(crate) struct Setup {
     agent: Option<String>,
     #[arg(long, help = "The server only: nothing tells the agent about new messages")]
     no_hooks: bool,
+    #[arg(
+        long,
+        help = "Let its agents ask for commands (MAB_YOLO=1); set-up without it takes that out again"
+    )]
+    commands: bool,
     #[arg(long, help = "Print what would change, as a unified diff; write nothing")]
     dry_run: bool,
-    #[arg(long, conflicts_with_all = ["agent", "no_hooks"], help = "Take out what set-up put in")]
+    #[arg(long, conflicts_with_all = ["agent", "no_hooks", "commands"], help = "Take out what set-up put in")]
     uninstall: bool,
     #[arg(long, help = "Replace, or take out, an entry named mab that set-up did not write")]
     force: bool,
@@ -87,8 +93,12 @@ impl Setup {
             &std::env::current_dir().map_err(|error| Trouble::reading("the current folder", &error))?,
         );
         let Some(client) = self.client else {
-            let is_bare =
-                !(self.uninstall || self.dry_run || self.no_hooks || self.force || self.agent.is_some());
+            let is_bare = !(self.uninstall
+                || self.dry_run
+                || self.no_hooks
+                || self.commands
+                || self.force
+                || self.agent.is_some());
             if !is_bare {
                 return Err(Trouble::input("which client?", "mab setup CLIENT; `mab setup` lists them"));
             }
@@ -103,8 +113,7 @@ impl Setup {
         let files = client.files(self.scope, &project, operator.environment)?;
         // The profile stays whose it is until another is named.
         let agent = self.agent.clone().or_else(|| plan::present(client, &files, within).ok()?.agent());
-        let launch =
-            if self.uninstall { None } else { Some(Self::launch(client, operator, &config, agent)?) };
+        let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config, agent)?) };
         let backups = Backups::of(operator.environment)?;
         let (launch, hooks) = (launch.as_ref(), !self.no_hooks);
         let wanted = Wanted { client, launch, hooks, force: self.force, backups: &backups };
@@ -123,6 +132,7 @@ impl Setup {
 
     /// How the client is to start this program, so that it looks at the same data as the operator.
     fn launch(
+        &self,
         client: Client,
         operator: &Operator<'_>,
         config: &Config,
@@ -165,6 +175,7 @@ impl Setup {
                 ("MAB_CONFIG", given(set(flags.config.is_some(), "MAB_CONFIG"), &config.file)?),
                 ("MAB_DATABASE_URL", given(set(flags.db.is_some(), "MAB_DATABASE_URL"), &config.database)?),
                 ("MAB_DATA_DIR", given(set(flags.data_dir.is_some(), "MAB_DATA_DIR"), &config.data_dir)?),
+                (entry::COMMANDS_VARIABLE, self.commands.then(|| "1".to_owned())),
             ]),
         };
         entry::check_launch(client, &launch)?;
@@ -186,7 +197,13 @@ impl Setup {
                  again, or leave --scope out"
             ));
         }
-        let is_place = |name: &&&str| **name != "MAB_AGENT";
+        if self.commands && self.scope == Scope::Project {
+            let title = client.title();
+            warnings.push(format!(
+                "MAB_YOLO=1 is for everybody who uses {title} in this project; what their own mab allows decides"
+            ));
+        }
+        let is_place = |name: &&&str| !["MAB_AGENT", entry::COMMANDS_VARIABLE].contains(*name);
         if let (Scope::Project, Some(name)) = (self.scope, launch.variables.keys().find(is_place)) {
             warnings.push(format!("{name} is a path of this machine, and the project may be shared"));
         }
@@ -255,10 +272,15 @@ impl Setup {
         if in_project {
             next.push(format!("everybody who uses {title} in this project needs mab, or sees errors of it"));
         }
+        next.extend(self.commands.then(|| FOR_COMMANDS.to_owned()));
         next.push(format!("restart {title} if it runs"));
         next
     }
 }
+
+/// What agents that may ask for commands need besides.
+const FOR_COMMANDS: &str = "for commands also: `agents = true` below [execution] in the configuration file, \
+    `mab yolo enroll` once, and `mab yolo enable CONVERSATION` for each conversation";
 
 /// What the client itself said.
 #[derive(Debug, Default)]

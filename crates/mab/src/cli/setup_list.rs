@@ -24,12 +24,18 @@ pub(crate) fn run(operator: &Operator<'_>, project: &Path) -> Result<Exit, Troub
         return Ok(Exit::OK);
     }
     let mut page = operator.output.page();
-    let columns =
-        &[Column::Whole("client"), Column::Text("program"), Column::Whole("user"), Column::Whole("project")];
+    let columns = &[
+        Column::Whole("client"),
+        Column::Text("program"),
+        Column::Whole("user"),
+        Column::Whole("project"),
+        Column::Whole("commands"),
+    ];
     let cells = |row: &Row| {
         let found = row.program.as_deref().map_or_else(absent, Visible::line);
         let state = |state: &Option<State>| state.map_or_else(absent, |state| Visible::line(state.as_str()));
-        vec![Visible::line(row.client.name()), found, state(&row.user), state(&row.project)]
+        let commands = if row.commands { Visible::line("may ask") } else { absent() };
+        vec![Visible::line(row.client.name()), found, state(&row.user), state(&row.project), commands]
     };
     page.table(&Table { kind: None, columns, rows: rows.iter().map(cells).collect() });
     page.aside("`mab setup CLIENT` sets one up; `--dry-run` shows what it would write.");
@@ -42,6 +48,8 @@ struct Row {
     program: Option<String>,
     user: Option<State>,
     project: Option<State>,
+    /// Whether its agents may ask for commands, in either scope.
+    commands: bool,
 }
 
 /// What stands in the files of one scope.
@@ -69,10 +77,13 @@ impl State {
 impl Row {
     fn of(client: Client, operator: &Operator<'_>, project: &Path) -> Self {
         let program = program::find(client, operator.environment).map(|path| path.display().to_string());
-        let state = |scope| {
+        let mut commands = false;
+        let mut state = |scope| {
             let files = client.files(scope, project, operator.environment).ok()?;
             let within = (scope == Scope::Project).then_some(project);
             let Ok(present) = plan::present(client, &files, within) else { return Some(State::Unreadable) };
+            let asks = |entry| entry::variable(entry, entry::COMMANDS_VARIABLE) == Some("1");
+            commands |= present.server.as_ref().is_some_and(|entry| entry::is_ours(entry) && asks(entry));
             Some(match &present.server {
                 None => State::No,
                 Some(entry) if !entry::is_ours(entry) => State::Foreign,
@@ -80,14 +91,16 @@ impl Row {
                 Some(_) => State::SetUp,
             })
         };
+        let user = state(Scope::User);
         let project = if client.has_projects() { state(Scope::Project) } else { None };
-        Self { client, program, user: state(Scope::User), project }
+        Self { client, program, user, project, commands }
     }
 
     fn to_json(&self) -> serde_json::Value {
         json!({
             "client": self.client.name(), "title": self.client.title(), "program": self.program,
             "user": self.user.map(State::as_str), "project": self.project.map(State::as_str),
+            "commands": self.commands,
         })
     }
 }

@@ -22,7 +22,11 @@ pub(crate) struct Launch {
 }
 
 /// Variables that only set-up decides about; any other in an entry is the person's own.
-pub(crate) const VARIABLES: [&str; 4] = ["MAB_AGENT", "MAB_CONFIG", "MAB_DATABASE_URL", "MAB_DATA_DIR"];
+pub(crate) const VARIABLES: [&str; 5] =
+    ["MAB_AGENT", "MAB_CONFIG", "MAB_DATABASE_URL", "MAB_DATA_DIR", COMMANDS_VARIABLE];
+
+/// Set to 1, lets the server offer its agents the tools that ask for commands.
+pub(crate) const COMMANDS_VARIABLE: &str = "MAB_YOLO";
 
 /// Seconds Codex waits for a tool, unless the person wrote another number: the longest wait and room to answer.
 /// Its own default is 300 (measured 2026-11-20), for which `mcp/patience.rs` allows waits of 280.
@@ -219,7 +223,9 @@ fn group(event: &str, editing: &str, hook: &Value) -> Value {
 /// The command line of a hook, which the client gives to a shell.
 fn line(launch: &Launch, event: &str) -> String {
     let word = |text: &str| quoted(Path::new(text));
-    let variables = launch.variables.iter().map(|(name, value)| format!("{name}={} ", word(value)));
+    // A hook runs no commands.
+    let variables = launch.variables.iter().filter(|(name, _)| **name != COMMANDS_VARIABLE);
+    let variables = variables.map(|(name, value)| format!("{name}={} ", word(value)));
     format!("{}{} hook {event}", variables.collect::<String>(), word(&launch.command))
 }
 

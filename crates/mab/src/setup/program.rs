@@ -151,7 +151,7 @@ pub(crate) fn command(client: Client, own: &Path, environment: &Environment) -> 
 }
 
 /// The variables of an entry, from what was given to this run.
-pub(crate) fn variables(given: [(&'static str, Option<String>); 4]) -> BTreeMap<&'static str, String> {
+pub(crate) fn variables(given: [(&'static str, Option<String>); 5]) -> BTreeMap<&'static str, String> {
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 

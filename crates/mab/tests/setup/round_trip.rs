@@ -215,6 +215,38 @@ fn agent_when_none_is_named_stays() -> Anything {
 }
 
 #[test]
+fn commands_when_wanted_are_in_the_servers_entry_only_and_go_without_being_wanted() -> Anything {
+    for (client, scope, files) in FILES {
+        let home = Home::new()?;
+        let set = ["setup", client, "--scope", scope];
+        home.mab(&set)?.ok()?;
+        let before = home.everything()?;
+        let wanted = [&set[..], &["--commands"]].concat();
+        let shown = home.mab(&[&wanted[..], &["--dry-run"]].concat())?.ok()?;
+        assert!(shown.stdout.contains("MAB_YOLO"), "{client}: {}", shown.stdout);
+        assert_eq!(home.everything()?, before, "{client} {scope}");
+        let run = home.mab(&wanted)?.ok()?;
+        assert!(run.stdout.contains("mab yolo enroll"), "{client}: {}", run.stdout);
+        assert_eq!(run.stdout.contains("for everybody who uses"), scope == "project", "{client}");
+        let texts: Result<Vec<_>, _> =
+            files.iter().map(|file| fs::read_to_string(home.path().join(file))).collect();
+        assert_eq!(texts?.concat().matches("MAB_YOLO").count(), 1, "{client} {scope}");
+        let listed = home.mab(&["setup", "--json"])?.ok()?;
+        assert_eq!(listed.stdout.matches("\"commands\":true").count(), 1, "{}", listed.stdout);
+        home.mab(&set)?.ok()?;
+        for file in files {
+            assert!(!fs::read_to_string(home.path().join(file))?.contains("MAB_YOLO"), "{client} {scope}");
+        }
+        home.mab(&wanted)?.ok()?;
+        home.mab(&["setup", client, "--scope", scope, "--uninstall"])?.ok()?;
+        for file in files {
+            assert!(!home.path().join(file).exists(), "{client}: {file}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn program_behind_a_link_is_called_by_its_name_on_the_path() -> Anything {
     let home = Home::new()?;
     let link = home.path().join("bin/mab");
