@@ -142,6 +142,55 @@ fn message_is_held_against_what_its_entry_tells() {
     }
 }
 
+#[test]
+fn message_of_the_bridge_itself_is_held_against_the_entry_that_names_it() {
+    const TELLING: [(&str, &str); 8] = [
+        ("b", "ask_execution"),
+        ("b", "execute"),
+        ("operator", "approve"),
+        ("b", "deny_run"),
+        ("system", "end_run"),
+        ("operator", "enable_execution"),
+        ("operator", "disable_execution"),
+        ("operator", "manage_approver"),
+    ];
+    let sealed = b"sealed";
+    let facts = audit::Detail::default().digest_of_sealed("body_sha256", sealed).to_text();
+    let named = facts.replace('{', r#"{"message":"msg_1_0102030405060708","run":"run_00","to":["a"],"#);
+    let created = told(1, "newcomer", "create", r#"{"members":["a","b"]}"#);
+    for (actor, action) in TELLING {
+        let mut replay = Replay::default();
+        replay.take(&created.row());
+        let entry = told(2, actor, action, &named);
+        let sent = replay.take(&entry.row()).unwrap();
+        let (tag, at) = ([1, 2, 3, 4, 5, 6, 7, 8], entry.at);
+        let row = MessageRow { seq: 1, tag: &tag, sender: 255, audience: 1, at, body: sealed };
+        assert!(sent.is(&row), "{action}");
+        for other in [
+            MessageRow { sender: 1, ..row },
+            MessageRow { sender: 0, ..row },
+            MessageRow { audience: 3, ..row },
+            MessageRow { body: b"other", ..row },
+        ] {
+            assert!(!sent.is(&other), "{action}: {other:?}");
+        }
+        let members = vec![member("a", "owner", 0, false), member("b", "member", 0, false)];
+        let state = StateRow { last_seq: 1, purged: false, members, order: Some(OrderRow::default()) };
+        assert_eq!(replay.finish(&state), [], "{action}: it counts as the newest message");
+        let found = |detail: &str| replayed(&[created.clone(), told(2, actor, action, detail)], &state);
+        assert_eq!(found("{}"), ["state_mismatch: newest message: 1, recorded: 0"], "{action}");
+        assert_eq!(found(r#"{"message":"msg_1_0102030405060708"}"#), ["state_unknown: "], "{action}");
+    }
+}
+
+#[test]
+fn message_that_another_entry_names_is_none_of_the_bridges() {
+    let detail = r#"{"message":"msg_1_0102030405060708","body_sha256":"00","to":["a"]}"#;
+    for action in ["check", "unlock_execution", "list_runs", "search"] {
+        assert_eq!(Replay::default().take(&told(1, "b", action, detail).row()), None, "{action}");
+    }
+}
+
 /// A conversation that holds messages, is paused and has a policy.
 fn governed() -> (Vec<Kept>, StateRow) {
     let sent = |n: u64| {

@@ -210,8 +210,8 @@ async fn remember_commanded(kit: &Kit) {
     assert_eq!((approver.key, approver.code_step, approver.wrong_codes), (person.key(), 7, 1));
     let state = kit.store.execution(Some(room.id)).await.unwrap().remove(0);
     let states: Vec<_> = state.runs.iter().map(|run| (run.state, run.votes.clone())).collect();
-    let (approved, voted) = (RunState::Approved, (RunState::Pending, sessions(&["p"])));
-    assert_eq!(states, [(RunState::Running, vec![]), (approved, vec![]), voted]);
+    let voted = (RunState::Pending, sessions(&["p"]));
+    assert_eq!(states, [(RunState::Running, vec![]), (RunState::Approved, vec![]), voted]);
     assert_eq!(
         (state.terms.unwrap().key, state.wishes.len(), state.locked),
         (person.key(), 1, sessions(&["a"]))
