@@ -23,7 +23,7 @@ use crate::{
         output::{BAD, CAREFUL, FAINT},
         person::Person,
         request::{self, LAST},
-        standing::{Run, Standings},
+        standing::{Command, Standings},
         table::Page,
         unlocking::{self, TRIES, Unlocked},
         yolo::Place,
@@ -142,7 +142,7 @@ impl Desk {
     fn one(
         &self,
         conversation: &str,
-        run: &Run,
+        run: &Command,
         (hash, key): (&RequestHash, &Unlocked),
     ) -> Result<(), Trouble> {
         match self.ask(conversation, run, hash)? {
@@ -157,7 +157,7 @@ impl Desk {
     }
 
     /// Shows a request whole, and takes its digits.
-    fn ask(&self, conversation: &str, run: &Run, hash: &RequestHash) -> Result<Answer, Trouble> {
+    fn ask(&self, conversation: &str, run: &Command, hash: &RequestHash) -> Result<Answer, Trouble> {
         let mut page = self.person.page();
         self.render((conversation, run, hash), &mut page)?;
         let question = format!("its last {LAST} digits agree to exactly this, n refuses, Enter leaves it:");
@@ -180,7 +180,7 @@ impl Desk {
     /// Who asks, since when and why a person is asked; then the request.
     fn render(
         &self,
-        (conversation, run, hash): (&str, &Run, &RequestHash),
+        (conversation, run, hash): (&str, &Command, &RequestHash),
         page: &mut Page,
     ) -> Result<(), Trouble> {
         let place: Place = self.calls.read("show", json!({"conversation_id": conversation}))?;
@@ -196,7 +196,7 @@ impl Desk {
                 page.line(&format!("{BAD}the policy denies it by now{BAD:#}: {}", Visible::line(&reason)));
             }
             Some((Decision::Allow | Decision::Ask, reason)) => {
-                page.field("why asked", &Visible::line(&reason))
+                page.field("why asked", &Visible::line(&reason));
             }
             None => {}
         }
@@ -205,7 +205,7 @@ impl Desk {
     }
 
     /// What the judge says of it here and now; none when its folder is gone. The server judges again before it runs.
-    fn reason(&self, run: &Run) -> Option<(Decision, String)> {
+    fn reason(&self, run: &Command) -> Option<(Decision, String)> {
         let request = run.request.as_ref()?;
         let workspace = Workspace::open(&request.profile.workspace).ok()?;
         let judge = execution::judge(&self.calls.config, None, Some(&workspace)).ok()?;
@@ -214,7 +214,7 @@ impl Desk {
     }
 
     /// Signs the yes, and hands it in.
-    fn approve(&self, run: &Run, hash: &RequestHash, key: &Unlocked) -> Result<(), Trouble> {
+    fn approve(&self, run: &Command, hash: &RequestHash, key: &Unlocked) -> Result<(), Trouble> {
         let uptime = SystemClock.uptime();
         let approval = Approval {
             version: 1,
@@ -256,7 +256,7 @@ fn shown(done: &Done, page: &mut Page) {
 }
 
 /// The hash of a request that waits and is what the bridge says it is.
-fn waiting(run: &Run) -> Result<RequestHash, Denied> {
+fn waiting(run: &Command) -> Result<RequestHash, Denied> {
     if !run.waits() {
         let state = Visible::line(&run.state);
         return Err(Denied::new(Code::ApprovalVoid, format!("the request does not wait: it is {state}"))

@@ -14,7 +14,7 @@ use crate::cli::{
     operator::Operator,
     output::FAINT,
     request::writes,
-    standing::{Run, Standings, Wish},
+    standing::{Command, Standings, Wish},
     stopping::Stop,
     table::{Column, Page, Table, absent, optional},
 };
@@ -142,7 +142,7 @@ fn of_wish((place, wish): (&str, &Wish), value: Value, page: &Page) -> Item {
     Item { kind: "wish", name, since: wish.asked_at.clone(), row, value: kept("wish", place, value) }
 }
 
-fn of_run((place, run): (&str, &Run), value: Value, page: &Page) -> Item {
+fn of_run((place, run): (&str, &Command), value: Value, page: &Page) -> Item {
     let request = run.request.as_ref().filter(|_| run.hash().is_some());
     let row = vec![
         Visible::line(&run.run_id),

@@ -122,7 +122,7 @@ fn agent_of(pid: Pid, own: Option<&Path>) -> Option<String> {
     names.find_map(|name| AGENTS.into_iter().find(|agent| *agent == name)).map(str::to_owned)
 }
 
-/// The parent, as proc_pid_stat(5) tells it: the fourth word, of which the second is in parentheses and may hold any.
+/// The parent, as `proc_pid_stat(5)` tells it: the fourth word, of which the second is in parentheses and may hold any.
 fn parent(pid: Pid) -> Option<Pid> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     let (_, after) = stat.rsplit_once(')')?;

@@ -19,7 +19,7 @@ pub(crate) struct Standing {
     pub(crate) conversation_id: String,
     pub(crate) terms: Option<InForce>,
     pub(crate) wishes: Vec<Wish>,
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<Command>,
     pub(crate) locked: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Wish {
 
 /// A command.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Run {
+pub(crate) struct Command {
     pub(crate) run_id: String,
     pub(crate) session_id: String,
     pub(crate) state: String,
@@ -59,7 +59,7 @@ pub(crate) struct Run {
     pub(crate) request: Option<Request>,
 }
 
-impl Run {
+impl Command {
     /// The hash of the request that is shown, when it is the one that the bridge tells.
     pub(crate) fn hash(&self) -> Option<RequestHash> {
         let hash = self.request.as_ref()?.hash().ok()?;
@@ -79,7 +79,7 @@ impl Standings {
     }
 
     /// A command, with its conversation.
-    pub(crate) fn find(&self, run_id: &str) -> Result<(&str, &Run), Trouble> {
+    pub(crate) fn find(&self, run_id: &str) -> Result<(&str, &Command), Trouble> {
         let all = self.conversations.iter();
         let found = all.flat_map(|it| it.runs.iter().map(|run| (it.conversation_id.as_str(), run)));
         found.clone().find(|(_, run)| run.run_id == run_id).ok_or_else(|| {

@@ -32,6 +32,7 @@ use crate::{
     --replace needs the old passphrase. --forgotten does without: every agent is told\n\
     loudly, and it stands in the audit trail. Either ends all that is enabled."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Enroll {
     /// Ask for codes of an authenticator app too.
     #[arg(long, conflicts_with = "no_totp")]

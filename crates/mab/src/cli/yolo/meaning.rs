@@ -105,11 +105,10 @@ fn yes(terms: &Terms) -> String {
         who.push_str("; or a form in the agent's own client, which may answer by itself");
     }
     match terms.quorum {
-        0 => {}
-        1 => who.push_str("; or that of one agent with the permission approver"),
-        several => who.push_str(&format!("; or that of {several} agents with the permission approver")),
+        0 => who,
+        1 => who + "; or that of one agent with the permission approver",
+        several => format!("{who}; or that of {several} agents with the permission approver"),
     }
-    who
 }
 
 /// What a sandbox sees besides the folder.
