@@ -8,8 +8,8 @@ use std::{
 
 use mab_core::{Code, Denied, Failure, Timestamp};
 use mab_exec::{
-    ContainerSettings, Executor, ExecutorSettings, Judge, Policy, ProbeSettings, SYSTEM_FOLDERS, Saves, Tier,
-    Tiers, Unavailable, Workspace,
+    ContainerSettings, Digest, Executor, ExecutorSettings, Judge, Judges as _, Policy, ProbeSettings,
+    SYSTEM_FOLDERS, Saves, Tier, Tiers, Unavailable, Workspace,
     preview::{self, mount},
     snapshot::{Settings, Snapshots},
 };
@@ -66,6 +66,11 @@ pub(crate) fn judge(
     Ok(Judge::new(policy(config, instead, workspace)?))
 }
 
+/// The policy that a judge judges by.
+pub(crate) fn digest(judge: &Judge) -> Digest {
+    judge.policy_digest()
+}
+
 /// The sandboxes of this machine, tried out. What has to be taken away again is noted in the folder `records`.
 ///
 /// # Errors
@@ -105,9 +110,38 @@ pub(crate) fn executor(
     judge: Judge,
     saving: bool,
 ) -> Result<Executor, Failure> {
+    let saves = || Ok::<Box<dyn Saves>, Failure>(Box::new(Keeper(snapshots(config)?)));
+    let saves = saving.then(saves).transpose()?;
+    DataFolder::open_or_create(&config.data_dir)?;
+    preview::sweep(&config.data_dir);
+    let tiers = tiers(config, &records(config))?;
+    Ok(Executor::new(executor_settings(config, environment), tiers, judge, saves))
+}
+
+/// The same, with sandboxes that were tried out before; it saves workspaces. For a server, which does it often.
+///
+/// # Errors
+/// As [`snapshots`].
+pub(crate) fn executor_with(
+    config: &Config,
+    environment: &Environment,
+    judge: Judge,
+    tiers: Tiers,
+) -> Result<Executor, Failure> {
+    let saves: Box<dyn Saves> = Box::new(Keeper(snapshots(config)?));
+    Ok(Executor::new(executor_settings(config, environment), tiers, judge, Some(saves)))
+}
+
+/// Where it is noted what sandboxes have to take away again.
+pub(crate) fn records(config: &Config) -> PathBuf {
+    config.data_dir.join("sandbox")
+}
+
+/// What the operator decided about every run.
+fn executor_settings(config: &Config, environment: &Environment) -> ExecutorSettings {
     let at = &config.execution;
     let value = |name: &String| Some((name.clone(), environment.get(name)?.to_owned()));
-    let settings = ExecutorSettings {
+    ExecutorSettings {
         path: at.path.clone(),
         environment: at.environment.iter().filter_map(value).chain(identity(config)).collect(),
         readable: at.readable.clone(),
@@ -120,13 +154,7 @@ pub(crate) fn executor(
             Isolation::Container(engine) => Some(Tier::Container(engine)),
         },
         redactor: Arc::new(Redactor::with_policy(config.settings.redaction.clone())),
-    };
-    let saves = || Ok::<Box<dyn Saves>, Failure>(Box::new(Keeper(snapshots(config)?)));
-    let saves = saving.then(saves).transpose()?;
-    DataFolder::open_or_create(&config.data_dir)?;
-    preview::sweep(&config.data_dir);
-    let tiers = tiers(config, &config.data_dir.join("sandbox"))?;
-    Ok(Executor::new(settings, tiers, judge, saves))
+    }
 }
 
 /// In whose name git commits, as it takes it from its environment (git-commit(1)).

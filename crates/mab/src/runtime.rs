@@ -6,7 +6,7 @@ mod signals;
 use std::{future::Future, path::Path, sync::Arc};
 
 use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
-use mab_service::{Bridge, Caller, Parts, ReadAnchor, table};
+use mab_service::{Bridge, Caller, Parts, ReadAnchor, Workbench, table};
 use mab_store::{
     Progress,
     sqlite::{Options, SqliteStore},
@@ -24,11 +24,11 @@ use crate::{
     vault::AuditFiles,
 };
 
-/// Opens the bridge over the configured data folder and store.
+/// Opens the bridge over the configured data folder and store, with what runs commands for its agents, if anything does.
 ///
 /// # Errors
 /// Refusals of the folder, the key and the store, each with what to do.
-pub fn open(config: &Config) -> Result<Bridge, Failure> {
+pub fn open(config: &Config, workbench: Option<Arc<dyn Workbench>>) -> Result<Bridge, Failure> {
     let open = || {
         let folder = DataFolder::open_or_create(&config.data_dir)?;
         let master = folder.master_key(&OsRandom)?;
@@ -37,7 +37,7 @@ pub fn open(config: &Config) -> Result<Bridge, Failure> {
             // The agents' work does not depend on checkpoints.
             tracing::error!(%failure, "no key to sign checkpoints of the audit trail");
         }
-        open_store(config, master)
+        open_store(config, master, workbench)
     };
     open().map_err(|failure| permissions::explained(config, failure))
 }
@@ -51,7 +51,7 @@ pub fn open_existing(config: &Config) -> Result<Opened, Failure> {
         let folder = find(config)?;
         let master = folder.existing_master_key()?;
         folder::ensure_private_file(&config.database)?;
-        Ok(Opened { bridge: open_store(config, master)?, caller: folder.operator() })
+        Ok(Opened { bridge: open_store(config, master, None)?, caller: folder.operator() })
     };
     open().map_err(|failure| permissions::explained(config, failure))
 }
@@ -143,7 +143,11 @@ fn find(config: &Config) -> Result<DataFolder, Failure> {
     Ok(folder)
 }
 
-fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
+fn open_store(
+    config: &Config,
+    master: MasterKey,
+    workbench: Option<Arc<dyn Workbench>>,
+) -> Result<Bridge, Failure> {
     folder::check_database(&config.database)?;
     let random = Arc::new(OsRandom);
     let clock = Arc::new(SystemClock);
@@ -157,14 +161,8 @@ fn open_store(config: &Config, master: MasterKey) -> Result<Bridge, Failure> {
         anchored: vault.has_begun(),
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
-    let bridge = Bridge::new(Parts {
-        store,
-        master,
-        clock,
-        random,
-        settings: config.settings.clone(),
-        workbench: None,
-    })?;
+    let bridge =
+        Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone(), workbench })?;
     Ok(bridge.with_vault(vault))
 }
 

@@ -15,9 +15,11 @@ use crate::{
         cleanup, doctor, doctor_wake,
         operator::Operator,
     },
+    config::Config,
     demo,
     environment::Environment,
-    mcp,
+    hardening, mcp,
+    workbench::AgentBench,
 };
 
 /// Runs one command.
@@ -80,14 +82,27 @@ fn serve(operator: &Operator<'_>) -> Result<Exit, Trouble> {
     if std::io::stdin().is_terminal() {
         Output::talk("an MCP client is meant to start `mab mcp` and to talk to it; the README says how");
     }
-    match operator.config() {
-        Ok(config) => mcp::serve(&config)?,
+    if operator.environment.get("MAB_YOLO").is_some() {
+        // Before anything is read that may have to be kept from others.
+        hardening::protect();
+    }
+    match operator.config().and_then(|config| Ok((workbench(&config, operator)?, config))) {
+        Ok((workbench, config)) => mcp::serve(&config, workbench)?,
         Err(denied) => {
             operator.output.trouble(&Trouble::Denied(denied.clone()));
             mcp::serve_refusal(denied)?;
         }
     }
     Ok(Exit::OK)
+}
+
+/// What runs commands for this server's agents; none unless both who starts it and the settings want that.
+fn workbench(config: &Config, operator: &Operator<'_>) -> Result<Option<AgentBench>, Denied> {
+    if !config.runs_for_agents() {
+        return Ok(None);
+    }
+    hardening::check(config, operator.environment)?;
+    Ok(Some(AgentBench::new(operator.flags(), operator.environment)))
 }
 
 /// Says how the words of a command are given, where they were taken for arguments of this program.

@@ -21,6 +21,7 @@ use crate::environment::Environment;
 
 /// What may be run, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, under its own name")]
 pub struct Execution {
     /// Whether agents may ask for commands, where their server was started for it ([`Config::yolo`]).
     pub agents: bool,

@@ -204,7 +204,7 @@ mod tests {
             ("MAB_WAKE_CODEX_QUEUE", switch),
             ("MAB_AGENT", agent),
         ]);
-        Arc::new(Door::new(Config::load(&Flags::default(), &environment)))
+        Arc::new(Door::new(Config::load(&Flags::default(), &environment), None))
     }
 
     async fn call(door: &Door, thread: Option<&str>, operation: &str, arguments: Value) -> Value {
@@ -317,7 +317,7 @@ mod tests {
         let (place, absolute) = (home.path().display().to_string(), folder.display().to_string());
         let found = |path: &str, switch: &str| {
             let variables = [("HOME", place.as_str()), ("PATH", path), ("MAB_WAKE_CODEX_QUEUE", switch)];
-            Door::new(Config::load(&Flags::default(), &Environment::from(variables))).codex()
+            Door::new(Config::load(&Flags::default(), &Environment::from(variables)), None).codex()
         };
         assert_eq!(found(&format!(":bin:{absolute}"), "true"), Some(folder.join("codex")));
         assert_eq!(found(":.:bin", "true"), None);

@@ -3,21 +3,23 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use mab_core::{Code, Denied, Failure, Fault};
-use mab_service::{Bridge, Waiter};
+use mab_service::{Bridge, Waiter, Workbench};
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, OnceCell};
 
 use super::callers::Callers;
-use crate::{config::Config, keystore, permissions, runtime};
+use crate::{config::Config, keystore, permissions, runtime, workbench::AgentBench};
 
 /// The way to the bridge for one client.
 #[derive(Debug)]
 pub(super) struct Door {
     config: Result<Config, Denied>,
+    /// What runs commands for agents; none where they may not ask for any.
+    workbench: Option<Arc<AgentBench>>,
     opened: OnceCell<Opened>,
     /// Told once the bridge is open.
     ready: Notify,
@@ -33,9 +35,10 @@ struct Opened {
 }
 
 impl Door {
-    pub(super) fn new(config: Result<Config, Denied>) -> Self {
+    pub(super) fn new(config: Result<Config, Denied>, workbench: Option<Arc<AgentBench>>) -> Self {
         Self {
             config,
+            workbench,
             opened: OnceCell::new(),
             ready: Notify::new(),
             logged: Mutex::default(),
@@ -45,7 +48,7 @@ impl Door {
 
     /// Whether agents may ask for commands here: the operator's settings say so, and who started this server does.
     pub(super) fn runs_commands(&self) -> bool {
-        self.config.as_ref().is_ok_and(Config::runs_for_agents)
+        self.workbench.is_some()
     }
 
     /// Takes note of what the client calls itself. Who speaks for several clients is none of them.
@@ -141,8 +144,8 @@ impl Door {
 
     async fn opened(&self) -> Result<&Opened, Denied> {
         let open = || async {
-            let config = self.config.clone()?;
-            tokio::task::spawn_blocking(move || open(&config))
+            let (config, workbench) = (self.config.clone()?, self.workbench.clone());
+            tokio::task::spawn_blocking(move || open(&config, workbench))
                 .await
                 .unwrap_or_else(|panicked| Err(Fault::from_source("opening the bridge", panicked).into()))
         };
@@ -188,8 +191,9 @@ impl std::fmt::Debug for Opened {
     }
 }
 
-fn open(config: &Config) -> Result<Opened, Failure> {
-    let bridge = runtime::open(config)?;
+fn open(config: &Config, workbench: Option<Arc<AgentBench>>) -> Result<Opened, Failure> {
+    let workbench = workbench.map(|workbench| workbench as Arc<dyn Workbench>);
+    let bridge = runtime::open(config, workbench)?;
     let callers = Callers::new(config)?;
     Ok(Opened { bridge, callers })
 }

@@ -28,5 +28,5 @@ mod transport;
 
 pub use instructions::instructions;
 pub use prompts::{PROMPTS, Recipe, Side};
-pub use server::{serve, serve_refusal};
+pub(crate) use server::{serve, serve_refusal};
 pub use tools::tools;

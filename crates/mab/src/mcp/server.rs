@@ -21,15 +21,15 @@ use super::{
     stdio::Stdio,
     transport::{Calls, Lines},
 };
-use crate::{config::Config, runtime};
+use crate::{config::Config, runtime, workbench::AgentBench};
 
 /// Serves one client over stdin and stdout until it goes away or the process is told to end (SIGTERM, SIGINT).
 ///
 /// # Errors
 /// A [`Fault`] when the system refuses what the server needs. What keeps the bridge from opening is no error here:
 /// every call is answered with it.
-pub fn serve(config: &Config) -> Result<(), Fault> {
-    run(Ok(config.clone()), config.log)
+pub(crate) fn serve(config: &Config, workbench: Option<AgentBench>) -> Result<(), Fault> {
+    run(Ok(config.clone()), config.log, workbench)
 }
 
 /// Serves a client although the configuration was refused: its tools are listed, and every call is answered with the
@@ -37,17 +37,17 @@ pub fn serve(config: &Config) -> Result<(), Fault> {
 ///
 /// # Errors
 /// As [`serve`].
-pub fn serve_refusal(denied: Denied) -> Result<(), Fault> {
-    run(Err(denied), LevelFilter::WARN)
+pub(crate) fn serve_refusal(denied: Denied) -> Result<(), Fault> {
+    run(Err(denied), LevelFilter::WARN, None)
 }
 
-fn run(config: Result<Config, Denied>, log: LevelFilter) -> Result<(), Fault> {
+fn run(config: Result<Config, Denied>, log: LevelFilter, workbench: Option<AgentBench>) -> Result<(), Fault> {
     runtime::start_log(log);
     log_panics();
     runtime::block_on(async {
         let signals = Signals::listen()?;
         let Stdio { reader, writer, found } = Stdio::of_process();
-        let door = Arc::new(Door::new(config));
+        let door = Arc::new(Door::new(config, workbench.map(Arc::new)));
         converse(door.clone(), reader, writer, signals.any()).await;
         if tokio::time::timeout(CLOSING, door.close()).await.is_err() {
             tracing::warn!("the store is held by somebody else: the newest counts of refusals are lost");
