@@ -22,7 +22,7 @@ use super::{
 const OLDEST_SAFE_VERSION: i32 = 3_051_003;
 
 /// Statements kept prepared per connection; more than the engine has.
-const STATEMENT_CACHE: usize = 96;
+const STATEMENT_CACHE: usize = 160;
 
 /// Opens the writer's connection to a file that is ours; creates it, empty, when it does not exist. Until
 /// [`prepare_writer`], nothing is written to it.
