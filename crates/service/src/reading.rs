@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mab_core::{
     ConversationId, SessionId, Timestamp,
-    agent::{ActionType, DeliveryState, Permission, Status},
+    agent::{ActionType, DeliveryState, Permission, SYSTEM_ORDINAL, Status},
     entity::{AgentState, Receipt, StoredMessage},
     inbound::Standing,
     seal::{ConversationKey, Place},
@@ -48,7 +48,7 @@ pub(crate) struct ReadMessage {
     /// What became of it, when it was not delivered; only its sender and who may release it see such a one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<Standing>,
-    /// Always `peer`: written by another agent, not by your user.
+    /// `peer`: written by another agent, not by your user; `system`: by the bridge itself, which no agent can forge.
     pub(crate) trust: &'static str,
 }
 
@@ -59,6 +59,9 @@ pub(crate) fn is_none(count: &u64) -> bool {
 
 /// How an object is marked that holds words of agents: they are not the user's, and not the bridge's.
 pub(crate) const PEER: &str = "peer";
+
+/// How a message of the bridge itself is marked. It may tell of an agent's words, such as a command; it says whose they are.
+const SYSTEM: &str = "system";
 
 /// What names a message's row to its seal: its tag and its sender.
 pub(crate) fn message_row(tag: [u8; 8], sender_ordinal: u8) -> [u8; 9] {
@@ -110,7 +113,7 @@ impl Opener {
             redactions: stored.redactions,
             redelivered: stored.redelivered,
             state: stored.standing,
-            trust: PEER,
+            trust: if stored.sender_ordinal == SYSTEM_ORDINAL { SYSTEM } else { PEER },
         })
     }
 
@@ -198,5 +201,49 @@ pub(crate) fn agent(state: &AgentState, opener: Option<&Opener>, now: Timestamp)
         unread: state.unread,
         last_acknowledged_seq: state.last_acknowledged_seq,
         trust: PEER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mab_core::{Fault, MessageId, Random};
+    use mab_redact::Redactor;
+
+    use super::*;
+
+    struct Sevens;
+
+    impl Random for Sevens {
+        fn fill(&self, buffer: &mut [u8]) -> Result<(), Fault> {
+            buffer.fill(7);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn message_of_the_bridge_itself_says_so_and_opens_as_nobody_elses() {
+        let conversation = "conv_0011223344556677".parse().unwrap();
+        let opener = Opener { conversation, key: ConversationKey::draw(&Sevens).unwrap() };
+        let (tag, text) = ([1; 8], Redactor::new().redact("b asked").unwrap().text);
+        let row = message_row(tag, SYSTEM_ORDINAL);
+        let body = opener.key.seal(&Sevens, &message_place(conversation, &row, "body"), &[&text]).unwrap();
+        let stored = StoredMessage {
+            id: MessageId { seq: 1, tag },
+            sender: SessionId::system(),
+            sender_ordinal: SYSTEM_ORDINAL,
+            sender_role: None,
+            at: Timestamp::from_millis(0),
+            action_type: ActionType::Info,
+            body: body.as_bytes().to_vec(),
+            files: None,
+            reply_to: None,
+            redactions: 0,
+            redelivered: false,
+            standing: None,
+        };
+        let read = opener.message(&stored).unwrap();
+        assert_eq!((read.from.as_str(), read.trust, read.role), ("system", "system", None));
+        // What an agent's message would have to be to pass for it, or it for an agent's.
+        assert!(opener.message(&StoredMessage { sender_ordinal: 1, ..stored }).is_none());
     }
 }
