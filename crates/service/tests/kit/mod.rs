@@ -47,6 +47,12 @@ impl Hand {
 /// Bytes that never repeat and are the same in every run.
 pub struct Drawn(AtomicU64);
 
+impl Drawn {
+    pub fn starting(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+}
+
 impl Random for Drawn {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Fault> {
         for chunk in buffer.chunks_mut(8) {
