@@ -129,10 +129,10 @@ fn list_tells_what_is_here_and_set_up() -> Anything {
     home.write(".codex/config.toml", "=")?;
     let run = home.mab(&["setup"])?.ok()?;
     let program = home.path().join("bin/gemini").display().to_string();
-    assert!(run.stdout.contains(&format!("gemini\t{program}\tno hooks\tno\t-\t-\n")), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("gemini\t{program}\tno hooks\tno\t-\n")), "{}", run.stdout);
     assert!(run.stdout.contains("claude-code\t-\tno\tanother mab\t-\n"), "{}", run.stdout);
     assert!(run.stdout.contains("codex\t-\tunreadable\tno\t-\n"), "{}", run.stdout);
-    assert!(run.stdout.contains("windsurf\t-\tno\t-\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("windsurf\t-\tno\t-\t-\n"), "{}", run.stdout);
     assert_eq!(home.mab(&["setup", "--json"])?.json()?["clients"][2]["user"], "no hooks");
     Ok(())
 }
