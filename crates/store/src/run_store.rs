@@ -57,7 +57,9 @@ pub trait RunStore: Send + Sync {
     /// Answers a command that waits, and wakes who asked. Returns how it stands then.
     ///
     /// Refuses with `not_found` (the operator) or `approval_void` when it does not wait (any more) or its hash is another,
-    /// and an agent with `forbidden` when it is the requester. The third no locks the requester's commands.
+    /// and an agent with `forbidden` when it is the requester. Only a form of its own client speaks for the requester. An
+    /// agent's yes counts once, and as long as it is there and may; the second time, nothing happens. A no also takes a yes
+    /// back that was not used. The third no locks the requester's commands.
     async fn answer_run(&self, stamp: Stamp, answer: RunAnswer, notice: Notice) -> Result<RunState, Failure>;
 
     /// Takes back a command that is open, for who asked. `approval_void` when it is not.
@@ -67,7 +69,8 @@ pub trait RunStore: Send + Sync {
     /// it is not approved (any more), `execution_disabled` when nothing is enabled any more, `execution_locked`.
     async fn start_run(&self, stamp: Stamp, start: RunStart) -> Result<(), Failure>;
 
-    /// Records how a command ended, whatever became of who asked for it. Does nothing, and says so, when that was recorded.
+    /// Records how a command ended, whatever became of who asked for it. Does nothing, and says so, when that was recorded,
+    /// or when it is said to be lost or expired before its time is over.
     async fn end_run(&self, stamp: Stamp, end: RunEnd, notice: Option<Notice>) -> Result<bool, Failure>;
 
     /// Lets an agent ask again whose commands were denied too often. Says whether it could not. `not_found`.

@@ -108,6 +108,11 @@ pub(crate) async fn vote_of_who_was_removed_does_not_count_any_more(kit: &Kit) {
     kit.store.remove(operator(Action::Remove), room.id, "p".parse().unwrap()).await.unwrap();
     assert_eq!(vote(kit, &room, "q", wanted).await, RunState::Pending);
     assert_eq!(kit.the_run(wanted).await.votes, sessions(&["q"]));
+    // Nor does that of who may not any more, until it may again.
+    kit.store.transfer(operator(Action::Transfer), room.id, "q".parse().unwrap()).await.unwrap();
+    let row = kit.the_run(wanted).await;
+    assert_eq!((row.votes, row.consent), (vec![], None));
+    assert_eq!(kit.edit("UPDATE agent SET permission = 'approver' WHERE session = 'q'"), 1);
     assert_eq!(vote(kit, &room, "r", wanted).await, RunState::Approved);
     let agreed = kit.proof(&room, &person, wanted).await;
     kit.store.remove(operator(Action::Remove), room.id, "r".parse().unwrap()).await.unwrap();
