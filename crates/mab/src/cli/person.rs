@@ -17,7 +17,10 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use crate::cli::{Trouble, stopping::Stop, table::Page, terminal::Terminal};
+use crate::{
+    cli::{Trouble, stopping::Stop, table::Page, terminal::Terminal},
+    hardening,
+};
 
 /// A person who can be asked.
 pub(crate) struct Person {
@@ -50,6 +53,8 @@ impl Person {
         if let Some(agent) = started_by() {
             return Err(nobody(&format!("{agent} started this")).into());
         }
+        // A passphrase and a key will be in memory.
+        hardening::protect();
         Ok(Self { terminal, stop: Stop::listen()? })
     }
 
@@ -113,7 +118,10 @@ fn agent_of(pid: Pid, own: Option<&Path>) -> Option<String> {
     let words = std::fs::read(format!("{folder}/cmdline")).unwrap_or_default();
     let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
     let exe = std::fs::read_link(format!("{folder}/exe")).ok();
-    if own.is_some() && exe.as_deref() == own && words.iter().skip(1).any(|word| *word == b"mcp") {
+    let is_named = words.first().is_some_and(|word| *word == b"mab" || word.ends_with(b"/mab"));
+    // A server of ours that hides its memory hides its file too.
+    let is_ours = is_named || (own.is_some() && exe.as_deref() == own);
+    if is_ours && words.iter().skip(1).any(|word| *word == b"mcp") {
         return Some("`mab mcp`".to_owned());
     }
     // An interpreter is named by its script.

@@ -1,11 +1,15 @@
 //! How commands stand, as the bridge tells it.
 
-use mab_core::Code;
+use mab_core::{Code, Denied};
 use mab_exec::{Request, RequestHash};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cli::{Trouble, calls::Calls};
+use crate::{
+    cli::{Output, Trouble, calls::Calls, output::CAREFUL},
+    spent::Spent,
+    system::SystemClock,
+};
 
 /// The answer of `execution`.
 #[derive(Debug, Deserialize)]
@@ -33,6 +37,7 @@ pub(crate) struct InForce {
     pub(crate) elicitation: bool,
     pub(crate) quorum: u8,
     pub(crate) expires_at: String,
+    pub(crate) digest: Option<String>,
     pub(crate) active: bool,
     pub(crate) sound: bool,
 }
@@ -59,6 +64,30 @@ pub(crate) struct Command {
     pub(crate) request: Option<Request>,
 }
 
+impl InForce {
+    /// Notes, outside of the data folder, that these terms have ended: a copy of the database that is brought back does not
+    /// enable them again.
+    pub(crate) fn spend(&self) -> Result<(), Denied> {
+        let digest = self.digest.as_deref().and_then(|text| hex::decode(text).ok());
+        let digest = digest.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        digest.map_or(Ok(()), |digest| Spent::open(&SystemClock)?.spend(&digest).map(|_| ()))
+    }
+}
+
+impl Standings {
+    /// As [`InForce::spend`], for all of them. It has ended all the same when that cannot be noted.
+    pub(crate) fn spend(&self) {
+        for terms in self.conversations.iter().filter_map(|it| it.terms.as_ref()) {
+            if let Err(denied) = terms.spend() {
+                Output::talk(&format!(
+                    "{CAREFUL}careful{CAREFUL:#}: it cannot be noted that this has ended: {denied}; a copy of the database \
+                     brings it back"
+                ));
+            }
+        }
+    }
+}
+
 impl Command {
     /// The hash of the request that is shown, when it is the one that the bridge tells.
     pub(crate) fn hash(&self) -> Option<RequestHash> {
@@ -83,7 +112,7 @@ impl Standings {
         let all = self.conversations.iter();
         let found = all.flat_map(|it| it.runs.iter().map(|run| (it.conversation_id.as_str(), run)));
         found.clone().find(|(_, run)| run.run_id == run_id).ok_or_else(|| {
-            mab_core::Denied::new(Code::NotFound, "no such request waits or runs")
+            Denied::new(Code::NotFound, "no such request waits or runs")
                 .hint("`mab pending` shows what waits")
                 .into()
         })

@@ -33,6 +33,8 @@ pub(crate) struct Unlocked {
     pub(crate) approver: Approver,
     /// How sure it is that a person did it.
     pub(crate) assurance: Assurance,
+    /// Number of the code that was used.
+    pub(crate) step: Option<u64>,
 }
 
 impl Known {
@@ -69,14 +71,9 @@ pub(crate) fn unlock(person: &Person, calls: &Calls) -> Result<Unlocked, Trouble
     let known = Known::ask(calls)?;
     known.is_usable()?;
     let approver = open(person, &known)?;
-    let assurance = match approver.totp() {
-        None => Assurance::Passphrase,
-        Some(totp) => {
-            code(person, calls, totp)?;
-            Assurance::PassphraseTotp
-        }
-    };
-    Ok(Unlocked { approver, assurance })
+    let step = approver.totp().map(|totp| code(person, calls, totp)).transpose()?;
+    let assurance = if step.is_some() { Assurance::PassphraseTotp } else { Assurance::Passphrase };
+    Ok(Unlocked { approver, assurance, step })
 }
 
 fn open(person: &Person, known: &Known) -> Result<Approver, Trouble> {
@@ -95,7 +92,7 @@ fn open(person: &Person, known: &Known) -> Result<Approver, Trouble> {
 }
 
 /// Asks for a code, and takes note of it: no other process can use it any more.
-fn code(person: &Person, calls: &Calls, totp: &Totp) -> Result<(), Trouble> {
+fn code(person: &Person, calls: &Calls, totp: &Totp) -> Result<u64, Trouble> {
     let mut page = person.page();
     for left in (0..TRIES).rev() {
         // As it is now: another process may have used one, or typed a wrong one.
@@ -105,7 +102,7 @@ fn code(person: &Person, calls: &Calls, totp: &Totp) -> Result<(), Trouble> {
         let now = SystemClock.now();
         let why = if let Some(step) = totp.check(&typed, now, known.code_step) {
             match calls.call("approver_code", json!({"step": step})) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(step),
                 Err(Trouble::Denied(denied)) if denied.code == Code::ApprovalVoid => USED,
                 Err(trouble) => return Err(trouble),
             }

@@ -34,6 +34,7 @@ impl Disable {
         for id in ids {
             answers.push(calls.call("execution_disable", json!({"conversation_id": id}))?);
         }
+        standing.spend();
         if operator.output.is_json() {
             operator.output.json(&Value::Array(answers))?;
             return Ok(Exit::OK);

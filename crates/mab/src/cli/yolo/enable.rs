@@ -81,12 +81,14 @@ impl Enable {
         let mut page = person.page();
         meaning::render(&terms, (&place, &calls.config), &mut page);
         agree(&person, page, &terms)?;
-        let Unlocked { approver, assurance } = unlocking::unlock(&person, &calls)?;
+        let Unlocked { approver, assurance, .. } = unlocking::unlock(&person, &calls)?;
         let text = Terms { assurance, ..terms }.text()?;
         let signature = hex::encode(approver.sign_terms(&text));
         drop(approver);
         let asked = json!({"conversation_id": id, "terms": text, "signature": signature});
+        let before: Standings = calls.read("execution", json!({"conversation_id": id}))?;
         let answer = calls.call("execution_enable", asked)?;
+        before.spend();
         operator.output.answer(answer, |done: &Done, page| {
             page.field("enabled", &Visible::line(&done.mode));
             page.field("until", &page.moment(Some(&done.expires_at)));
@@ -161,6 +163,9 @@ impl Enable {
                 "write {what} under [execution] in {file}, and start the agents' servers anew"
             )))
         };
+        if !at.agents {
+            return refuse("execution.agents is off".to_owned(), "agents = true".to_owned());
+        }
         if mode > at.mode {
             let message = format!("mode {mode} is wider than execution.mode, which is {}", at.mode);
             return refuse(message, format!("mode = \"{mode}\""));

@@ -18,7 +18,8 @@ use crate::{
         operator::Operator,
         output::{BAD, CAREFUL, FAINT},
         person::Person,
-        unlocking::{self, Known, TRIES},
+        standing::Standings,
+        unlocking::{self, Known, TRIES, Unlocked},
     },
     system::{OsRandom, SystemClock},
 };
@@ -59,10 +60,12 @@ impl Enroll {
         let calls = Calls::open(operator)?;
         let known = Known::ask(&calls)?;
         let old = self.old(&person, &calls, &known)?;
+        let used = old.as_ref().and_then(|old| old.step);
+        let old = old.map(|old| old.approver);
         let new = Approver::draw(&OsRandom)?;
         let passphrase = choose(&person)?;
         let totp = match old.as_ref().and_then(Approver::totp) {
-            Some(kept) if !self.totp && !self.no_totp => Some((kept.clone(), None)),
+            Some(kept) if !self.totp && !self.no_totp => Some((kept.clone(), used)),
             Some(_) | None if self.totp => {
                 let totp = Totp::draw(&OsRandom)?;
                 let step = first_code(&person, &totp, &new.key().id())?;
@@ -82,9 +85,11 @@ impl Enroll {
             "public_key": hex::encode(key.bytes()), "sealed": hex::encode(&sealed),
             "replaces": known.public_key, "proof": proof, "forgotten": self.forgotten,
         });
+        let before = Standings::of_all(&calls)?;
         let answer = calls.call("approver_enroll", asked)?;
+        before.spend();
         if let Some(step) = step.flatten() {
-            // It was shown to nobody, but it may be watched.
+            // Whoever saw it typed cannot use it again.
             calls.call("approver_code", json!({"step": step}))?;
         }
         let has_codes = new.totp().is_some();
@@ -102,7 +107,7 @@ impl Enroll {
     }
 
     /// The approver that is replaced, when its holder agrees.
-    fn old(&self, person: &Person, calls: &Calls, known: &Known) -> Result<Option<Approver>, Trouble> {
+    fn old(&self, person: &Person, calls: &Calls, known: &Known) -> Result<Option<Unlocked>, Trouble> {
         if !known.enrolled {
             let nothing = || Denied::new(Code::NotFound, "no approver is enrolled: there is none to replace");
             return if self.replace { Err(nothing().hint("leave --replace out").into()) } else { Ok(None) };
@@ -114,7 +119,7 @@ impl Enroll {
             return Err(denied.hint(hint).into());
         }
         if !self.forgotten {
-            return Ok(Some(unlocking::unlock(person, calls)?.approver));
+            return unlocking::unlock(person, calls).map(Some);
         }
         let id = Visible::line(known.key_id.as_deref().unwrap_or_default());
         let mut page = person.page();
