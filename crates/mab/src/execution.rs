@@ -148,12 +148,17 @@ fn executor_settings(config: &Config, environment: &Environment) -> ExecutorSett
         hidden: hidden(config, environment),
         apart: apart(config, environment),
         may_use_network: at.network,
-        sandbox: match at.isolation {
-            Isolation::Auto => None,
-            Isolation::Bubblewrap => Some(Tier::Bubblewrap),
-            Isolation::Container(engine) => Some(Tier::Container(engine)),
-        },
+        sandbox: wish(config),
         redactor: Arc::new(Redactor::with_policy(config.settings.redaction.clone())),
+    }
+}
+
+/// The sandbox that the operator wishes; none for the strongest that is there.
+pub(crate) fn wish(config: &Config) -> Option<Tier> {
+    match config.execution.isolation {
+        Isolation::Auto => None,
+        Isolation::Bubblewrap => Some(Tier::Bubblewrap),
+        Isolation::Container(engine) => Some(Tier::Container(engine)),
     }
 }
 

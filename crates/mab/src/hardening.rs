@@ -5,9 +5,7 @@
 //! does not stop who can start this program under another name, see what is typed, or act as root.
 
 use mab_core::{Code, Denied};
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, geteuid, getrlimit, set_dumpable_behavior, setrlimit,
-};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, geteuid, set_dumpable_behavior, setrlimit};
 
 use crate::{config::Config, environment::Environment};
 
@@ -15,9 +13,7 @@ use crate::{config::Config, environment::Environment};
 /// Programs that it starts are as they would be without.
 pub(crate) fn protect() {
     let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    // A limit that is lower already stays.
-    let maximum = getrlimit(Resource::Core).maximum.map(|_| 0);
-    let core = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: maximum.or(Some(0)) });
+    let core = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     if let Err(error) = hidden.and(core) {
         tracing::warn!(%error, "the memory of this process could not be protected");
     }
@@ -50,3 +46,20 @@ pub(crate) fn check(config: &Config, environment: &Environment) -> Result<(), De
 
 /// Variables with which whoever sets them chooses code that a program runs (ld.so(8)).
 const LOADS: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"];
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn process_when_protected_is_hidden_and_leaves_no_core() {
+        protect();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        let core = getrlimit(Resource::Core);
+        assert_eq!((core.current, core.maximum), (Some(0), Some(0)));
+        protect();
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0), "again changes nothing");
+    }
+}

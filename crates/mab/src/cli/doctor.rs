@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Exit, Output, Trouble, Visible,
+        doctor_agents::agents,
         doctor_clients::clients,
         doctor_execution::running,
         doctor_files::{folder, profile},
@@ -52,6 +53,7 @@ pub(crate) fn run(operator: &Operator<'_>) -> Result<Exit, Trouble> {
             checks.push(Check::good("settings", "read without a fault".to_owned()));
             checks.extend(redaction(&config));
             checks.extend(running(&config));
+            checks.extend(agents(operator, &config));
             checks.extend(data(operator, &config));
             checks.push(clock(SystemClock.now()));
             checks.extend(clients(operator, &config));

@@ -5,7 +5,7 @@ use std::{os::unix::fs::MetadataExt as _, path::Path};
 use mab_exec::{TierReport, Workspace};
 
 use crate::{
-    cli::{Trouble, doctor::Check},
+    cli::{Trouble, doctor::Check, doctor_agents::sandbox},
     config::{Config, Isolation},
     execution,
 };
@@ -79,6 +79,7 @@ fn tiers(config: &Config) -> Vec<Check> {
         Err(failure) => return vec![Check::trouble("sandbox", &Trouble::from(failure))],
     };
     let mut checks: Vec<_> = tiers.report().into_iter().map(tier).collect();
+    checks.extend(sandbox(config, &tiers));
     if !matches!(config.execution.isolation, Isolation::Container(_)) {
         let message = "T3 containers: not asked for by execution.sandbox".to_owned();
         checks.push(Check::good("sandbox", message));

@@ -22,6 +22,7 @@ mod completions;
 mod csv;
 mod deny;
 mod doctor;
+mod doctor_agents;
 mod doctor_clients;
 mod doctor_execution;
 mod doctor_files;

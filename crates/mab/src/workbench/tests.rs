@@ -123,7 +123,7 @@ fn bench_when_the_workspace_is_not_below_one_of_the_settings_is_refused() {
     fs::create_dir_all(scene.at("other")).unwrap();
     symlink(scene.at("other"), scene.at("code/link")).unwrap();
     let outside = |name: &str| {
-        let path = scene.at(name).display().to_string();
+        let path = scene.terms(name).workspace;
         let message = format!("the settings let no agent have commands run in {path}");
         scene.disabled(&scene.terms(name), &message, &format!("workspaces = [\"{path}\"]"));
     };
@@ -163,6 +163,10 @@ fn bench_when_the_workspace_is_another_folder_is_void() {
     assert_eq!(scene.refusal(&terms).code, Code::ApprovalVoid);
 }
 
+/// A rule that tightens.
+const RULE: &str = "[[rule]]\ncommand = [\"wc\"]\ndecision = \"ask\"\nreason = \"a test\"\n\
+    examples_match = [\"wc x\"]\nexamples_no_match = [\"ls\"]\n";
+
 #[test]
 fn bench_is_kept_as_long_as_settings_and_policy_are_as_they_were() {
     let scene = Scene::new();
@@ -171,7 +175,7 @@ fn bench_is_kept_as_long_as_settings_and_policy_are_as_they_were() {
     let first = executor();
     assert!(Arc::ptr_eq(&first, &executor()));
     fs::create_dir_all(scene.at("code/app/.mab")).unwrap();
-    fs::write(scene.at("code/app/.mab/policy.toml"), "version = 1\n").unwrap();
+    fs::write(scene.at("code/app/.mab/policy.toml"), RULE).unwrap();
     let tightened = executor();
     assert!(!Arc::ptr_eq(&first, &tightened), "the policy is another");
     scene.write("agents = true\ntimeout_s = 5\n", &["code"]);

@@ -89,6 +89,11 @@ impl Home {
 }
 
 impl Agent {
+    /// The server's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Starts the server with this command and greets it.
     pub(crate) fn start(command: Command) -> Anything<Self> {
         Self::start_as("test", command)

@@ -5,6 +5,7 @@ mod another_user;
 mod audit;
 mod doors;
 mod evidence;
+mod hardened;
 mod held;
 mod home;
 mod hook;
