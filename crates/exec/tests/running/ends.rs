@@ -1,6 +1,7 @@
 //! How a run ends, and what it printed.
 
 use mab_exec::{Killed, Limits, Outcome, Tier};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::bench::run;
 
@@ -64,4 +65,12 @@ fn command_when_it_takes_too_much_memory_is_ended_for_that() {
         println!("SKIPPED: no control group for memory here: {:?}", finished.enforced);
         assert_ne!(finished.outcome, Outcome::Exited { code: 0 });
     }
+}
+
+#[test]
+fn command_when_the_server_hides_its_memory_runs_as_always() {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).unwrap();
+    let Some(finished) = run("echo x > made && cat made", Limits::default(), &()) else { return };
+    assert_eq!(finished.outcome, Outcome::Exited { code: 0 });
+    assert_eq!(finished.stdout.head, "x\n");
 }
