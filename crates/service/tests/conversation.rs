@@ -331,7 +331,7 @@ fn tool_list_when_serialised_is_at_most_twelve_kilobytes() {
             json!({
                 "name": operation.name, "title": operation.title, "description": operation.description,
                 "inputSchema": (operation.input_schema)(), "outputSchema": operation.output_schema_on_the_wire(),
-                "annotations": {"readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false},
+                "annotations": {"destructiveHint": false, "openWorldHint": false},
             })
         })
         .collect();

@@ -28,7 +28,8 @@ fn marked(place: &str, value: &Value, trusted: bool) -> usize {
         Value::Array(values) => values.iter().map(|value| marked(place, value, trusted)).sum(),
         Value::Object(fields) => {
             // What lies around an object says nothing about it.
-            let trusted = fields.get("trust") == Some(&json!("peer"));
+            // The bridge's own messages quote what agents wrote, in lines that are marked.
+            let trusted = ["peer", "system"].iter().any(|who| fields.get("trust") == Some(&json!(who)));
             let field = |(name, value): (&String, &Value)| {
                 assert!(!name.contains(MARKER), "{place} has a field that a peer named: {name}");
                 marked(&format!("{place}.{name}"), value, trusted)
@@ -148,6 +149,39 @@ async fn agents_look_and_fail(script: &mut Script, b: &Agent, c: &Agent) {
         .await;
 }
 
+/// Commands, in a house that runs none: everything about them is refused or says nothing of agents.
+async fn commands(script: &mut Script, a: &Agent, id: &Value) {
+    script
+        .refuses(
+            &a.0,
+            &[
+                ("enable_yolo_mode", json!({"mode": "safe", "workspace": format!("/{MARKER}")})),
+                ("execute_command", json!({"command": words("x")})),
+            ],
+        )
+        .await;
+    let operator = Caller::Operator;
+    for operation in ["approver", "execution"] {
+        script.did(&operator, operation, json!({})).await;
+    }
+    let run = "run_0011223344556677";
+    let hash = "00".repeat(32);
+    script
+        .refuses(
+            &operator,
+            &[
+                ("approver_enroll", json!({"public_key": "00", "sealed": "00"})),
+                ("approver_code", json!({})),
+                ("execution_enable", json!({"conversation_id": id, "terms": "{}", "signature": "00"})),
+                ("approve_run", json!({"run_id": run, "approval": "{}", "signature": "00"})),
+                ("deny_run", json!({"run_id": run, "request_hash": hash})),
+                ("execution_unlock", json!({"conversation_id": id, "session_id": "nobody"})),
+            ],
+        )
+        .await;
+    script.did(&operator, "execution_disable", json!({"conversation_id": id})).await;
+}
+
 #[tokio::test]
 async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_refusal() {
     let (mut script, [a, b, c], id) = conversation().await;
@@ -196,6 +230,7 @@ async fn words_of_agents_are_said_to_be_a_peers_in_every_answer_and_stand_in_no_
     for (operation, more) in [("transfer", "c"), ("remove", "b")] {
         script.did(&operator, operation, json!({"conversation_id": id, "agent": more})).await;
     }
+    commands(&mut script, &a, &id).await;
     script.did(&operator, "store_info", json!({})).await;
     script.did(&operator, "cleanup", json!({})).await;
     let all: BTreeSet<String> = operations().iter().map(|operation| operation.name.to_owned()).collect();

@@ -120,6 +120,13 @@ impl Door {
         self.config.as_ref().ok().and_then(|config| config.clients.codex.clone())
     }
 
+    /// Ends the commands that still run, and waits until that is recorded.
+    pub(super) async fn end_runs(&self) {
+        if let Some(Opened { bridge, .. }) = self.opened.get() {
+            bridge.end_runs().await;
+        }
+    }
+
     /// Writes what the bridge keeps in memory only.
     pub(super) async fn close(&self) {
         if let Some(Opened { bridge, .. }) = self.opened.get() {

@@ -10,6 +10,7 @@ pub(super) struct Lifecycle {
     open: AtomicBool,
     stop: Notify,
     gone: Notify,
+    has_gone: AtomicBool,
     ending: watch::Sender<bool>,
     /// Calls that may run a command.
     commands: watch::Sender<usize>,
@@ -48,6 +49,11 @@ impl Lifecycle {
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
+    /// Whether the client is gone, or the server ends: nothing that happens then is its agent's wish.
+    pub(super) fn has_left(&self) -> bool {
+        self.has_gone.load(Ordering::Acquire) || *self.ending.borrow()
+    }
+
     /// Counts a call that may run a command.
     pub(super) fn commanding(&self) -> Commanding<'_> {
         self.commands.send_modify(|calls| *calls += 1);
@@ -66,6 +72,7 @@ impl Lifecycle {
 
     /// Says that the client is gone.
     pub(super) fn client_gone(&self) {
+        self.has_gone.store(true, Ordering::Release);
         self.gone.notify_one();
     }
 

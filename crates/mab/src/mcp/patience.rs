@@ -98,6 +98,10 @@ impl Waiter for Patience {
         self.forms.puts_off(question)
     }
 
+    fn has_left(&self) -> bool {
+        self.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.has_left())
+    }
+
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let ends = async {

@@ -49,6 +49,10 @@ fn run(config: Result<Config, Denied>, log: LevelFilter, workbench: Option<Agent
         let Stdio { reader, writer, found } = Stdio::of_process();
         let door = Arc::new(Door::new(config, workbench.map(Arc::new)));
         converse(door.clone(), reader, writer, signals.any()).await;
+        // Their calls have returned; they would die with this process, and nobody would be told.
+        if tokio::time::timeout(COMMANDS_END, door.end_runs()).await.is_err() {
+            tracing::warn!("a command did not end in time: it dies with this process, and counts as lost");
+        }
         if tokio::time::timeout(CLOSING, door.close()).await.is_err() {
             tracing::warn!("the store is held by somebody else: the newest counts of refusals are lost");
         }

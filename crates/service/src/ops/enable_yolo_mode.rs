@@ -44,7 +44,6 @@ pub(crate) struct Arguments {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1800))]
     timeout: Option<u32>,
-    /// Cannot be false
     #[serde(default)]
     sandbox: Option<bool>,
 }

@@ -35,16 +35,16 @@ pub(crate) struct Arguments {
     /// As one would type it
     #[serde(default)]
     command: Option<String>,
-    /// Instead: the words of one program
+    /// Or its words
     #[serde(default)]
     argv: Option<Vec<String>>,
-    /// Goes on with that request
+    /// Goes on with it
     #[serde(default)]
     approval_token: Option<String>,
-    /// Only say what would happen
+    /// Only judge
     #[serde(default)]
     dry_run: bool,
-    /// For an answer; default: as long as possible
+    /// For a yes; default: long
     #[serde(default)]
     #[schemars(range(min = 0, max = 3600))]
     wait_seconds: Option<u64>,

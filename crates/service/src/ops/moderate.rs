@@ -51,7 +51,6 @@ struct Given {
     /// To approve or refuse
     #[serde(default)]
     run_id: Option<RunArgument>,
-    /// Of what you saw
     #[serde(default)]
     request_hash: Option<String>,
 }

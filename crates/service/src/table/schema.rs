@@ -56,11 +56,14 @@ pub(super) fn recorded<O: Op>() -> Value {
     schema
 }
 
-/// The names of a schema's properties: what is described by the schema fits that all the same.
+/// The names of the properties that are always there: what is described by the schema fits that all the same.
 pub(super) fn bare(mut schema: Value) -> Value {
     if let Some(object) = schema.as_object_mut() {
-        object.remove("required");
+        let required = object.remove("required").unwrap_or_default();
+        let is_always_there =
+            |name: &str| required.as_array().is_some_and(|names| names.iter().any(|one| one == name));
         if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.retain(|name, _| is_always_there(name));
             properties.values_mut().for_each(|property| *property = json!({}));
         }
     }

@@ -121,6 +121,11 @@ impl Scene {
         self.folder.path().canonicalize().unwrap()
     }
 
+    /// Where the workspace was enabled, whether it is there or not.
+    pub(crate) fn workspace_path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What a person enables, as a terminal would.
     pub(crate) async fn enable(&self, mode: Mode, adjust: impl FnOnce(&mut Terms)) -> String {
         let workspace = Workspace::open(&self.workspace()).unwrap();

@@ -7,3 +7,5 @@ mod kit;
 mod answers;
 mod asking;
 mod bench;
+mod starts;
+mod wishes;

@@ -1,0 +1,135 @@
+//! What an agent wishes, and what agents with the permission `approver` may answer.
+
+use mab_core::{Code, execution::Mode};
+use serde_json::{Value, json};
+
+use crate::bench::Scene;
+
+async fn wish(scene: &Scene, arguments: Value) -> Value {
+    scene.a.ok(&scene.house.bridge, "enable_yolo_mode", arguments).await
+}
+
+#[tokio::test]
+async fn wish_when_filed_is_told_to_all_and_enables_nothing() {
+    let scene = Scene::new().await;
+    scene.told(&scene.b).await;
+    let wished = json!({"mode": "yolo", "workspace": "/srv/project", "timeout": 60});
+    let answer = wish(&scene, wished.clone()).await;
+    assert_eq!(answer["state"], "requested");
+    assert_eq!(answer.get("enabled"), None);
+    assert!(answer["next"].as_str().unwrap().contains(&format!("`mab yolo enable {} --wish a`", scene.id)));
+    assert_eq!(scene.refused(json!({"command": "ls"})).await.code, Code::ExecutionDisabled);
+    // Wishing it again tells nobody again.
+    wish(&scene, wished).await;
+    let told = scene.told(&scene.b).await;
+    assert!(told.len() == 1 && told[0].contains("\n| /srv/project\n"), "{told:?}");
+    let standing = scene.standing().await;
+    assert_eq!(standing["wishes"][0]["mode"], "yolo");
+    assert_eq!(standing["wishes"][0]["workspace"], "/srv/project");
+    assert_eq!(standing["terms"], Value::Null);
+}
+
+#[tokio::test]
+async fn wish_when_as_much_is_enabled_says_so_and_files_nothing() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    assert_eq!(wish(&scene, json!({"mode": "safe"})).await["state"], "enabled");
+    assert_eq!(scene.standing().await["wishes"], json!([]));
+    let more = wish(&scene, json!({"mode": "yolo"})).await;
+    assert_eq!((&more["state"], &more["enabled"]["mode"]), (&json!("requested"), &json!("restricted")));
+}
+
+#[tokio::test]
+async fn wish_when_disabled_takes_back_the_own_and_nothing_else() {
+    let scene = Scene::new().await;
+    wish(&scene, json!({"mode": "safe"})).await;
+    assert_eq!(wish(&scene, json!({"mode": "disabled"})).await["state"], "withdrawn");
+    assert_eq!(scene.standing().await["wishes"], json!([]));
+    scene.enable(Mode::Restricted, |_| {}).await;
+    let pending = scene.pending("touch made").await;
+    let taken = wish(&scene, json!({"mode": "disabled"})).await;
+    assert_eq!((&taken["state"], &taken["enabled"]["mode"]), (&json!("withdrawn"), &json!("restricted")));
+    assert_eq!(scene.standing().await["runs"], json!([]));
+    let void = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
+    assert_eq!(void.code, Code::ApprovalVoid);
+    assert_eq!(scene.run(json!({"command": "ls"})).await["outcome"], "exited");
+}
+
+#[tokio::test]
+async fn wish_when_it_makes_no_sense_is_refused() {
+    let scene = Scene::new().await;
+    for arguments in [
+        json!({"mode": "safe", "sandbox": false}),
+        json!({"mode": "safe", "timeout": 0}),
+        json!({"mode": "safe", "timeout": 1_801}),
+        json!({"mode": "safe", "workspace": "project"}),
+        json!({"mode": "safe", "workspace": "/a/../b"}),
+        json!({"mode": "safe", "workspace": format!("/{}", "x".repeat(4_096))}),
+        json!({"mode": "root"}),
+    ] {
+        let code = scene.a.code(&scene.house.bridge, "enable_yolo_mode", arguments).await;
+        assert_eq!(code, Code::InvalidArguments);
+    }
+    let elsewhere = crate::kit::House::new();
+    let (a, _) = elsewhere.pair().await;
+    let code = a.code(&elsewhere.bridge, "enable_yolo_mode", json!({"mode": "safe"})).await;
+    assert_eq!(code, Code::ExecutionDisabled, "a server that runs no commands");
+}
+
+/// What c is answered when it moderates.
+async fn moderate(scene: &Scene, action: &str, pending: &Value) -> Result<Value, Code> {
+    let mut arguments = json!({"action": action});
+    if action != "requests" {
+        arguments["run_id"] = pending["run_id"].clone();
+        arguments["request_hash"] = pending["request_hash"].clone();
+    }
+    scene.c.call(&scene.house.bridge, "moderate", arguments).await.map_err(|denied| denied.code)
+}
+
+#[tokio::test]
+async fn approver_when_a_person_wanted_it_sees_agrees_and_the_command_runs() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| terms.quorum = 1).await;
+    let pending = scene.pending("touch made").await;
+    let listed = moderate(&scene, "requests", &pending).await.unwrap();
+    assert_eq!(listed["requests"][0]["run_id"], pending["run_id"]);
+    assert_eq!(listed["requests"][0]["trust"], "peer");
+    assert_eq!(listed["requests"][0]["commands"][0][1], "made");
+    assert_eq!(moderate(&scene, "approve", &pending).await.unwrap()["state"], "approved");
+    let answer = scene.run(json!({"approval_token": pending["approval_token"]})).await;
+    assert_eq!(
+        (&answer["outcome"], &answer["assurance"]),
+        (&json!("exited"), &json!("approvers")),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn approver_when_no_person_wanted_it_answers_nothing() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    let pending = scene.pending("touch made").await;
+    for action in ["approve", "refuse"] {
+        assert_eq!(moderate(&scene, action, &pending).await, Err(Code::Forbidden), "{action}");
+    }
+    // Whoever is no approver is refused anyway; that goes for the requester and its partner.
+    for agent in [&scene.a, &scene.b] {
+        let approve = json!({"action": "approve", "run_id": pending["run_id"]});
+        assert_eq!(agent.code(&scene.house.bridge, "moderate", approve).await, Code::Forbidden);
+    }
+    scene.enable(Mode::Yolo, |_| {}).await;
+    let pending = scene.pending("touch made").await;
+    assert_eq!(moderate(&scene, "approve", &pending).await, Err(Code::Forbidden));
+    assert_eq!(scene.file("made"), None);
+}
+
+#[tokio::test]
+async fn approver_when_it_refuses_counts_as_a_denial() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| terms.quorum = 2).await;
+    let pending = scene.pending("touch made").await;
+    assert_eq!(moderate(&scene, "approve", &pending).await.unwrap()["state"], "pending", "one of two");
+    let another = json!({"run_id": pending["run_id"], "request_hash": "0".repeat(64)});
+    assert_eq!(moderate(&scene, "refuse", &another).await, Err(Code::ApprovalVoid));
+    assert_eq!(moderate(&scene, "refuse", &pending).await.unwrap()["state"], "denied");
+    let void = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
+    assert_eq!(void.code, Code::ApprovalVoid);
+}
