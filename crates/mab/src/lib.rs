@@ -13,7 +13,7 @@ pub mod environment;
 mod evidence_file;
 mod execution;
 pub mod folder;
-pub(crate) mod hardening;
+mod hardening;
 mod harmless;
 mod hook;
 pub mod keystore;

@@ -34,6 +34,8 @@ impl Person {
     /// # Errors
     /// `forbidden` where none can be: no terminal, answers that come from elsewhere, or an agent that started this.
     pub(crate) fn at_terminal() -> Result<Self, Trouble> {
+        // What is typed next may be a passphrase.
+        hardening::protect();
         let nobody = |why: &str| {
             Denied::new(Code::Forbidden, format!("only a person at a terminal can do this: {why}"))
                 .hint("run it yourself, in a terminal window of its own")
