@@ -7,5 +7,6 @@ mod kit;
 mod answers;
 mod asking;
 mod bench;
+mod ends;
 mod starts;
 mod wishes;
