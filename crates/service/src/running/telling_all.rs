@@ -39,12 +39,11 @@ pub(crate) fn wished(
     (conversation, who): (&str, &SessionId),
     (mode, workspace, timeout_s): (Mode, Option<&str>, Option<u32>),
 ) -> String {
-    let folder = workspace.map(|folder| format!(" in\n{}\n", quoted(folder))).unwrap_or_default();
+    let folder = workspace.map_or_else(|| ". ".to_owned(), |folder| format!(" in\n{}\n", quoted(folder)));
     let timeout = timeout_s.map(|seconds| format!(", at most {seconds} s each")).unwrap_or_default();
     format!(
-        "{who} asks to be allowed to run commands, mode {mode}{timeout}{folder}{dot} Nothing is enabled by this. \
-         A person does it at a terminal: `mab yolo enable {conversation} --wish {who}`.",
-        dot = if folder.is_empty() { "." } else { "" },
+        "{who} asks to be allowed to run commands, mode {mode}{timeout}{folder}Nothing is enabled by this. A person does \
+         it at a terminal: `mab yolo enable {conversation} --wish {who}`."
     )
 }
 
@@ -216,3 +215,6 @@ fn quoted(text: &str) -> String {
     let shown = visible(text, &['\n', '\t']);
     shown.split('\n').map(|line| format!("| {line}")).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

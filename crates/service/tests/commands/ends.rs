@@ -20,7 +20,7 @@ struct Patient {
 }
 
 const PATIENT: Patient =
-    Patient { longest: Duration::from_secs(60), is_over: false, has_left: false, form: None };
+    Patient { longest: Duration::from_mins(1), is_over: false, has_left: false, form: None };
 
 impl Waiter for Patient {
     fn ticket(&self) -> Option<u64> {
