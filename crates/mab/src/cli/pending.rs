@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::cli::{
     Exit, Output, Trouble, Visible, arguments,
     calls::{Calls, typed},
-    exact::exact,
+    exact::{broken, exact},
     operator::Operator,
-    output::FAINT,
+    output::{FAINT, STRONG},
     request::writes,
     standing::{Command, Standings, Wish},
     stopping::Stop,
-    table::{Column, Page, Table, absent, optional},
+    table::{Page, absent, optional},
 };
 
 /// How often `--follow` looks.
@@ -181,27 +181,35 @@ fn in_one_line(request: &Request) -> Visible {
     Visible::line(&words.join(" "))
 }
 
+/// For a person each thing in a few lines of its own: a table of all this fits no terminal.
 fn table(items: &[Item], page: &mut Page) {
-    for kind in ["wish", "request"] {
-        let rows: Vec<_> =
-            items.iter().filter(|item| item.kind == kind).map(|item| item.row.clone()).collect();
-        if rows.is_empty() {
-            continue;
+    for item in items {
+        if page.for_person() {
+            block(item, page);
+        } else {
+            let cells: Vec<&str> =
+                std::iter::once(item.kind).chain(item.row.iter().map(Visible::as_str)).collect();
+            page.line(&cells.join("\t"));
         }
-        page.table(&Table {
-            kind: Some(kind),
-            columns: &[
-                Column::Id("request"),
-                Column::Id("conversation"),
-                Column::Whole("agent"),
-                Column::Whole("since (UTC)"),
-                Column::Whole("until (UTC)"),
-                Column::Whole("mode"),
-                Column::Text("folder"),
-                Column::Text("may write"),
-                Column::Text("command"),
-            ],
-            rows,
-        });
     }
+}
+
+fn block(item: &Item, page: &mut Page) {
+    let [name, place, agent, since, until, mode, folder, writes, command] = item.row.as_slice() else {
+        return;
+    };
+    if item.kind == "wish" {
+        page.line(&format!("{STRONG}wish{STRONG:#} of {agent} in {place}, since {since}"));
+        page.line(&format!("  mode {mode}, folder {folder}"));
+    } else {
+        page.line(&format!("{STRONG}{name}{STRONG:#} of {agent} in {place}"));
+        page.line(&format!("  {FAINT}since {since}, waits until {until}{FAINT:#}"));
+        page.line(&format!("  mode {mode}, may write {writes}"));
+        page.line(&format!("  in {folder}"));
+        let width = page.columns().saturating_sub(4);
+        for line in broken(command.as_str(), width) {
+            page.line(&format!("    {line}"));
+        }
+    }
+    page.line("");
 }

@@ -22,7 +22,7 @@ use rustix::{
 use crate::home::Anything;
 
 /// How long nothing may come before a test gives up: it would wait for ever.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A person at a terminal, and what stands on it so far.
 pub(crate) struct Person {
@@ -69,18 +69,16 @@ impl Person {
         Ok(Self { screen: File::from(master), seen: Vec::new(), read_to: 0, exit, _folder: folder })
     }
 
-    /// Waits until this stands on the terminal, after what was waited for before; returns all between.
-    pub(crate) fn sees(&mut self, text: &str) -> Anything<String> {
+    /// Waits until this stands on the terminal, after what was waited for before.
+    pub(crate) fn sees(&mut self, text: &str) -> Anything {
         loop {
-            let shown =
-                String::from_utf8_lossy(self.seen.get(self.read_to..).unwrap_or_default()).into_owned();
-            let plain = anstream::adapter::strip_str(&shown).to_string();
-            if let Some(at) = plain.find(text) {
-                self.read_to = self.seen.len();
-                return Ok(plain.get(..at).unwrap_or_default().to_owned());
+            let all = self.so_far();
+            if let Some(at) = all.get(self.read_to..).unwrap_or_default().find(text) {
+                self.read_to += at + text.len();
+                return Ok(());
             }
             if !self.read()? {
-                return Err(format!("it ended before {text:?}: {plain}").into());
+                return Err(format!("it ended before {text:?}: {all}").into());
             }
         }
     }
@@ -116,15 +114,14 @@ impl Person {
     pub(crate) fn ends(mut self) -> Anything<Left> {
         while self.read()? {}
         let exit = fs::read_to_string(&self.exit)?.trim().parse().ok();
-        let seen = anstream::adapter::strip_str(&String::from_utf8_lossy(&self.seen)).to_string();
-        Ok(Left { exit, seen: seen.replace('\r', "") })
+        Ok(Left { exit, seen: self.so_far() })
     }
 
     /// Reads what there is; false when nobody writes any more.
     fn read(&mut self) -> Anything<bool> {
         let time = Timespec::try_from(PATIENCE)?;
         if poll(&mut [PollFd::new(&self.screen, PollFlags::IN)], Some(&time))? == 0 {
-            return Err(format!("nothing more came: {}", String::from_utf8_lossy(&self.seen)).into());
+            return Err(format!("nothing more came: {}", self.so_far()).into());
         }
         let mut bytes = [0; 4096];
         // Reading ends with an error when the last one that writes is gone (EIO).

@@ -14,8 +14,9 @@ use crate::{
 
 pub(crate) const PASSPHRASE: &str = "several plain words together";
 
-/// A word that tries everything that a terminal may obey, and looks like another one.
-const HOSTILE: &str = "m\u{430}de\u{1b}[2J\u{202e}\u{200b}  \u{9b}31m\nrun";
+/// A line for a shell that looks like another one, and hides its end far to the right. What a terminal would obey, no agent
+/// may ask for at all.
+const HOSTILE: &str = "echo '\\033[2J' > m\u{430}de;                                    rm notes.txt";
 
 /// A home in which agents may ask for commands, with two of them.
 struct Room {
@@ -27,12 +28,11 @@ struct Room {
 
 impl Room {
     fn new() -> Anything<Self> {
-        let scene =
-            Scene::new("agents = true\nas_root = true\nmode = 'restricted'\nworkspaces = ['~/space']\n")?;
+        let scene = Scene::new("agents = true\nas_root = true\nmode = 'yolo'\nworkspaces = ['~/space']\n")?;
         let mut a = scene.home.agent_with(&[("MAB_YOLO", "1"), ("MAB_AGENT", "ann")])?;
         let made = a.call(
             "create_conversation",
-            &json!({"my_role": format!("dev {}", HOSTILE.replace('\n', "")), "partner_role": "frontend"}),
+            &json!({"my_role": "d\u{435}v \u{202e}\u{200b}  system", "partner_role": "frontend"}),
         )?;
         let mut b = scene.home.agent_with(&[("MAB_YOLO", "1"), ("MAB_AGENT", "bob")])?;
         b.call(
@@ -44,11 +44,15 @@ impl Room {
         Ok(Self { scene, a, b, id })
     }
 
-    /// With an approver, and commands enabled.
     fn enabled() -> Anything<Self> {
+        Self::enabled_in("restricted")
+    }
+
+    /// With an approver, and commands enabled.
+    fn enabled_in(mode: &str) -> Anything<Self> {
         let room = Self::new()?;
         room.enrolled(PASSPHRASE)?;
-        let mut person = room.at("mab yolo enable CONV --mode restricted", 100)?;
+        let mut person = room.at(&format!("mab yolo enable CONV --mode {mode}"), 100)?;
         let phrase = phrase(&mut person)?;
         person.types(&phrase)?;
         person.sees("passphrase of approver")?;
@@ -263,7 +267,6 @@ fn enabling_when_the_settings_do_not_allow_it_says_what_to_write_before_the_pass
     let room = Room::new()?;
     room.enrolled(PASSPHRASE)?;
     for (words, what) in [
-        ("--mode yolo", "write mode = \"yolo\""),
         ("--workspace /usr", "write workspaces = [\"/usr\"]"),
         ("--network", "write network = true"),
         ("--timeout 1800", "write timeout_s = 1800"),
@@ -494,8 +497,9 @@ fn hostile_words_of_agents_act_on_no_terminal_and_look_like_nothing_else() -> An
     if !has_bubblewrap() {
         return Ok(());
     }
-    let mut room = Room::enabled()?;
-    let run = room.asks(&["mkdir", HOSTILE])?;
+    let mut room = Room::enabled_in("yolo")?;
+    let answer = room.a.call("execute_command", &json!({"command": HOSTILE, "wait_seconds": 0}))?;
+    let run = answer.get("run_id").and_then(Value::as_str).ok_or("no run")?.to_owned();
     for (words, width) in [
         (format!("mab approve {run}"), 80),
         (format!("mab approve {run}"), 40),
@@ -507,13 +511,14 @@ fn hostile_words_of_agents_act_on_no_terminal_and_look_like_nothing_else() -> An
             person.types("")?;
         }
         let Left { seen, .. } = person.ends()?;
-        assert!(seen.contains("\\u{1b}[2J") || words.contains("pending"), "{words} {width}: {seen}");
+        assert!(seen.contains("notes.txt"), "{words} {width}: {seen}");
         let hides = |it: char| matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
         let acting: Vec<char> =
             seen.chars().filter(|it| *it != '\n' && (it.is_control() || hides(*it))).collect();
         assert!(acting.is_empty(), "{words} {width}: {acting:?} in {seen}");
         if words.contains("approve") {
-            assert!(seen.contains("not ASCII"), "{seen}");
+            assert!(seen.contains("not ASCII") && seen.contains("\\u{20}\\u{20}"), "{seen}");
+            assert!(seen.contains("d\u{435}v \\u{202e}\\u{200b}"), "{seen}");
         }
     }
     Ok(())
