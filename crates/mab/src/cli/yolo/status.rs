@@ -9,9 +9,9 @@ use crate::cli::{
     calls::{Calls, typed},
     exact::exact,
     operator::Operator,
-    output::{BAD, FAINT, GOOD},
+    output::{BAD, FAINT, GOOD, STRONG},
     standing::{Standing, Standings},
-    table::{Column, Page, Table, absent, optional},
+    table::{Page, absent, optional},
     unlocking::Known,
 };
 
@@ -73,28 +73,36 @@ fn shown_approver(approver: &Value, page: &mut Page) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// For a person each conversation in a few lines of its own: a table of all this fits no terminal.
 fn table(standings: &Standings, page: &mut Page) {
-    let rows: Vec<Vec<Visible>> = standings.conversations.iter().map(|it| row(it, page)).collect();
-    page.table(&Table {
-        kind: Some("enabled"),
-        columns: &[
-            Column::Id("conversation"),
-            Column::Whole("mode"),
-            Column::Whole("now"),
-            Column::Whole("until (UTC)"),
-            Column::Text("folder"),
-            Column::Whole("network"),
-            Column::Text("yes also of"),
-            Column::Number("wishes"),
-            Column::Number("waiting"),
-            Column::Whole("locked"),
-        ],
-        rows,
-    });
-    let state = |it: &Standing| it.terms.as_ref().is_some_and(|terms| terms.active);
-    if page.for_person() && standings.conversations.iter().any(state) {
+    for it in &standings.conversations {
+        let cells = row(it, page);
+        if page.for_person() {
+            block(&cells, page);
+        } else {
+            let cells: Vec<&str> =
+                std::iter::once("enabled").chain(cells.iter().map(Visible::as_str)).collect();
+            page.line(&cells.join("\t"));
+        }
+    }
+    let is_on = |it: &Standing| it.terms.as_ref().is_some_and(|terms| terms.active);
+    if page.for_person() && standings.conversations.iter().any(is_on) {
         page.line(&format!("{GOOD}`mab yolo disable` ends it at once{GOOD:#}"));
     }
+}
+
+fn block(cells: &[Visible], page: &mut Page) {
+    let [id, mode, now, until, folder, network, also, wishes, waiting, locked] = cells else { return };
+    page.line(&format!("{STRONG}{id}{STRONG:#} {now}"));
+    if now.as_str() != "off" {
+        page.line(&format!("  mode {mode}, until {until}, network {network}"));
+        page.line(&format!("  in {folder}"));
+    }
+    if *also != absent() {
+        page.line(&format!("  a yes is also that of {also}"));
+    }
+    page.line(&format!("  wishes {wishes}, requests that wait {waiting}, locked out {locked}"));
+    page.line("");
 }
 
 fn row(it: &Standing, page: &Page) -> Vec<Visible> {
