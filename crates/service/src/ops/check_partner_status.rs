@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use mab_core::{
-    Failure, Fault, audit::Detail, entity::Member, limit::Kind, moderation::PausedBy, policy::Action,
+    Failure, Fault, audit::Detail, entity::Member, execution::Mode, limit::Kind, moderation::PausedBy,
+    policy::Action, visible::visible,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,8 @@ use crate::{
     Bridge,
     door::{Call, Op},
     limits::{self, Level, Levels},
-    reading::{self, Delivery, ReadAgent},
+    reading::{self, Delivery, Opener, ReadAgent},
+    running::enabled::signed,
     watch::{self, Undelivered},
 };
 
@@ -40,7 +42,19 @@ pub(crate) struct Answer {
     undelivered: Vec<Undelivered>,
     /// Your newest messages, newest first
     receipts: Vec<Receipt>,
+    /// What a person lets agents have run here
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Commands>,
     you: You,
+}
+
+/// What a person enabled.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Commands {
+    mode: Mode,
+    workspace: String,
+    expires_at: String,
 }
 
 /// The caller.
@@ -80,6 +94,7 @@ impl Op for CheckPartnerStatus {
         let outlook = bridge.store.outlook(member.agent_pk, 0, false);
         let (states, receipts, undelivered, outlook, you) =
             tokio::try_join!(bridge.store.agents(pk), receipts, undelivered, outlook, you(bridge, &member))?;
+        let execution = commands(bridge, &opener).await?;
         let paused_by = outlook.and_then(|outlook| outlook.paused_by);
         let now = bridge.clock.now();
         let receipt = |receipt: &mab_core::entity::Receipt| Receipt {
@@ -90,8 +105,22 @@ impl Op for CheckPartnerStatus {
         let others = states.iter().filter(|state| state.ordinal != own && !state.revoked);
         let partners = others.map(|state| reading::agent(state, Some(&opener), now)).collect();
         let receipts = receipts.iter().map(receipt).collect();
-        Ok(Answer { partners, paused_by, undelivered, receipts, you })
+        Ok(Answer { partners, paused_by, undelivered, receipts, execution, you })
     }
+}
+
+/// What a person enabled, when it holds now; whether this server runs commands is another matter.
+async fn commands(bridge: &Bridge, opener: &Opener) -> Result<Option<Commands>, Failure> {
+    let state = bridge.store.execution(Some(opener.conversation)).await?.pop();
+    let Some(row) = state.and_then(|state| state.terms) else { return Ok(None) };
+    let approver = bridge.store.approver().await?;
+    let terms = signed(bridge, opener, &row, approver.as_ref()).map(|(_, enabled)| enabled.terms);
+    let now = bridge.clock.now();
+    Ok(terms.filter(|terms| terms.holds_at(now)).map(|terms| Commands {
+        mode: terms.mode,
+        expires_at: terms.expires_at().to_string(),
+        workspace: visible(&terms.workspace, &[]),
+    }))
 }
 
 /// The caller and what it has used.
