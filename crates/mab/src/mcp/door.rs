@@ -120,7 +120,7 @@ impl Door {
         self.config.as_ref().ok().and_then(|config| config.clients.codex.clone())
     }
 
-    /// Ends the commands that still run, and waits until that is recorded.
+    /// Ends every command that runs, with all it started, and waits until that is recorded.
     pub(super) async fn end_runs(&self) {
         if let Some(Opened { bridge, .. }) = self.opened.get() {
             bridge.end_runs().await;

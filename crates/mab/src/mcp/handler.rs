@@ -149,11 +149,7 @@ impl ServerHandler for Handler {
         // nobody keeps.
         let thread = thread_of(&context.meta.0.0);
         let _busy = self.codex_queue.call(&self.door, thread.as_deref());
-        let mut patience = Patience::of(context, &mut request);
-        let _commanding = tools::runs_a_command(operation.name).then(|| {
-            patience.ends_with(self.lifecycle.clone());
-            self.lifecycle.commanding()
-        });
+        let patience = Patience::of(context, &mut request, self.lifecycle.clone());
         self.door.received(patience.received());
         if let Some(ticket) = patience.ticket() {
             self.remember(id.clone(), ticket);

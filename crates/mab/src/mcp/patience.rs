@@ -28,20 +28,18 @@ pub(super) struct Patience {
     context: RequestContext<RoleServer>,
     token: Option<ProgressToken>,
     forms: Forms,
-    /// Of a call that ends when the server does.
-    lifecycle: Option<Arc<Lifecycle>>,
+    lifecycle: Arc<Lifecycle>,
 }
 
 impl Patience {
-    pub(super) fn of(context: RequestContext<RoleServer>, call: &mut CallToolRequestParams) -> Self {
+    pub(super) fn of(
+        context: RequestContext<RoleServer>,
+        call: &mut CallToolRequestParams,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Self {
         let token = context.meta.get_progress_token();
         let forms = Forms::of(&context, call);
-        Self { context, token, forms, lifecycle: None }
-    }
-
-    /// Makes the call one that is not wanted any more when the server ends.
-    pub(super) fn ends_with(&mut self, lifecycle: Arc<Lifecycle>) {
-        self.lifecycle = Some(lifecycle);
+        Self { context, token, forms, lifecycle }
     }
 
     /// The question that goes to the client in place of the answer, if there is one.
@@ -99,22 +97,11 @@ impl Waiter for Patience {
     }
 
     fn has_left(&self) -> bool {
-        self.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.has_left())
+        self.lifecycle.has_ended()
     }
 
     fn cancelled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async {
-            let ends = async {
-                match &self.lifecycle {
-                    Some(lifecycle) => lifecycle.ends().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = self.context.ct.cancelled() => {}
-                () = ends => {}
-            }
-        })
+        Box::pin(self.context.ct.cancelled())
     }
 }
 

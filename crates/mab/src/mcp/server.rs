@@ -82,15 +82,15 @@ where
     let calls = Calls::default();
     let lines = Lines::new(reader, outbox.clone(), lifecycle.clone(), calls.clone());
     let mut connection =
-        pin!(connect(Handler::new(door, calls, lifecycle.clone()), lines, &lifecycle, &outbox));
+        pin!(connect(Handler::new(door.clone(), calls, lifecycle.clone()), lines, &lifecycle, &outbox));
     tokio::select! {
-        () = &mut connection => lifecycle.stop(),
+        () = &mut connection => {}
         () = told_to_stop => say_goodbye(&lifecycle, connection).await,
         () = lifecycle.client_went() => say_goodbye(&lifecycle, connection).await,
     }
-    // What was started is ended by its call, which records that. Were it not, it would die with this process all the same.
-    if tokio::time::timeout(COMMANDS_END, lifecycle.commands_ended()).await.is_err() {
-        tracing::warn!("a command did not end in time: it dies with this process, and counts as lost");
+    // What is not ended by then dies with this process all the same, and counts as lost.
+    if tokio::time::timeout(COMMANDS_END, door.end_runs()).await.is_err() {
+        tracing::warn!("a command did not end in time: it dies with this process");
     }
 }
 
@@ -155,7 +155,7 @@ fn log_panics() {
 /// How long calls under way may take to commit and answer once the client is gone or the process is told to end.
 const GRACE: Duration = Duration::from_millis(75);
 
-/// How long calls that run a command may take to end it and to record that.
+/// How long commands that run may take to be ended, with all they started, and to be recorded.
 const COMMANDS_END: Duration = Duration::from_secs(3);
 
 /// How long the checkpoint at the end may take; it is 20 ms unless another process is at it.

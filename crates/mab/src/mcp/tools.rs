@@ -22,11 +22,6 @@ pub(super) fn operation(name: &str, runs_commands: bool) -> Option<&'static Oper
     table::operation(name).filter(|operation| is_tool(operation) && is_there(operation.name, runs_commands))
 }
 
-/// Whether a tool runs commands.
-pub(super) fn runs_a_command(name: &str) -> bool {
-    name == "execute_command"
-}
-
 fn is_there(name: &str, runs_commands: bool) -> bool {
     runs_commands || !OF_COMMANDS.contains(&name)
 }

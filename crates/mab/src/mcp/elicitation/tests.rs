@@ -39,7 +39,7 @@ impl ServerHandler for Asker {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let patience = Patience::of(context, &mut request);
+        let patience = Patience::of(context, &mut request, Arc::default());
         let question = question();
         let said = if patience.puts_off(&question) {
             None
