@@ -110,8 +110,24 @@ fn tools_are_what_the_snapshot_says() {
 
 #[test]
 fn tools_that_run_commands_are_unknown_unless_the_settings_and_who_started_the_server_want_them() {
-    let (_place, path) = data();
-    for environment in [&[][..], &[("MAB_YOLO", "1")]] {
+    let (place, path) = data();
+    let settings = |text: &str| {
+        let file = place.path().join(format!("{}.toml", text.len()));
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (allows, denies) = (
+        settings("[execution]\nas_root = true\nagents = true\n"),
+        settings("[execution]\nas_root = true\nagents = false\n"),
+    );
+    let yolo = ("MAB_YOLO", "1");
+    for environment in [
+        &[][..],
+        &[yolo],
+        &[("MAB_CONFIG", &allows)],
+        &[yolo, ("MAB_CONFIG", &denies)],
+        &[("MAB_YOLO", "0"), ("MAB_CONFIG", &allows)],
+    ] {
         let mut client = Client::opened(&path, environment);
         let unknown = client.request("tools/call", json!({"name": "no_such_tool"}))["error"].clone();
         let listed = client.request("tools/list", Value::Null)["result"]["tools"].clone();
@@ -120,6 +136,22 @@ fn tools_that_run_commands_are_unknown_unless_the_settings_and_who_started_the_s
             let call = json!({"name": name, "arguments": {"command": "ls"}});
             assert_eq!(client.request("tools/call", call)["error"], unknown);
         }
+    }
+    let mut client = Client::opened(&path, &[yolo, ("MAB_CONFIG", &allows)]);
+    let listed = client.request("tools/list", Value::Null)["result"]["tools"].clone();
+    assert!(listed.to_string().len() <= 12_000, "{} bytes", listed.to_string().len());
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
+    assert_eq!(names.len(), 14);
+    client.did("create_conversation", json!({"my_role": "backend", "partner_role": "frontend"}));
+    for (name, arguments) in [
+        ("enable_yolo_mode", json!({"mode": "safe", "sandbox": false})),
+        ("execute_command", json!({"command": "ls"})),
+    ] {
+        assert!(names.contains(&json!(name)));
+        assert!(
+            ["execution_disabled", "invalid_arguments", "misconfigured"]
+                .contains(&client.refused(name, arguments)["code"].as_str().unwrap())
+        );
     }
 }
 
