@@ -163,6 +163,26 @@ impl Agent {
     }
 
     /// Ends it at once, as a crash would.
+    /// Makes a call, waits for something else, and leaves without its answer.
+    pub(crate) fn leaves_during(
+        mut self,
+        tool: &str,
+        arguments: &Value,
+        wait: impl FnOnce() -> Anything,
+    ) -> Anything {
+        let call = json!({"jsonrpc": "2.0", "id": 9_999, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}});
+        let mut input = self.process.stdin.take().ok_or("no input")?;
+        writeln!(input, "{call}")?;
+        let waited = wait();
+        drop(input);
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut self.answers, &mut said)?;
+        waited.map_err(|error| format!("{error}; {said}"))?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     pub(crate) fn kill(mut self) -> Anything {
         self.process.kill()?;
         self.process.wait()?;

@@ -523,3 +523,26 @@ fn hostile_words_of_agents_act_on_no_terminal_and_look_like_nothing_else() -> An
     }
     Ok(())
 }
+
+#[test]
+fn command_when_its_agents_client_leaves_is_ended_and_recorded_before_the_server_is_gone() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let Room { scene, a, mut b, .. } = Room::enabled()?;
+    let runs = || -> Anything<String> { Ok(scene.mab(&["yolo", "status", "--json"])?.json()?.to_string()) };
+    let command = json!({"argv": ["sleep", "60"]});
+    fs::write(scene.space.join("Makefile"), "all:\n")?;
+    a.leaves_during("execute_command", &command, || {
+        for _ in 0..100 {
+            if runs()?.contains("\"running\"") {
+                return Ok(());
+            }
+        }
+        Err(format!("it never ran: {}", runs()?).into())
+    })?;
+    assert!(!runs()?.contains("\"running\""), "{}", runs()?);
+    let told = b.call("check_messages", &json!({}))?.to_string();
+    assert!(told.contains("cancel"), "{told}");
+    Ok(())
+}
