@@ -149,15 +149,14 @@ fn script_that_makes_a_terminal_and_types_all_it_can_see_gives_no_yes() {
         assert!(!output.status.success(), "{output:?}");
         alone.still_waits(&format!("script, {guess}"));
         // A terminal of its own, in which everything is read from the screen.
-        let mut command = alone.scene.program("setsid");
-        command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_mab"), "approve", &alone.run]);
         let digits = alone.digits.clone();
         let mut asked = 0;
         let script = answering(|screen| {
             asked += u32::from(asks_passphrase(screen));
             if asks_passphrase(screen) { guess.to_owned() } else { digits.clone() }
         });
-        let (code, seen) = on_terminal(command, script);
+        let words = [env!("CARGO_BIN_EXE_mab"), "approve", alone.run.as_str()];
+        let (code, seen) = on_terminal(&alone.scene, &words, script);
         assert_eq!(asked, 3, "it got as far as the passphrase: {seen}");
         assert_ne!(code, Some(0), "{seen}");
         assert!(!seen.contains(guess), "what is typed is not shown: {seen}");
@@ -173,16 +172,23 @@ fn script_that_would_enable_commands_without_the_passphrase_enables_nothing() {
     let pair = scene.pair();
     Person::enrolled(&scene);
     for guess in GUESSES {
-        let mut command = scene.program("setsid");
-        command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_mab"), "yolo", "enable", &pair.conversation]);
-        command.args(["--mode", "yolo", "--workspace", "."]);
         let mut asked = 0;
         // Reads the phrase from the screen, as the script that passed the original's guard did.
         let script = answering(|screen| {
             asked += u32::from(asks_passphrase(screen));
             if asks_passphrase(screen) { guess.to_owned() } else { phrase(screen) }
         });
-        let (code, seen) = on_terminal(command, script);
+        let words = [
+            env!("CARGO_BIN_EXE_mab"),
+            "yolo",
+            "enable",
+            &pair.conversation,
+            "--mode",
+            "yolo",
+            "--workspace",
+            ".",
+        ];
+        let (code, seen) = on_terminal(&scene, &words, script);
         assert_eq!(asked, 3, "it got as far as the passphrase: {seen}");
         assert_ne!(code, Some(0), "{seen}");
         scene.nothing_happened(&pair.conversation);
@@ -207,11 +213,10 @@ fn command_that_is_started_by_a_server_or_a_client_of_agents_asks_nobody() {
     // A shell that is called as an agent's client is: what it starts has it for an ancestor.
     let client = alone.scene.home.join("claude");
     std::fs::copy("/bin/bash", &client).unwrap();
-    let mut command = alone.scene.program("setsid");
     let approve = format!("{} approve {}; exit $?", env!("CARGO_BIN_EXE_mab"), alone.run);
-    command.arg("--ctty").arg("--wait").arg(&client).args(["-c", &approve]);
     let typed = alone.typed(PASSPHRASE);
-    let (code, seen) = on_terminal(command, answering(|_| typed.clone()));
+    let words = [client.to_str().unwrap(), "-c", &approve];
+    let (code, seen) = on_terminal(&alone.scene, &words, answering(|_| typed.clone()));
     assert_eq!(code, Some(4), "{seen}");
     assert!(seen.contains("claude"), "{seen}");
     alone.still_waits("below a client");

@@ -120,6 +120,23 @@ fn put_back_database(scene: &Scene, copy: &Path) {
 }
 
 #[test]
+fn terms_that_were_ended_enable_nothing_when_an_older_copy_is_put_back() {
+    if !has_bubblewrap() {
+        return;
+    }
+    let mut agreed = Agreed::new();
+    agreed.end();
+    let copy = agreed.scene.copy();
+    let ended = agreed.scene.mab(&["yolo", "disable", &agreed.conversation]).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    agreed.scene.restore(&copy);
+    let state = agreed.scene.waiting(&agreed.conversation);
+    assert_eq!(state["state"], "approved", "the store knows nothing of the end: {state}");
+    agreed.is_refused("execution_disabled");
+    agreed.end();
+}
+
+#[test]
 fn approval_when_what_is_enabled_was_narrowed_or_ended_is_void() {
     if !has_bubblewrap() {
         return;

@@ -2,10 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
     os::unix::ffi::OsStrExt as _,
-    process::Command,
 };
 
 use rustix::{
@@ -14,10 +13,13 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// Runs a program as the leader of a session whose terminal is ours; `answer` makes of what it shows so far what is typed.
-/// Returns its exit code and all it showed.
+use crate::scene::Scene;
+
+/// Runs a program in a session whose terminal is ours; `answer` makes of what it shows so far what is typed. Returns its exit
+/// code and all it showed. Whoever runs the tests is not above it: that may be an agent.
 pub(crate) fn on_terminal(
-    mut program: Command,
+    scene: &Scene,
+    words: &[&str],
     mut answer: impl FnMut(&str) -> Option<String>,
 ) -> (Option<i32>, String) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -28,6 +30,9 @@ pub(crate) fn on_terminal(
     let path = OsStr::from_bytes(name.as_bytes());
     let terminal = OpenOptions::new().read(true).write(true).open(path).unwrap();
     tcsetwinsize(&terminal, Winsize { ws_row: 50, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let left = scene.home.join("exit");
+    let mut program = scene.program("setsid");
+    program.args(["--fork", "--ctty", "sh", "-c", "\"$@\"; echo $? > \"$0\""]).arg(&left).args(words);
     program.env("TERM", "xterm");
     program.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap()).stderr(terminal);
     let mut process = program.spawn().unwrap();
@@ -42,7 +47,9 @@ pub(crate) fn on_terminal(
             let _ = screen.write_all(typed.as_bytes());
         }
     }
-    (process.wait().unwrap().code(), anstream::adapter::strip_str(&seen).to_string())
+    process.wait().unwrap();
+    let exit = fs::read_to_string(left).unwrap();
+    (exit.trim().parse().ok(), anstream::adapter::strip_str(&seen).to_string())
 }
 
 /// Types an answer to each question: `answer` makes it of the screen without colours. A question ends with `:` or `>`.
