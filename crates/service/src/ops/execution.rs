@@ -16,6 +16,7 @@ use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
     reading::{Opener, PEER},
+    running::ending,
     sealing::{terms_place, wish_place},
     telling,
 };
@@ -123,7 +124,15 @@ impl Op for Execution {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, now) = (call.bridge, call.bridge.clock.now());
-        let states = bridge.store.execution(arguments.conversation_id.map(|id| id.0)).await?;
+        let id = arguments.conversation_id.map(|id| id.0);
+        let mut states = bridge.store.execution(id).await?;
+        let mut has_swept = false;
+        for state in &states {
+            has_swept |= ending::sweep(bridge, state).await?;
+        }
+        if has_swept {
+            states = bridge.store.execution(id).await?;
+        }
         let approver = bridge.store.approver().await?;
         let key = approver.and_then(|row| telling::sound(bridge, &row));
         let standing = |state: &ExecutionState| {
