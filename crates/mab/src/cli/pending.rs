@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 use mab_core::ConversationId;
-use mab_exec::{Plan, Request};
+use mab_exec::{Request, Wanted};
 use serde_json::{Value, json};
 
 use crate::cli::{
@@ -168,17 +168,14 @@ fn kept(kind: &'static str, place: &str, mut value: Value) -> Value {
     value
 }
 
-/// The words of a command, each as a literal.
+/// The command as it was asked for, each word as a literal; `mab approve` shows what that becomes.
 fn in_one_line(request: &Request) -> Visible {
-    let words: Vec<String> = match &request.plan {
-        Plan::Shell(text) => vec![exact(text).to_string()],
-        Plan::Steps(_) => {
-            let words =
-                request.plan.commands().flat_map(|argv| std::iter::once(&argv.name).chain(&argv.arguments));
-            words.map(|word| exact(word).to_string()).collect()
-        }
-    };
-    Visible::line(&words.join(" "))
+    let literal = |word: &String| exact(word).to_string();
+    let words = |words: &Vec<String>| words.iter().map(literal).collect::<Vec<_>>().join(" ");
+    Visible::line(&match &request.command {
+        Wanted::Text(text) => literal(text),
+        Wanted::Argv(commands) => commands.iter().map(words).collect::<Vec<_>>().join(" | "),
+    })
 }
 
 /// For a person each thing in a few lines of its own: a table of all this fits no terminal.
