@@ -18,6 +18,7 @@ pub(crate) mod following;
 pub(crate) mod looking;
 pub(crate) mod request;
 pub(crate) mod showing;
+pub(crate) mod standing;
 pub(crate) mod starting;
 pub(crate) mod telling_all;
 

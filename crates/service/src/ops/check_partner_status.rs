@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use mab_core::{
-    Failure, Fault, audit::Detail, entity::Member, execution::Mode, limit::Kind, moderation::PausedBy,
-    policy::Action, visible::visible,
+    Failure, Fault, audit::Detail, entity::Member, limit::Kind, moderation::PausedBy, policy::Action,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +12,8 @@ use crate::{
     Bridge,
     door::{Call, Op},
     limits::{self, Level, Levels},
-    reading::{self, Delivery, Opener, ReadAgent},
-    running::enabled::signed,
+    reading::{self, Delivery, ReadAgent},
+    running::standing::{Commands, commands},
     watch::{self, Undelivered},
 };
 
@@ -46,15 +45,6 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<Commands>,
     you: You,
-}
-
-/// What a person enabled.
-#[derive(Serialize, JsonSchema)]
-#[schemars(inline)]
-struct Commands {
-    mode: Mode,
-    workspace: String,
-    expires_at: String,
 }
 
 /// The caller.
@@ -107,20 +97,6 @@ impl Op for CheckPartnerStatus {
         let receipts = receipts.iter().map(receipt).collect();
         Ok(Answer { partners, paused_by, undelivered, receipts, execution, you })
     }
-}
-
-/// What a person enabled, when it holds now; whether this server runs commands is another matter.
-async fn commands(bridge: &Bridge, opener: &Opener) -> Result<Option<Commands>, Failure> {
-    let state = bridge.store.execution(Some(opener.conversation)).await?.pop();
-    let Some(row) = state.and_then(|state| state.terms) else { return Ok(None) };
-    let approver = bridge.store.approver().await?;
-    let terms = signed(bridge, opener, &row, approver.as_ref()).map(|(_, enabled)| enabled.terms);
-    let now = bridge.clock.now();
-    Ok(terms.filter(|terms| terms.holds_at(now)).map(|terms| Commands {
-        mode: terms.mode,
-        expires_at: terms.expires_at().to_string(),
-        workspace: visible(&terms.workspace, &[]),
-    }))
 }
 
 /// The caller and what it has used.

@@ -9,6 +9,7 @@ use crate::{
     Credentials,
     door::{Call, Op},
     reading::{self, PEER},
+    running::standing::{Commands, commands},
 };
 
 /// The operation.
@@ -30,6 +31,9 @@ pub(crate) struct Answer {
     topic: Option<String>,
     members: Vec<Seated>,
     unread: u64,
+    /// What a person lets agents have run here
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Commands>,
     expires_at: String,
     /// Your new token; remembered here, the old one is void
     token: String,
@@ -82,6 +86,7 @@ impl Op for JoinConversation {
                 trust: PEER,
             });
         }
+        let execution = if reads { commands(bridge, &opener).await? } else { None };
         Ok(Answer {
             conversation_id: conversation.to_string(),
             session_id: session.to_string(),
@@ -89,6 +94,7 @@ impl Op for JoinConversation {
             topic,
             members,
             unread,
+            execution,
             expires_at: member.expires_at.to_string(),
             token: token.reveal().to_owned(),
             trust: PEER,

@@ -18,6 +18,7 @@ use crate::{
     door::{Call, Op},
     leasing::current,
     reading::{self, Delivery, ReadAgent, ReadMessage},
+    running::standing::{Standing, standing},
 };
 
 /// Most messages in one answer.
@@ -51,6 +52,9 @@ pub(crate) struct Answer {
     inbound: Policy,
     /// Messages that wait to be released
     held: u64,
+    /// How agents' commands stand
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Standing>,
     messages: u64,
     size_bytes: u64,
     audit_entries: u64,
@@ -119,6 +123,7 @@ impl Op for Show {
         let leases = current(bridge, &state).await?;
         let leases = leases.iter().map(|lease| Reserved::new(state.id, lease)).collect();
         let (inbound, held) = bridge.store.inbound(state.pk).await?;
+        let (execution, _) = standing(bridge, state.id, opener.as_ref()).await?;
         let Summary {
             conversation_id,
             topic,
@@ -141,6 +146,7 @@ impl Op for Show {
             paused_by,
             inbound: Policy::of(&inbound),
             held,
+            execution,
             messages,
             size_bytes,
             audit_entries,

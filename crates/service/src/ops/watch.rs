@@ -22,7 +22,8 @@ use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
     leasing::current,
-    reading::{self, Delivery, ReadAgent, ReadMessage},
+    reading::{self, Delivery, Opener, ReadAgent, ReadMessage},
+    running::standing::{Standing, standing},
 };
 
 /// Messages in one answer when the caller does not say.
@@ -71,6 +72,9 @@ struct State {
     inbound: Policy,
     /// Messages that wait to be released
     held: u64,
+    /// How agents' commands stand
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Standing>,
     /// In join order
     agents: Vec<Watched>,
     /// How much of the limits is used
@@ -119,18 +123,31 @@ impl Op for Watch {
         let state = found.ok_or_else(|| {
             Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
         })?;
-        let version = version(&state, now);
-        if arguments.seen.as_ref() == Some(&version) {
-            return Ok(Answer { version, now: None });
+        let digest = digest(&state, now);
+        if let Some(seen) = arguments.seen.filter(|seen| holds(seen, &digest, now)) {
+            return Ok(Answer { version: seen, now: None });
         }
         let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
-        let now = Some(look(bridge, &state, (arguments.after_seq, limit)).await?);
-        Ok(Answer { version, now })
+        let opener = opener(bridge, &state);
+        let (execution, ends) = standing(bridge, state.id, opener.as_ref()).await?;
+        let found = look(bridge, (&state, opener.as_ref(), execution), (arguments.after_seq, limit)).await?;
+        let version = ends.map_or(digest.clone(), |ends| format!("{digest}-{}", ends.millis()));
+        Ok(Answer { version, now: Some(found) })
     }
 }
 
-/// Changes with everything that is shown but what only time changes.
-fn version(state: &ConversationState, now: Timestamp) -> String {
+/// Whether a version is of this digest, and nothing of what it saw has ended since: `DIGEST`, or `DIGEST-MILLISECONDS`.
+fn holds(seen: &str, digest: &str, now: Timestamp) -> bool {
+    let ends = |rest: &str| rest.strip_prefix('-').and_then(|ends| ends.parse::<i64>().ok());
+    match seen.strip_prefix(digest) {
+        Some("") => true,
+        Some(rest) => ends(rest).is_some_and(|ends| now.millis() < ends),
+        None => false,
+    }
+}
+
+/// Changes with everything that is shown but what only time changes; whatever becomes of commands is a message, too.
+fn digest(state: &ConversationState, now: Timestamp) -> String {
     let mut hasher = DefaultHasher::new();
     phase(state, now).hash(&mut hasher);
     // Every field, those that are added later too.
@@ -140,10 +157,10 @@ fn version(state: &ConversationState, now: Timestamp) -> String {
 
 async fn look(
     bridge: &Bridge,
-    state: &ConversationState,
+    (state, opener, execution): (&ConversationState, Option<&Opener>, Option<Standing>),
     (after_seq, limit): (Option<u64>, u32),
 ) -> Result<State, Failure> {
-    let (opener, now) = (opener(bridge, state), bridge.clock.now());
+    let now = bridge.clock.now();
     // Numbers are given out without gaps.
     let after = after_seq.unwrap_or_else(|| state.messages.saturating_sub(limit.into()));
     // Where nothing can be opened any more, no page is better than the last one.
@@ -151,7 +168,7 @@ async fn look(
     let until = state.messages.min(after.saturating_add(page));
     let fresh = u32::try_from(until.saturating_sub(after)).unwrap_or_default();
     let (mut news, mut damaged) = (Vec::new(), Vec::new());
-    if let Some(opener) = opener.as_ref().filter(|_| fresh > 0) {
+    if let Some(opener) = opener.filter(|_| fresh > 0) {
         let page = bridge.store.history(state.pk, None, Some(until + 1), fresh).await?;
         damaged = page.damaged;
         news = opener.messages(page.messages, &mut damaged);
@@ -168,14 +185,15 @@ async fn look(
     let (_, usage) = usage(bridge, state).await?;
     let leases = current(bridge, state).await?;
     let watched = |agent: &mab_core::entity::AgentState| Watched {
-        agent: reading::agent(agent, opener.as_ref(), now),
+        agent: reading::agent(agent, opener, now),
         waits: agent.listening && !agent.revoked,
         revoked: agent.revoked,
     };
     Ok(State {
-        summary: summary(state, opener.as_ref(), now),
+        summary: summary(state, opener, now),
         inbound: Policy::of(&inbound),
         held,
+        execution,
         agents: state.agents.iter().map(watched).collect(),
         usage,
         leases: leases.iter().map(|lease| Reserved::new(state.id, lease)).collect(),

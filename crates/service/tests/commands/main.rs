@@ -8,5 +8,6 @@ mod answers;
 mod asking;
 mod bench;
 mod ends;
+mod standing;
 mod starts;
 mod wishes;
