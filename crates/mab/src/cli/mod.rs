@@ -7,6 +7,7 @@
 //!
 //! To add a command, add a file here with its arguments and its `run`, and a variant in `arguments.rs` and `run.rs`.
 
+pub(crate) mod allowed;
 mod approve;
 mod arguments;
 mod audit;

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::{
-    Exit, Trouble, Visible, arguments,
+    Exit, Trouble, Visible,
+    allowed::Allowed,
+    arguments,
     inbound::Policy,
     lease::Reserved,
     limits::Usage,
@@ -63,6 +65,7 @@ struct Shown {
     size_bytes: u64,
     inbound: Policy,
     held: u64,
+    execution: Option<Allowed>,
     messages: u64,
     audit_entries: u64,
     members: Vec<Member>,
@@ -116,6 +119,9 @@ fn render(shown: &Shown, page: &mut Page) {
     page.field("messages", &shown.messages.into());
     page.field("size", &page.bytes(shown.size_bytes));
     page.field("audit", &shown.audit_entries.into());
+    if let Some(execution) = &shown.execution {
+        commands(execution, page);
+    }
     if shown.state == "paused" {
         page.aside(&format!(
             "{CAREFUL}nobody in it can send{CAREFUL:#}; `mab resume {}` lets them go on",
@@ -152,6 +158,19 @@ fn render(shown: &Shown, page: &mut Page) {
         } else {
             page.line(&format!("damaged\t{seq}"));
         }
+    }
+}
+
+/// How agents' commands stand, and what to type about it.
+fn commands(execution: &Allowed, page: &mut Page) {
+    let enabled = execution.enabled.as_ref();
+    page.field("commands", &optional(enabled.map(|enabled| enabled.mode.as_str())));
+    page.field("commands end", &page.moment(enabled.map(|enabled| enabled.expires_at.as_str())));
+    page.field("workspace", &optional(enabled.map(|enabled| enabled.workspace.as_str())));
+    page.field("requests", &execution.requests.into());
+    page.field("wishes", &execution.wishes.into());
+    for line in execution.waits() {
+        page.aside(&format!("{CAREFUL}{line}{CAREFUL:#}"));
     }
 }
 

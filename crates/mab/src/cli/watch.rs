@@ -28,6 +28,7 @@ const LIMIT_MAX: i64 = 500;
     prints one line per event, how things stand first, and goes on until it is\n\
     interrupted, nobody reads, or the conversation has ended. The tab-separated\n\
     cells of a line: conversation, state, paused by, inbound policy, held, expires;\n\
+    commands, mode, until, requests that wait, wishes, folder;\n\
     member, agent, role, permission, presence, status, note; reserved or free,\n\
     agent, exclusive or shared, fence, until, pattern; message, seq, at, from, to,\n\
     type, message, files, reply to, secrets replaced; delivery, seq, how far it got\n\

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cli::Visible,
+    cli::{Visible, allowed::Allowed},
     watch::look::{Delivery, Lease, Member, Receipt, Said, Seen},
 };
 
@@ -18,6 +18,7 @@ const REMEMBERED: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Told {
     conversation: Option<(String, Option<String>, String, u64)>,
+    execution: Option<Allowed>,
     members: BTreeMap<String, Member>,
     leases: Vec<Lease>,
     deliveries: BTreeMap<u64, Delivery>,
@@ -27,6 +28,8 @@ pub(super) struct Told {
 pub(super) enum Event<'a> {
     /// The conversation was paused, resumed, or ended; more or fewer messages are held, or others will be.
     Conversation(&'a Seen),
+    /// A person enabled commands or ended that, or others wait for a person.
+    Commands(Allowed),
     /// An agent came, went, or says that it does something else.
     Member(&'a Member),
     /// Files were reserved, or for longer.
@@ -50,6 +53,10 @@ impl Told {
         if self.conversation != conversation {
             self.conversation = conversation;
             events.push(Event::Conversation(now));
+        }
+        if self.execution != now.execution {
+            self.execution.clone_from(&now.execution);
+            events.push(Event::Commands(now.execution.clone().unwrap_or_default()));
         }
         for member in &now.agents {
             let before = self.members.insert(member.session_id.clone(), member.clone());
@@ -112,6 +119,7 @@ impl Event<'_> {
                 state.held.into(),
                 Visible::line(&state.expires_at),
             ],
+            Self::Commands(execution) => execution.cells(),
             Self::Member(member) => vec![
                 Visible::line("member"),
                 Visible::line(&member.session_id),
@@ -164,6 +172,7 @@ impl Event<'_> {
                     "messages": state.messages, "expires_at": state.expires_at, "trust": "peer",
                 }),
             ),
+            Self::Commands(execution) => event("commands", written(execution)?),
             Self::Member(member) => event(
                 "member",
                 json!({
@@ -184,6 +193,20 @@ impl Event<'_> {
             Self::Damaged(seq) => json!({"event": "damaged", "seq": seq}),
             Self::Delivery(seq, to) => json!({"event": "delivery", "seq": seq, "to": to}),
         })
+    }
+}
+
+impl Allowed {
+    fn cells(&self) -> Vec<Visible> {
+        let enabled = self.enabled.as_ref();
+        vec![
+            Visible::line("commands"),
+            word(enabled.map(|enabled| enabled.mode.as_str())),
+            word(enabled.map(|enabled| enabled.expires_at.as_str())),
+            self.requests.into(),
+            self.wishes.into(),
+            word(enabled.map(|enabled| enabled.workspace.as_str())),
+        ]
     }
 }
 

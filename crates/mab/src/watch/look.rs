@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use mab_core::Fault;
 
-use crate::cli::inbound::Policy;
+use crate::cli::{allowed::Allowed, inbound::Policy};
 
 /// Reads an answer.
 ///
@@ -38,6 +38,7 @@ pub(super) struct Seen {
     pub(super) messages: u64,
     pub(super) inbound: Policy,
     pub(super) held: u64,
+    pub(super) execution: Option<Allowed>,
     pub(super) agents: Vec<Member>,
     pub(super) usage: Usage,
     pub(super) leases: Vec<Lease>,

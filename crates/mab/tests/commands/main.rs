@@ -33,6 +33,8 @@ mod scene;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod thief;

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use super::style::{CAREFUL, FAINT, STRONG, of_agent};
 use crate::{
-    cli::Visible,
+    cli::{Visible, allowed::Enabled},
     watch::{
         look::{Level, Member, Seen},
         model::Open,
@@ -42,6 +42,16 @@ pub(super) fn lines(open: &Open, room: Room, width: usize) -> Vec<Line<'static>>
             let (who, what) = (Visible::line(&lease.session_id), in_one(&lease.pattern));
             Line::raw(cut(&format!(" {who} until {until}{shared} {what}"), width))
         }));
+    }
+    if let Some(execution) = &state.execution {
+        lines.extend([Line::default(), title("Commands")]);
+        let enabled = execution.enabled.as_ref();
+        let mode = enabled.map_or_else(|| "not enabled".to_owned(), Enabled::line);
+        lines.push(Line::raw(cut(&format!(" {mode}"), width)));
+        let folder = enabled.map(|enabled| format!(" in {}", Visible::line(&enabled.workspace)));
+        lines.extend(folder.map(|folder| Line::styled(cut(&folder, width), FAINT)));
+        let waits = execution.waits();
+        lines.extend(waits.iter().map(|line| Line::styled(cut(&format!(" {line}"), width), CAREFUL)));
     }
     lines.extend([Line::default(), title("Messages let through")]);
     lines.push(Line::raw(cut(&format!(" {}", state.inbound.line()), width)));

@@ -46,6 +46,12 @@ fn status(state: &Seen, now: Timestamp) -> (String, bool) {
     if state.held > 0 {
         parts.push(format!("{} held", state.held));
     }
+    if let Some(execution) = &state.execution {
+        let waits = execution.waits();
+        careful |= !waits.is_empty();
+        parts.extend(waits);
+        parts.extend(execution.enabled.as_ref().map(|enabled| format!("commands {}", enabled.line())));
+    }
     parts.push(if state.messages == 1 {
         "1 message".to_owned()
     } else {

@@ -86,6 +86,20 @@ fn conversation_at_80_columns_shows_messages_and_agents() {
 }
 
 #[test]
+fn commands_that_are_enabled_and_wait_are_told_with_what_to_type_in_every_width() {
+    let enabled = json!({"mode": "restricted", "workspace": "/home/ada/pro\u{1b}[2Jject", "expires_at": "2026-11-22T08:30:00.000Z"});
+    let execution = json!({"execution": {"enabled": enabled, "requests": 2, "wishes": 1}});
+    let mut model = model(&[message(1, "a", "hello")], &execution);
+    insta::assert_snapshot!(frame(&mut model, 80, 24));
+    let narrow = frame(&mut model, 40, 12);
+    assert!(narrow.contains("active · 2 commands wait: mab approve"), "{narrow}");
+    press(&mut model, &[KeyCode::Tab]);
+    let page = frame(&mut model, 40, 24);
+    assert!(page.contains("mab approve") && page.contains("mab pending"), "{page}");
+    assert!(page.contains("restricted until 08:30") && !page.contains('\u{1b}'), "{page}");
+}
+
+#[test]
 fn conversation_at_40_columns_shows_the_newest_messages() {
     insta::assert_snapshot!(frame(&mut talk(), 40, 10));
 }
