@@ -15,6 +15,8 @@ mod changed;
 #[path = "../mcp_stdio/client.rs"]
 mod client;
 #[cfg(test)]
+mod ended;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod inside;
