@@ -94,6 +94,64 @@ const TEXT_MAX_BYTES: usize = 4_000;
 mod tests {
     use super::*;
 
+    const DIGEST: &str = "abababababababababababababababababababababababababababababababab";
+
+    /// A request whose plan is this.
+    fn request(plan: &serde_json::Value) -> Request {
+        serde_json::from_value(serde_json::json!({
+            "agent": "a", "binaries": [{"path": "/usr/bin/mkdir", "sha256": DIGEST}],
+            "command": {"argv": [["mkdir", "made"]]}, "conversation": "conv_0123456789abcdef",
+            "created_at": "2026-11-23T03:03:23.160Z", "expires_at": "2026-11-23T03:38:23.160Z",
+            "mode": "restricted", "nonce": "00", "plan": plan, "policy_digest": DIGEST, "preview": false,
+            "profile": {"environment": {}, "git": "commit", "hidden": [], "limits": {"cpu_s": 120,
+                "file_bytes": 1, "memory_bytes": 1, "output_bytes": 1, "processes": 1, "scratch_bytes": 1,
+                "time_s": 120}, "network": "host", "readable": [], "workspace": "/home/ada/pro  ject",
+                "writable": true},
+            "snapshot": null, "tier": "bubblewrap", "version": 1, "workspace_device": "1",
+            "workspace_inode": "2",
+        }))
+        .unwrap()
+    }
+
+    fn question(request: &Request) -> Option<Question> {
+        Question::of(RunId::from_bytes([7; 8]), request, request.hash().unwrap())
+    }
+
+    #[test]
+    fn question_when_it_fits_is_all_of_the_request_one_word_per_line() {
+        let argv = |name: &str, words: &[&str], set: &[(&str, &str)]| {
+            serde_json::json!({"name": name, "program": format!("/usr/bin/{name}"), "arguments": words,
+                "environment": set})
+        };
+        let request = request(&serde_json::json!({"steps": [
+            {"link": "always", "pipeline": [argv("mkdir", &["ma de", "-p\nrm"], &[("A", "b\u{202e}")]), argv("wc", &[], &[])]},
+            {"link": "after_success", "pipeline": [argv("git", &["commit"], &[])]},
+            {"link": "after_failure", "pipeline": [argv("true", &[""], &[])]},
+        ]}));
+        let asked = question(&request).unwrap();
+        let hash = request.hash().unwrap().to_string();
+        assert_eq!(asked.hash, hash);
+        let expected = format!(
+            "An agent asks to run a command (run_0707070707070707).\n\
+             run \"mkdir\" (\"/usr/bin/mkdir\")\n  \"ma de\"\n  \"-p\\nrm\"\n  with \"A\" = \"b\\u{{202e}}\"\n\
+             its output to \"wc\" (\"/usr/bin/wc\")\n\
+             then, if that succeeded:\nrun \"git\" (\"/usr/bin/git\")\n  \"commit\"\n\
+             then, if that failed:\nrun \"true\" (\"/usr/bin/true\")\n  \"\"\n\
+             folder: \"/home/ada/pro \\u{{20}}ject\"\nmay write: the folder, and commits\n\
+             network: the host's own: what it can read, it can send\nlongest time: 120 s\nrequest: …{}",
+            &hash[hash.len() - 6..]
+        );
+        assert_eq!(asked.text, expected);
+    }
+
+    #[test]
+    fn question_when_a_form_could_cut_it_is_not_asked_at_all() {
+        let of = |letters: usize| question(&request(&serde_json::json!({"shell": "x".repeat(letters)})));
+        let rest = of(0).unwrap().text.len();
+        assert_eq!(of(TEXT_MAX_BYTES - rest).unwrap().text.len(), 4_000);
+        assert_eq!(of(TEXT_MAX_BYTES - rest + 1), None);
+    }
+
     #[test]
     fn words_when_they_differ_are_shown_differently() {
         for (text, shown) in [
