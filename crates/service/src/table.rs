@@ -24,6 +24,7 @@ pub enum Audience {
 
 /// Hints for clients (MCP tool annotations); they promise nothing to the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the hints of the protocol, one by one")]
 pub struct Hints {
     /// Changes nothing.
     pub read_only: bool,
@@ -31,6 +32,8 @@ pub struct Hints {
     pub destructive: bool,
     /// Calling it again with the same arguments changes nothing more.
     pub idempotent: bool,
+    /// May reach beyond the bridge and its machine.
+    pub open_world: bool,
 }
 
 /// One row: an operation as everybody sees it.
@@ -76,11 +79,11 @@ pub fn operation(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
 }
 
-const WRITES: Hints = Hints { read_only: false, destructive: false, idempotent: false };
-const SETS: Hints = Hints { read_only: false, destructive: false, idempotent: true };
-const READS: Hints = Hints { read_only: true, destructive: false, idempotent: true };
-const DESTROYS: Hints = Hints { read_only: false, destructive: true, idempotent: true };
-const RUNS: Hints = Hints { read_only: false, destructive: true, idempotent: false };
+const WRITES: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: false };
+const SETS: Hints = Hints { read_only: false, destructive: false, idempotent: true, open_world: false };
+const READS: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: false };
+const DESTROYS: Hints = Hints { read_only: false, destructive: true, idempotent: true, open_world: false };
+const RUNS: Hints = Hints { read_only: false, destructive: true, idempotent: false, open_world: true };
 
 const fn tool<O: Op>(
     name: &'static str,

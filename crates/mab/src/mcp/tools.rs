@@ -34,7 +34,10 @@ fn tool(operation: &Operation) -> Tool {
     // A hint that is left out means the worst, and two of them nothing of what only reads (specification 2026-07-28,
     // schema, ToolAnnotations): only what differs from that is worth its bytes.
     let hints = operation.hints;
-    let mut annotations = ToolAnnotations::new().open_world(false);
+    let mut annotations = ToolAnnotations::new();
+    if !hints.open_world {
+        annotations = annotations.open_world(false);
+    }
     if hints.read_only {
         annotations = annotations.read_only(true);
     } else {
@@ -66,6 +69,17 @@ const OF_COMMANDS: [&str; 2] = ["enable_yolo_mode", "execute_command"];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tools_when_they_run_nothing_say_that_they_stay_within_the_bridge() {
+        let open = tools().iter().filter(|tool| {
+            tool.annotations.as_ref().is_none_or(|annotations| annotations.open_world_hint != Some(false))
+        });
+        let open: Vec<_> =
+            open.map(|tool| (&*tool.name, tool.annotations.clone().unwrap_or_default())).collect();
+        // What a hint that is left out means, is the worst.
+        assert_eq!(open, [("execute_command", ToolAnnotations::new())]);
+    }
 
     #[test]
     fn tools_fit_a_client_that_shows_them_all_to_its_model() {
