@@ -25,6 +25,7 @@ pub(crate) struct Claude<'a> {
     project: PathBuf,
     settings: PathBuf,
     options: Vec<String>,
+    commands: bool,
 }
 
 impl<'a> Claude<'a> {
@@ -46,15 +47,20 @@ impl<'a> Claude<'a> {
             "--setting-sources=user".to_owned(),
             "--allowedTools=mcp__mab".to_owned(),
         ];
-        Self { clients, data: place.data(), home, project, settings, options }
+        Self { clients, data: place.data(), home, project, settings, options, commands: false }
+    }
+
+    /// The same, whose agents may ask for commands as far as it is concerned.
+    pub(crate) fn with_commands(self) -> Self {
+        Self { commands: true, ..self }
     }
 
     /// A Claude Code that `mab setup` has configured.
-    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str) -> Self {
+    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str, more: &[&str]) -> Self {
         let mut claude = Self::new(clients, place, name);
         claude.options = vec!["--allowedTools=mcp__mab".to_owned()];
         let mut command = command(Path::new(env!("CARGO_BIN_EXE_mab")), clients.path());
-        claude.at_home(command.args(["setup", "claude-code"]));
+        claude.at_home(command.args(["setup", "claude-code"]).args(more));
         Running::start(command).succeeds();
         claude
     }
@@ -127,6 +133,7 @@ impl<'a> Claude<'a> {
             .current_dir(&self.project)
             .env("HOME", &self.home)
             .env("CLAUDE_CONFIG_DIR", self.home.join("config"))
-            .env("MAB_DATA_DIR", &self.data);
+            .env("MAB_DATA_DIR", &self.data)
+            .envs(self.commands.then_some(("MAB_YOLO", "1")));
     }
 }

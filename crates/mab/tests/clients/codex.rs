@@ -39,11 +39,11 @@ impl<'a> Codex<'a> {
     }
 
     /// A Codex that `mab setup` has configured; its agents are those of its sessions.
-    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str) -> Self {
+    pub(crate) fn set_up(clients: &'a Clients, place: &Place, name: &str, more: &[&str]) -> Self {
         let codex = Self { profile: None, ..Self::new(clients, place, name) };
         fs::remove_file(codex.home.join("config.toml")).unwrap();
         let mut command = command(Path::new(env!("CARGO_BIN_EXE_mab")), clients.path());
-        codex.at_home(command.args(["setup", "codex"]));
+        codex.at_home(command.args(["setup", "codex"]).args(more));
         Running::start(command).succeeds();
         codex
     }

@@ -11,6 +11,8 @@ mod client;
 #[cfg(test)]
 mod codex;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod hooks;
@@ -31,11 +33,16 @@ mod others;
 #[cfg(test)]
 mod partner;
 #[cfg(test)]
+#[path = "../commands/person.rs"]
+mod person;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn claude_as_set_up_has_tools_hooks_and_the_sessions_credentials() {
     let Some(clients) = clients(&["claude"]) else { return };
     let place = Place::new();
     let partner = Partner::new(&place);
-    let claude = Claude::set_up(&clients, &place, "claude");
+    let claude = Claude::set_up(&clients, &place, "claude", &[]);
     let session = "7b0f4f5e-5d5c-4b57-9a6f-3d1f1c7f0a13";
     let joins = Model::start(Dialect::Messages, [call("join_conversation", partner.invite()), say("joined")]);
     claude.ask(&joins, "Join.", &["--session-id", session]).succeeds();
@@ -36,7 +36,7 @@ fn codex_as_set_up_has_tools_hooks_and_the_sessions_credentials() {
     let Some(clients) = clients(&["codex"]) else { return };
     let place = Place::new();
     let partner = Partner::new(&place);
-    let codex = Codex::set_up(&clients, &place, "codex");
+    let codex = Codex::set_up(&clients, &place, "codex", &[]);
     let joins =
         Model::start(Dialect::Responses, [call("join_conversation", partner.invite()), say("joined")]);
     codex.ask(&joins, "Join.", &[]).succeeds();
