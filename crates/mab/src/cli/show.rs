@@ -165,8 +165,10 @@ fn render(shown: &Shown, page: &mut Page) {
 fn commands(execution: &Allowed, page: &mut Page) {
     let enabled = execution.enabled.as_ref();
     page.field("commands", &optional(enabled.map(|enabled| enabled.mode.as_str())));
-    page.field("commands end", &page.moment(enabled.map(|enabled| enabled.expires_at.as_str())));
-    page.field("workspace", &optional(enabled.map(|enabled| enabled.workspace.as_str())));
+    if let Some(enabled) = enabled {
+        page.field("commands end", &page.moment(Some(&enabled.expires_at)));
+        page.field("workspace", &Visible::line(&enabled.workspace));
+    }
     page.field("requests", &execution.requests.into());
     page.field("wishes", &execution.wishes.into());
     for line in execution.waits() {
