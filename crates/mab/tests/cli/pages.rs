@@ -2,7 +2,7 @@
 
 use crate::home::{Anything, Home};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 27] = [
     "mcp",
     "list",
     "show",
@@ -21,6 +21,10 @@ const COMMANDS: [&str; 23] = [
     "setup",
     "judge",
     "run",
+    "yolo",
+    "pending",
+    "approve",
+    "deny",
     "snapshot",
     "doctor",
     "demo",
@@ -32,7 +36,8 @@ const COMMANDS: [&str; 23] = [
 fn help_is_the_page_people_know() -> Anything {
     let run = Home::new()?.mab(&["-h"])?;
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
-    insta::assert_snapshot!(run.stdout, @r#"
+    let (page, _) = run.stdout.split_once("Start here:").ok_or("no start")?;
+    insta::assert_snapshot!(page, @r#"
 Lets coding agents talk to each other, safely, over MCP
 
 Usage: mab [OPTIONS] <COMMAND>
@@ -58,6 +63,10 @@ Commands:
   redact       Replace secrets in text: a filter from stdin or FILE to stdout
   judge        Say whether a command may run, and as what; nothing is run
   run          Run one command as an agent's would be: judged, saved, sandboxed
+  yolo         Enable or end agents' commands; make the key that agrees to them
+  pending      List what agents wish and ask for, and nobody has answered
+  approve      Say yes to one exact command, at a terminal
+  deny         Say no to a command
   snapshot     List, compare or bring back what was saved of a workspace
   setup        Set up a client: its server entry and its hooks
   doctor       Check settings, data folder, database and clock
@@ -78,8 +87,16 @@ Global options:
                            in the data folder]
       --config <FILE>      Configuration file [default: $MAB_CONFIG, or ~/.config/mab/config.toml]
       --json               Print JSON: data on stdout, errors as {"code","message","hint"} on stderr
+"#);
+    Ok(())
+}
 
-Start here:
+#[test]
+fn help_ends_with_where_to_start_and_what_exit_codes_mean() -> Anything {
+    let run = Home::new()?.mab(&["-h"])?;
+    let (_, page) = run.stdout.split_once("Start here:").ok_or("no start")?;
+    insta::assert_snapshot!(page, @r#"
+
   mab demo                        two agents talk through the bridge, live
   mab setup claude-code           give Claude Code the bridge's tools
   mab list                        conversations, as the operator sees them
