@@ -3,6 +3,8 @@
 //! Text of agents and of commands may be hostile: an escape sequence moves the cursor or fills the clipboard, a
 //! bidirectional override swaps what is read, invisible characters carry what only a model sees.
 
+mod unassigned;
+
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar as _;
@@ -86,11 +88,12 @@ fn is_selector(character: char) -> bool {
 
 /// Whether a character acts on a terminal or on the reading order, or hides, instead of showing itself: control
 /// characters (Unicode Cc), line and paragraph separators, format characters (Cf of Unicode 17), the ignorable
-/// fillers and tags, what is drawn as nothing though it is a symbol (blank Braille, a null notehead, a Khitan filler),
-/// and what Unicode gives no meaning (noncharacters, private use). Variation selectors 1 to 16 are judged by [`hides`].
+/// fillers and tags, what is drawn as nothing or into others though it is a symbol (blank Braille, a null notehead, a
+/// Khitan filler, Egyptian blanks and marks of damage), and what Unicode gives no meaning (unassigned, noncharacters,
+/// private use). Variation selectors 1 to 16 are judged by [`hides`].
 pub fn acts(character: char) -> bool {
     character.is_control()
-        || u32::from(character) & 0xfffe == 0xfffe
+        || unassigned::is_unassigned(character)
         || matches!(
             character,
             '\u{ad}'
@@ -110,13 +113,12 @@ pub fn acts(character: char) -> bool {
                 | '\u{2800}'
                 | '\u{3164}'
                 | '\u{e000}'..='\u{f8ff}'
-                | '\u{fdd0}'..='\u{fdef}'
                 | '\u{feff}'
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
                 | '\u{110bd}'
                 | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
+                | '\u{13430}'..='\u{1345f}'
                 | '\u{16fe4}'
                 | '\u{1bca0}'..='\u{1bca3}'
                 | '\u{1d159}'
@@ -140,5 +142,24 @@ mod tests {
         assert_eq!(visible(hostile, &['\n', '\t']), shown);
         let every: String = ('\0'..=char::MAX).collect();
         assert!(!visible(&every, &[]).chars().any(acts));
+    }
+
+    #[test]
+    fn character_when_terminals_draw_nothing_for_it_acts() {
+        for character in [
+            '\u{378}',
+            '\u{1cc00}',
+            '\u{13440}',
+            '\u{13441}',
+            '\u{13446}',
+            '\u{1345f}',
+            '\u{2fffe}',
+            '\u{fdd0}',
+        ] {
+            assert!(acts(character), "{character:?}");
+        }
+        for character in ['\u{377}', '日', '\u{13000}', '🙂', '\u{1d100}', '\u{2fa1d}'] {
+            assert!(!acts(character), "{character:?}");
+        }
     }
 }
