@@ -44,6 +44,8 @@ pub struct Policy {
     rules: Vec<Rule>,
     paths: Paths,
     digest: Digest,
+    /// The same without a project's file.
+    operators: Digest,
     /// The operator's file and the project's.
     files: [Option<PathBuf>; 2],
 }
@@ -128,6 +130,11 @@ impl Policy {
         self.digest
     }
 
+    /// The digest without a project's file: of all that can allow anything.
+    pub const fn operators_digest(&self) -> Digest {
+        self.operators
+    }
+
     pub(crate) fn program(&self, name: &str) -> Option<&Program> {
         self.programs.get(name)
     }
@@ -157,13 +164,15 @@ impl Policy {
     }
 
     fn empty() -> Self {
+        let none = Digest::of(&[b"mab.exec.policy.v1\0"]);
         Self {
             lists: Lists::new(),
             programs: HashMap::new(),
             refused: BTreeMap::new(),
             rules: Vec::new(),
             paths: Paths::of_secrets(),
-            digest: Digest::of(&[b"mab.exec.policy.v1\0"]),
+            digest: none,
+            operators: none,
             files: [None, None],
         }
     }
@@ -195,6 +204,9 @@ impl Policy {
         let length = source.text.len().to_string();
         let parts = [self.digest.as_bytes().as_slice(), length.as_bytes(), b"\0", source.text.as_bytes()];
         self.digest = Digest::of(&parts);
+        if author != Author::Project {
+            self.operators = self.digest;
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! From settings to the parts that judge, save and run: the one place that builds them.
 
+mod bound;
+
 use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -21,6 +23,8 @@ use crate::{
     folder::DataFolder,
     system::OsRandom,
 };
+
+pub(crate) use bound::bound;
 
 /// Where a project's own policy lies in its workspace; it can only tighten.
 pub(crate) const PROJECT_POLICY: &str = ".mab/policy.toml";

@@ -11,7 +11,7 @@ use std::{
 };
 
 use mab_core::{Code, Denied, Failure, execution::Terms};
-use mab_exec::{Digest, Limits, Tiers, Workspace, preview};
+use mab_exec::{Digest, Judge, Limits, Policy, Tiers, Workspace, preview};
 use mab_service::{Bench, Workbench};
 
 use crate::{
@@ -27,8 +27,8 @@ pub(crate) struct AgentBench {
     flags: Flags,
     environment: Environment,
     tiers: Mutex<Option<Tried>>,
-    /// By the nonce of the terms.
-    benches: Mutex<BTreeMap<String, Kept>>,
+    /// By the digest of the terms, whole.
+    benches: Mutex<BTreeMap<[u8; 32], Kept>>,
 }
 
 /// Sandboxes that were tried out, and the settings that chose them.
@@ -50,6 +50,10 @@ impl AgentBench {
         Self { flags, environment, tiers: Mutex::default(), benches: Mutex::default() }
     }
 
+    fn config(&self) -> Result<Config, Failure> {
+        Ok(Config::load(&self.flags, &self.environment)?)
+    }
+
     fn tiers(&self, config: &Config) -> Result<Tiers, Failure> {
         let of = (config.execution.isolation, config.execution.image.clone());
         let mut tried = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,14 +69,17 @@ impl AgentBench {
 
 impl Workbench for AgentBench {
     fn bench(&self, terms: &Terms) -> Result<Bench, Failure> {
-        let config = Config::load(&self.flags, &self.environment)?;
+        let config = self.config()?;
         allows(&config, terms)?;
         let workspace = workspace(terms)?;
         is_inside(&config, &workspace)?;
-        let judge = execution::judge(&config, None, Some(&workspace))?;
+        let policy = execution::policy(&config, None, Some(&workspace))?;
+        are_those(&config, &policy, terms)?;
+        let judge = Judge::new(policy);
         let of = (config, execution::digest(&judge));
+        let terms_digest = Terms::digest(&terms.text()?);
         let mut benches = self.benches.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = benches.get(&terms.nonce).filter(|kept| kept.of == of) {
+        if let Some(kept) = benches.get(&terms_digest).filter(|kept| kept.of == of) {
             return Ok(kept.bench.clone());
         }
         let tiers = self.tiers(&of.0)?;
@@ -85,7 +92,7 @@ impl Workbench for AgentBench {
         if benches.len() >= KEPT_MAX {
             benches.clear();
         }
-        benches.insert(terms.nonce.clone(), Kept { of, bench: bench.clone() });
+        benches.insert(terms_digest, Kept { of, bench: bench.clone() });
         Ok(bench)
     }
 
@@ -139,6 +146,20 @@ pub(crate) fn is_inside(config: &Config, workspace: &Workspace) -> Result<(), De
     let path = workspace.path().display();
     let message = format!("the settings let no agent have commands run in {path}");
     Err(narrower(config, &message, &format!("workspaces = [\"{path}\"]")))
+}
+
+/// Refuses settings other than those that terms were made under: what runs without being asked for is what they let run.
+fn are_those(config: &Config, policy: &Policy, terms: &Terms) -> Result<(), Denied> {
+    if execution::bound(config, policy) == terms.settings {
+        return Ok(());
+    }
+    let file = config.file.display();
+    let message = "the settings of this server are not those that commands were enabled under";
+    Err(Denied::new(Code::ExecutionDisabled, message).hint(format!(
+        "tell your user: policy, sandbox, image, readable, environment, path or git_identity under [execution] in {file} \
+         changed, or this server reads another file; `mab yolo enable` enables commands under what holds now; or propose the \
+         command with send_to_partner, action_type proposal"
+    )))
 }
 
 /// The folder that was enabled.

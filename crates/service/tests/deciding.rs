@@ -85,6 +85,7 @@ impl Scene {
             workspace: "/home/ada/project".to_owned(),
             workspace_device: "1".to_owned(),
             workspace_inode: "2".to_owned(),
+            settings: "5e".repeat(32),
             timeout_s: None,
             network: false,
             elicitation: false,

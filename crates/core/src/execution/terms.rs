@@ -25,6 +25,8 @@ pub struct Terms {
     pub workspace_device: String,
     /// Its inode number, in decimal.
     pub workspace_inode: String,
+    /// The digest, in hexadecimal, of the settings that decide what runs where nobody is asked: other ones were not enabled.
+    pub settings: String,
     /// Longest time of one command, in seconds; none for what the operator's settings say.
     pub timeout_s: Option<u32>,
     /// Whether commands that are agreed to reach the host's network.

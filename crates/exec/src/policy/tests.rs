@@ -336,6 +336,11 @@ fn digest_when_any_byte_of_any_file_changes_is_another() {
     for (place, digest) in digests.iter().enumerate() {
         assert!(!digests[..place].contains(digest), "{place}");
     }
+    let operators = |operator: Option<&Path>, project: Option<&Path>| {
+        Policy::load(operator, project).unwrap().operators_digest()
+    };
+    assert_eq!(operators(None, Some(&other)), digests[0]);
+    assert_eq!(operators(Some(&one), Some(&other)), digests[1]);
 }
 
 #[test]

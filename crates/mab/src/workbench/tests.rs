@@ -45,6 +45,7 @@ impl Scene {
             workspace: found.path().display().to_string(),
             workspace_device: found.device().to_string(),
             workspace_inode: found.inode().to_string(),
+            settings: self.bench.config().map_err(|failure| failure.to_string()).unwrap().bound().unwrap(),
             timeout_s: None,
             network: false,
             elicitation: false,
@@ -86,8 +87,8 @@ fn bench_when_the_settings_allow_the_terms_is_theirs() {
         ("code/app", Some(9_999), 120),
         ("code", Some(0), 1),
     ] {
-        let nonce = format!("{workspace} {timeout_s:?}");
-        let terms = Terms { timeout_s, mode: Mode::Yolo, network: true, nonce, ..scene.terms(workspace) };
+        // Of one nonce: what is kept is kept for all of the terms.
+        let terms = Terms { timeout_s, mode: Mode::Yolo, network: true, ..scene.terms(workspace) };
         let bench = scene.bench.bench(&terms).map_err(|failure| failure.to_string()).unwrap();
         assert_eq!(bench.workspace.path(), scene.at(workspace));
         assert_eq!(bench.limits, Limits { time_s, ..Limits::default() });
@@ -161,6 +162,46 @@ fn bench_when_the_workspace_is_another_folder_is_void() {
     fs::remove_file(scene.at("code/app")).unwrap();
     fs::create_dir(scene.at("code/app")).unwrap();
     assert_eq!(scene.refusal(&terms).code, Code::ApprovalVoid);
+}
+
+/// A rule that lets run what else would be asked for.
+const LETS_RUN: &str =
+    "[[rule]]\ncommand = [\"make\"]\ndecision = \"allow\"\nmodes = [\"restricted\"]\nreason = \"a test\"\n";
+
+#[test]
+fn bench_when_the_settings_are_not_those_of_the_terms_is_refused_until_they_are_again() {
+    let scene = Scene::new();
+    let terms = scene.terms("code/app");
+    fs::write(scene.at("wide.toml"), LETS_RUN).unwrap();
+    let policy = format!("policy = '{}'\n", scene.at("wide.toml").display());
+    let other = [
+        policy.as_str(),
+        "readable = ['/srv/other']\n",
+        "path = ['/srv/programs']\n",
+        "environment = ['PYTHONPATH']\n",
+        "sandbox = 'bubblewrap'\n",
+        "sandbox = 'podman'\nimage = 'localhost/other'\n",
+        "git_identity = 'Eve <eve@example.org>'\n",
+    ];
+    for settings in other {
+        scene.write(&format!("{WIDE}{settings}"), &["code"]);
+        let denied = scene.refusal(&terms);
+        assert_eq!(denied.code, Code::ExecutionDisabled, "{settings}");
+        assert!(denied.message.ends_with("not those that commands were enabled under"), "{denied}");
+        let hint = denied.hint.unwrap();
+        assert!(hint.contains("config.toml changed") && hint.contains("`mab yolo enable`"), "{hint}");
+    }
+    // What the environment of a server may make narrower, and what is looked at by itself.
+    for settings in ["timeout_s = 5\nmemory_mib = 512\n", "snapshots_keep = 3\n", ""] {
+        scene.write(&format!("{WIDE}{settings}"), &["code", "none"]);
+        scene.bench.bench(&terms).map_err(|failure| failure.to_string()).unwrap();
+    }
+    // The policy's text counts, not its name.
+    scene.write(&format!("{WIDE}{policy}"), &["code"]);
+    let wide = scene.terms("code/app");
+    scene.bench.bench(&wide).map_err(|failure| failure.to_string()).unwrap();
+    fs::write(scene.at("wide.toml"), format!("{LETS_RUN}# more\n")).unwrap();
+    assert_eq!(scene.refusal(&wide).code, Code::ExecutionDisabled);
 }
 
 /// A rule that tightens.

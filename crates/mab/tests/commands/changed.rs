@@ -114,9 +114,14 @@ fn policy_when_edited_after_the_yes_voids_it() {
     if !has_bubblewrap() {
         return;
     }
+    // The operator's was signed with what is enabled; a project's, which only tightens, was not.
     let agreed = Agreed::new();
     fs::write(agreed.scene.home.join("policy.toml"), format!("{POLICY}# edited\n")).unwrap();
-    agreed.refused_then(&["approval_void", "command_denied"]);
+    agreed.refused_then(&["execution_disabled"]);
+    let agreed = Agreed::new();
+    fs::create_dir(agreed.scene.space.join(".mab")).unwrap();
+    fs::write(agreed.scene.space.join(".mab/policy.toml"), POLICY).unwrap();
+    agreed.refused_then(&["approval_void"]);
 }
 
 #[test]
@@ -154,4 +159,27 @@ fn settings_that_change_what_a_command_gets_void_the_yes() {
     assert!(!agreed.scene.space.join("made").exists());
     later.end();
     agreed.pair.end();
+}
+
+#[test]
+fn server_that_was_started_on_another_file_runs_nothing_under_these_terms() {
+    let scene = Scene::new("restricted");
+    let pair = scene.pair();
+    let person = Person::enrolled(&scene);
+    person.enable(&scene, &pair.conversation, Mode::Restricted);
+    // What a project's settings of a client could name: a policy that lets run what would be asked for.
+    let (policy, file) = (scene.home.join("wide.toml"), scene.home.join("other.toml"));
+    let rule = "[[rule]]\ncommand = [\"mkdir\"]\ndecision = \"allow\"\nmodes = [\"restricted\"]\nreason = \"wide\"\n";
+    fs::write(&policy, rule).unwrap();
+    let own = fs::read_to_string(scene.home.join(".config/mab/config.toml")).unwrap();
+    fs::write(&file, format!("{own}policy = '{}'\n", policy.display())).unwrap();
+    let mut other = scene.server_with("a", &[("MAB_YOLO", "1"), ("MAB_CONFIG", &file.display().to_string())]);
+    for command in ["mkdir made", "ls"] {
+        let arguments = json!({"conversation_id": pair.conversation, "command": command, "wait_seconds": 0});
+        let refused = other.refused("execute_command", arguments);
+        assert_eq!(refused["code"], "execution_disabled", "{refused}");
+    }
+    assert!(!scene.space.join("made").exists(), "it ran");
+    other.end();
+    pair.end();
 }

@@ -117,14 +117,19 @@ impl Scene {
         operation: &str,
         arguments: Value,
     ) -> Result<Value, Denied> {
-        let home = self.home.display().to_string();
-        let environment = Environment::from([("HOME", home.as_str())]);
-        let flags = Flags { data_dir: Some(data.to_owned()), ..Flags::default() };
-        let config = Config::load(&flags, &environment).unwrap();
+        let config = self.config(data);
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let opened =
             open_existing(&config).map_err(|failure| Denied::new(Code::Internal, failure.to_string()))?;
         block_on(opened.call(operation, arguments)).unwrap()
+    }
+
+    /// The settings as the operator of another folder has them.
+    pub(crate) fn config(&self, data: &Path) -> Config {
+        let home = self.home.display().to_string();
+        let environment = Environment::from([("HOME", home.as_str())]);
+        let flags = Flags { data_dir: Some(data.to_owned()), ..Flags::default() };
+        Config::load(&flags, &environment).unwrap()
     }
 
     /// How commands stand in a conversation.

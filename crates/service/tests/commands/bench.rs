@@ -137,6 +137,7 @@ impl Scene {
             workspace: self.workspace().to_str().unwrap().to_owned(),
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
+            settings: "5e".repeat(32),
             timeout_s: None,
             network: false,
             elicitation: false,

@@ -197,6 +197,7 @@ impl Kit {
             workspace: "/work".to_owned(),
             workspace_device: "1".to_owned(),
             workspace_inode: "2".to_owned(),
+            settings: "5e".repeat(32),
             timeout_s: None,
             network: false,
             elicitation: true,

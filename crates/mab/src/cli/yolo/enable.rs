@@ -138,7 +138,9 @@ impl Enable {
             workspace: written(workspace.path())?,
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
-            timeout_s,
+            settings: config.bound()?,
+            // Signed as it is shown: settings that allow more do not give it more.
+            timeout_s: Some(timeout_s.unwrap_or(config.execution.limits.time_s)),
             network: self.network,
             elicitation: self.elicitation,
             quorum: self.approvers,
