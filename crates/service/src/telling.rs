@@ -1,16 +1,16 @@
 //! What the operator decided about commands, in the bridge's own words, to every member; and the key that decides.
 //!
-//! A text holds nothing of an agent: who reads it takes it for the bridge's.
+//! A text holds nothing of an agent: who reads it takes it for the bridge's. What a person named, such as a folder, which
+//! somebody else may have made, stands behind the mark of quoted lines.
 
 use mab_core::{
     Failure, RunId, SessionId,
     approver::ApproverKey,
     entity::{ApproverRow, ConversationState, ExecutionState, Notice},
     execution::{Assurance, Mode, Terms},
-    visible::visible,
 };
 
-use crate::{Bridge, notices::notice, ops::list, reading::Opener};
+use crate::{Bridge, notices::notice, ops::list, reading::Opener, running::telling_all::quoted};
 
 /// The key of the approver that is enrolled, when this bridge enrolled it.
 pub(crate) fn sound(bridge: &Bridge, row: &ApproverRow) -> Option<ApproverKey> {
@@ -57,11 +57,11 @@ pub(crate) fn enabled(terms: &Terms) -> String {
         }
     };
     format!(
-        "The operator enabled commands in this conversation until {}: execute_command, mode {}, in {}. In this mode {asks}; \
+        "The operator enabled commands in this conversation until {}: execute_command, mode {}, in\n{}\nIn this mode {asks}; \
          {network}{who}. ({})",
         terms.expires_at(),
         terms.mode,
-        visible(&terms.workspace, &[]),
+        quoted(&terms.workspace),
         by(terms.assurance),
     )
 }
@@ -96,7 +96,7 @@ pub(crate) fn approved(run: RunId, asked: &SessionId, assurance: Assurance) -> S
 
 /// A command was refused.
 pub(crate) fn denied(run: RunId, asked: &SessionId, reason: Option<&str>) -> String {
-    let why = reason.map(|reason| format!(" Reason: {}", visible(reason, &[]))).unwrap_or_default();
+    let why = reason.map(|reason| format!(" Reason:\n{}", quoted(reason))).unwrap_or_default();
     format!("The operator said no to {run}, which {asked} asked for. Nothing was run.{why}")
 }
 

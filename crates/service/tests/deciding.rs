@@ -319,7 +319,7 @@ async fn terms_when_signed_are_in_force_shown_and_told_to_every_member() {
     }
     for told in scene.told().await {
         assert_eq!(told.len(), 1);
-        assert!(told[0].contains("mode restricted, in /home/ada/project"), "{told:?}");
+        assert!(told[0].contains("mode restricted, in\n| /home/ada/project\nIn this mode "), "{told:?}");
     }
     scene.house.clock.advance_s(3_600);
     assert_eq!(scene.standing().await["terms"]["active"], json!(false));

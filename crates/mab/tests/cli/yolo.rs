@@ -410,7 +410,7 @@ fn request_when_denied_meanwhile_or_approved_twice_is_answered_once() -> Anythin
     first.types(PASSPHRASE)?;
     let left = first.ends()?;
     assert!(left.exit.is_some_and(|exit| exit != 0) && !left.seen.contains("approved"), "{left:?}");
-    assert!(room.told()?.contains("Reason: use a branch"));
+    assert!(room.told()?.contains("Reason:\n| use a branch"));
     assert!(!room.scene.space.join("made").exists());
     let run = room.asks(&["mkdir", "made"])?;
     let (mut one, mut other) =

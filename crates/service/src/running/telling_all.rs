@@ -39,7 +39,7 @@ pub(crate) fn wished(
     (conversation, who): (&str, &SessionId),
     (mode, workspace, timeout_s): (Mode, Option<&str>, Option<u32>),
 ) -> String {
-    let folder = workspace.map_or_else(|| ". ".to_owned(), |folder| format!(" in\n{}\n", quoted(folder)));
+    let folder = workspace.map_or_else(|| ".\n".to_owned(), |folder| format!(", in\n{}\n", quoted(folder)));
     let timeout = timeout_s.map(|seconds| format!(", at most {seconds} s each")).unwrap_or_default();
     format!(
         "{who} asks to be allowed to run commands, mode {mode}{timeout}{folder}Nothing is enabled by this. A person does \
@@ -211,7 +211,7 @@ fn stream(name: &str, captured: &Captured) -> Vec<String> {
 }
 
 /// Every line behind a mark that the bridge's own words never have, with every character showing itself.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let shown = visible(text, &['\n', '\t']);
     shown.split('\n').map(|line| format!("| {line}")).collect::<Vec<_>>().join("\n")
 }
