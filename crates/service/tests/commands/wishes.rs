@@ -133,3 +133,31 @@ async fn approver_when_it_refuses_counts_as_a_denial() {
     let void = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
     assert_eq!(void.code, Code::ApprovalVoid);
 }
+
+#[tokio::test]
+async fn words_of_an_agent_that_are_not_accepted_reach_nobody_through_a_wish_or_a_command() {
+    for (rule, verdict) in
+        [(json!({}), "hold"), (json!({"from": "a"}), "deny"), (json!({"action_type": "proposal"}), "hold")]
+    {
+        let scene = Scene::enabled(Mode::Restricted).await;
+        let bridge = &scene.house.bridge;
+        let mut policy = json!({"conversation_id": scene.id, "verdict": verdict});
+        policy.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        scene.house.operator("inbound", policy).await.unwrap();
+        scene.told(&scene.b).await;
+        for (tool, arguments) in [
+            ("execute_command", json!({"command": "touch read-this"})),
+            ("execute_command", json!({"command": "cat read-this"})),
+            ("enable_yolo_mode", json!({"mode": "yolo", "workspace": "/read/this"})),
+        ] {
+            let denied = scene.a.call(bridge, tool, arguments.clone()).await.unwrap_err();
+            assert_eq!(denied.code, Code::NotAccepted, "{arguments} {denied}");
+            assert!(denied.hint.unwrap().contains("send_to_partner"));
+        }
+        let considered = scene.run(json!({"command": "touch read-this", "dry_run": true})).await;
+        assert_eq!(considered["verdict"], "ask");
+        let standing = scene.standing().await;
+        assert_eq!((&standing["runs"], &standing["wishes"]), (&json!([]), &json!([])));
+        assert_eq!(scene.told(&scene.b).await, [""; 0]);
+    }
+}

@@ -153,17 +153,37 @@ impl Tx<'_> {
 
     /// Refuses a note of an agent whose messages are not accepted, or while nobody can send: everybody reads it.
     pub(super) fn refuse_note(&self, entered: &Entered, stamp: &Stamp) -> Result<(), Failure> {
-        let Some(seat) = stamp.seat() else { return Ok(()) };
         refuse_when_paused(stamp, entered)?;
-        let permission = entered.permission.unwrap_or(seat.permission);
-        let policy = self.policy(entered.conversation_pk)?;
-        if policy.judge(&seat.session, permission, ActionType::Info) == Verdict::Accept {
+        if self.accepts(entered, stamp, &[ActionType::Info])? {
             return Ok(());
         }
         let message = "the conversation's inbound policy does not accept your words unseen, nor in a note";
         Err(Denied::new(Code::NotAccepted, message)
             .hint("call update_my_status without the note, or send_to_partner")
             .into())
+    }
+
+    /// Refuses a command, or the wish for commands, of such an agent: the notice that quotes it is read by everybody, and
+    /// proposes something.
+    pub(super) fn refuse_quoting(&self, entered: &Entered, stamp: &Stamp) -> Result<(), Failure> {
+        if self.accepts(entered, stamp, &[ActionType::Info, ActionType::Proposal])? {
+            return Ok(());
+        }
+        let message = "the conversation's inbound policy does not accept your words unseen, nor in a command, which everybody \
+                       is told of";
+        Err(Denied::new(Code::NotAccepted, message)
+            .hint(
+                "propose it with send_to_partner, action_type proposal; or tell your user, who can run `mab inbound`",
+            )
+            .into())
+    }
+
+    /// Whether messages of these types would be delivered at once.
+    fn accepts(&self, entered: &Entered, stamp: &Stamp, types: &[ActionType]) -> Result<bool, Failure> {
+        let Some(seat) = stamp.seat() else { return Ok(true) };
+        let permission = entered.permission.unwrap_or(seat.permission);
+        let policy = self.policy(entered.conversation_pk)?;
+        Ok(types.iter().all(|one| policy.judge(&seat.session, permission, *one) == Verdict::Accept))
     }
 
     /// How many messages wait for this agent to release them; none for whom they do not wait.

@@ -23,6 +23,7 @@ impl Tx<'_> {
         self.change(stamp, |entered| {
             refuse_when_paused(stamp, entered)?;
             self.refuse_when_locked(entered.agent_pk)?;
+            self.refuse_quoting(entered, stamp)?;
             let bytes = notice.body.as_bytes().len() as u64;
             refuse_without_room(&entered.ledger, bytes, entered.overrides.quotas(wish.quotas))?;
             let body = wish.body.as_bytes();
@@ -75,6 +76,7 @@ impl Tx<'_> {
             refuse_when_paused(stamp, entered)?;
             self.refuse_when_locked(entered.agent_pk)?;
             self.refuse_when_disabled(entered.conversation_pk)?;
+            self.refuse_quoting(entered, stamp)?;
             if !starts {
                 self.refuse_when_too_many(entered)?;
             }
