@@ -146,7 +146,7 @@ impl Op for ExecuteCommand {
         }
         let (id, request) = match goes_on {
             Some((row, request)) if row.state == RunState::Running => {
-                return Ok(running((row.id, &request.hash()?)));
+                return Ok(running((row.id, &request.hash()?), ELSEWHERE));
             }
             Some((row, request)) => (row.id, request),
             None => match begin(&call, look, wanted.ok_or_else(no_command)?).await? {
@@ -267,15 +267,22 @@ fn ended(ended: Ended) -> Answer {
             ended: Some(Shown::of(&finished, assurance)),
             ..Answer::new(State::Finished)
         },
-        Ended::StillRunning(id, hash) => running((id, &hash)),
+        Ended::StillRunning(id, hash) => running((id, &hash), HERE),
     }
 }
 
-fn running((id, hash): (RunId, &RequestHash)) -> Answer {
+/// What to do about a command that this call ran.
+const HERE: &str = "it runs on: its result comes as a message from system, with check_messages";
+
+/// About one that another call began, maybe in a process that is no more.
+const ELSEWHERE: &str = "it runs on, or the server that ran it died: its result, or that it was lost, comes as a message from \
+                         system, with check_messages";
+
+fn running((id, hash): (RunId, &RequestHash), next: &str) -> Answer {
     Answer {
         run_id: Some(id.to_string()),
         request_hash: Some(hash.to_string()),
-        next: Some("it runs on: its result comes as a message from system, with check_messages".to_owned()),
+        next: Some(next.to_owned()),
         ..Answer::new(State::Running)
     }
 }
