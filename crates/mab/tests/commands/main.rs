@@ -17,6 +17,8 @@ mod client;
 #[cfg(test)]
 mod ended;
 #[cfg(test)]
+mod ending;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod inside;

@@ -1,7 +1,15 @@
 //! `mab yolo disable`: ends what is enabled. It needs no terminal and no passphrase: less is always possible.
+//!
+//! A command under way is ended by the server that runs it. One that is stopped or died ends nothing, so the ends are waited
+//! for, and what still goes on is said.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
-use mab_core::ConversationId;
+use mab_core::{Code, ConversationId, Denied};
 use serde_json::{Value, json};
 
 use crate::cli::{
@@ -31,13 +39,14 @@ impl Disable {
         let all = standing.conversations.iter().filter(is_on).map(|it| it.conversation_id.clone());
         let ids: Vec<String> = id.map_or_else(|| all.collect(), |id| vec![id]);
         let mut answers = Vec::new();
-        for id in ids {
+        for id in &ids {
             answers.push(calls.call("execution_disable", json!({"conversation_id": id}))?);
         }
         standing.spend();
+        let going_on = going_on(&calls, &ids)?;
         if operator.output.is_json() {
             operator.output.json(&Value::Array(answers))?;
-            return Ok(Exit::OK);
+            return ended(&going_on);
         }
         let mut page = operator.output.page();
         for answer in &answers {
@@ -49,6 +58,40 @@ impl Disable {
         if answers.is_empty() {
             Output::talk("nothing was enabled");
         }
-        Ok(Exit::OK)
+        ended(&going_on)
     }
+}
+
+/// How long a server has to end its commands and to say so: it looks every second.
+const PATIENCE: Duration = Duration::from_secs(8);
+const APART: Duration = Duration::from_millis(200);
+
+/// The commands of these conversations that still run, once they had the time to end.
+fn going_on(calls: &Calls, ids: &[String]) -> Result<Vec<String>, Trouble> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut left = Vec::new();
+        for id in ids {
+            let now: Standings = calls.read("execution", json!({"conversation_id": id}))?;
+            let runs = now.conversations.into_iter().flat_map(|it| it.runs);
+            let running = runs.filter(|run| run.state == "running");
+            left.extend(running.map(|run| format!("{} of {}", run.run_id, run.session_id)));
+        }
+        if left.is_empty() || Instant::now() >= until {
+            return Ok(left);
+        }
+        sleep(APART);
+    }
+}
+
+/// Says so when not everything has ended.
+fn ended(going_on: &[String]) -> Result<Exit, Trouble> {
+    if going_on.is_empty() {
+        return Ok(Exit::OK);
+    }
+    let message =
+        format!("nothing new can start; but a server has not ended what it runs: {}", going_on.join(", "));
+    Err(Denied::new(Code::Conflict, message)
+        .hint("that agent's server (`mab mcp`) is stopped or gone: end its process, and what it started with it")
+        .into())
 }
