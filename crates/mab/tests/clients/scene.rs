@@ -36,14 +36,19 @@ impl Scene {
 
     /// Calls an operation as the operator.
     pub(crate) fn operator(&self, operation: &str, arguments: Value) -> Result<Value, Denied> {
-        let home = self.home.display().to_string();
-        let environment = Environment::from([("HOME", home.as_str())]);
-        let flags = Flags { data_dir: Some(self.data.clone()), ..Flags::default() };
-        let config = Config::load(&flags, &environment).unwrap();
+        let config = self.settings();
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let opened =
             open_existing(&config).map_err(|failure| Denied::new(Code::Internal, failure.to_string()))?;
         block_on(opened.call(operation, arguments)).unwrap()
+    }
+
+    /// The settings as the operator has them.
+    pub(crate) fn settings(&self) -> Config {
+        let home = self.home.display().to_string();
+        let environment = Environment::from([("HOME", home.as_str())]);
+        let flags = Flags { data_dir: Some(self.data.clone()), ..Flags::default() };
+        Config::load(&flags, &environment).unwrap()
     }
 
     /// The first command that waits for a yes; waits until there is one.

@@ -47,7 +47,7 @@ impl Person {
             workspace: scene.space.display().to_string(),
             workspace_device: folder.dev().to_string(),
             workspace_inode: folder.ino().to_string(),
-            settings: scene.config(&scene.data()).bound().unwrap(),
+            settings: scene.settings().bound().unwrap(),
             timeout_s: None,
             network: false,
             elicitation: false,

@@ -124,6 +124,11 @@ impl Scene {
         block_on(opened.call(operation, arguments)).unwrap()
     }
 
+    /// The settings as the operator has them.
+    pub(crate) fn settings(&self) -> Config {
+        self.config(&self.data())
+    }
+
     /// The settings as the operator of another folder has them.
     pub(crate) fn config(&self, data: &Path) -> Config {
         let home = self.home.display().to_string();
