@@ -3,10 +3,7 @@
 //! A command under way is ended by the server that runs it. One that is stopped or died ends nothing, so the ends are waited
 //! for, and what still goes on is said.
 
-use std::{
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::{thread::sleep, time::Duration};
 
 use clap::Args;
 use mab_core::{Code, ConversationId, Denied};
@@ -62,26 +59,29 @@ impl Disable {
     }
 }
 
-/// How long a server has to end its commands and to say so: it looks every second.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is looked whether servers have ended their commands, which look every second themselves.
+const LOOKS: u32 = 40;
 const APART: Duration = Duration::from_millis(200);
 
 /// The commands of these conversations that still run, once they had the time to end.
 fn going_on(calls: &Calls, ids: &[String]) -> Result<Vec<String>, Trouble> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let mut left = Vec::new();
+    let mut left = Vec::new();
+    for look in 0..LOOKS {
+        if look > 0 {
+            sleep(APART);
+        }
+        left.clear();
         for id in ids {
             let now: Standings = calls.read("execution", json!({"conversation_id": id}))?;
             let runs = now.conversations.into_iter().flat_map(|it| it.runs);
             let running = runs.filter(|run| run.state == "running");
             left.extend(running.map(|run| format!("{} of {}", run.run_id, run.session_id)));
         }
-        if left.is_empty() || Instant::now() >= until {
-            return Ok(left);
+        if left.is_empty() {
+            break;
         }
-        sleep(APART);
     }
+    Ok(left)
 }
 
 /// Says so when not everything has ended.
