@@ -14,7 +14,7 @@ use mab_store::{
 use serde_json::{Map, Value};
 
 pub use log::start_log;
-pub use signals::{any_of, told_to_end};
+pub use signals::{ENDING, any_of, told_to_end};
 
 use crate::{
     config::Config,

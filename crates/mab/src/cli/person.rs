@@ -29,7 +29,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// The person at the terminal that this process is controlled from. From now on Ctrl-C ends a question, not the process.
+    /// The person at the terminal that this process is controlled from. From now on Ctrl-C (and Ctrl-Z) ends a question, not the process.
     ///
     /// # Errors
     /// `forbidden` where none can be: no terminal, answers that come from elsewhere, or an agent that started this.
@@ -57,7 +57,7 @@ impl Person {
         }
         // A passphrase and a key will be in memory.
         hardening::protect();
-        Ok(Self { terminal, stop: Stop::listen()? })
+        Ok(Self { terminal, stop: Stop::listen_where_secrets_are()? })
     }
 
     /// A page to fill for the terminal.

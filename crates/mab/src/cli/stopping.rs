@@ -11,7 +11,9 @@ use mab_core::Fault;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
+    process::Signal,
 };
+use tokio::signal::unix::SignalKind;
 
 use crate::runtime;
 
@@ -24,12 +26,26 @@ impl Stop {
     /// # Errors
     /// When the system refuses a pipe.
     pub(crate) fn listen() -> Result<Self, Fault> {
+        Self::listen_to(runtime::ENDING.to_vec())
+    }
+
+    /// As [`Self::listen`], and Ctrl-Z counts: a process that stands still leaves the terminal as a question for a secret
+    /// has it, and an opened key in memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn listen_where_secrets_are() -> Result<Self, Fault> {
+        let stand_still = SignalKind::from_raw(Signal::TSTP.as_raw());
+        Self::listen_to([runtime::ENDING.as_slice(), &[stand_still]].concat())
+    }
+
+    fn listen_to(kinds: Vec<SignalKind>) -> Result<Self, Fault> {
         let (stopped, stop) =
             std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
         let (ready, is_ready) = mpsc::channel();
         std::thread::spawn(move || {
             let told = runtime::block_on(async {
-                let told = runtime::told_to_end();
+                let told = runtime::any_of(&kinds);
                 drop(ready);
                 match told {
                     Ok(told) => told.await,

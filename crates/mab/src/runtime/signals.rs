@@ -23,10 +23,23 @@ pub fn any_of(kinds: &[SignalKind]) -> Result<impl Future<Output = ()> + use<>, 
     }))
 }
 
-/// Listens from now on; the future completes when the process is told to end, or its terminal goes.
+/// Listens from now on; the future completes when the process is told to end, or its terminal goes. Signals that somebody
+/// sends for no reason count: they would end the process where it stands.
 ///
 /// # Errors
 /// As [`any_of`].
 pub fn told_to_end() -> Result<impl Future<Output = ()>, Fault> {
-    any_of(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])
+    any_of(&ENDING)
 }
+
+/// Signals that end a process that does not listen.
+pub const ENDING: [SignalKind; 8] = [
+    SignalKind::terminate(),
+    SignalKind::interrupt(),
+    SignalKind::hangup(),
+    SignalKind::quit(),
+    SignalKind::alarm(),
+    SignalKind::user_defined1(),
+    SignalKind::user_defined2(),
+    SignalKind::io(),
+];

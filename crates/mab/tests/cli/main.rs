@@ -23,6 +23,7 @@ mod resume;
 mod running;
 mod terminal;
 mod told;
+mod typing;
 mod unattended;
 mod wake;
 mod watch;
