@@ -121,7 +121,8 @@ fn name(digest: &[u8; 32]) -> String {
 fn unavailable(place: &Path, why: &str) -> Denied {
     let message = format!("{} cannot be used to note which commands were started: {why}", place.display());
     Denied::new(Code::ReadOnly, message).hint(format!(
-        "look what is at {} and who put it there; it has to be a folder of this user's alone (0700)",
+        "look what is at {} and who put it there (`ls -ld`): it has to be a folder of this user's alone (0700), and only who \
+         owns it, or root, can take another one away",
         place.display()
     ))
 }

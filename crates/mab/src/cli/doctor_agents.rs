@@ -4,9 +4,11 @@ use rustix::process::geteuid;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{doctor::Check, operator::Operator},
+    cli::{Trouble, doctor::Check, operator::Operator},
     config::Config,
     execution,
+    spent::Spent,
+    system::SystemClock,
 };
 
 /// Whether agents may ask for commands. Where the settings say no, that is all there is to say.
@@ -36,6 +38,7 @@ pub(super) fn agents(operator: &Operator<'_>, config: &Config) -> Vec<Check> {
         let message = "get nothing but a refusal from a server that runs as root with MAB_YOLO=1".to_owned();
         checks.push(Check::warn(NAME, message, hint));
     }
+    checks.extend(ledger());
     checks.push(approver(operator, config));
     checks
 }
@@ -50,6 +53,13 @@ pub(super) fn sandbox(config: &Config, tiers: &mab_exec::Tiers) -> Option<Check>
             Check::warn(NAME, format!("their commands of mode {mode} are refused: {}", why.reason), why.hint)
         }
     })
+}
+
+/// Whether it can be noted what was used up: another user can have made that folder first. It is made here if it is not
+/// there, so that nobody can any more.
+fn ledger() -> Option<Check> {
+    let denied = Spent::open(&SystemClock).err()?;
+    Some(Check::trouble(NAME, &Trouble::Denied(denied)))
 }
 
 /// Whether somebody can enable and approve anything.

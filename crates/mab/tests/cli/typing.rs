@@ -1,11 +1,21 @@
 //! A passphrase while it is typed: who could read it, and what is left of it on the terminal.
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, lchown},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use serde_json::Value;
 
 use crate::{
     home::{Anything, Home},
     person::Person,
 };
+
+/// A user that nobody is.
+const UNLUCKY: u32 = 64_918;
 
 /// A person whose program tells its number first.
 #[cfg(test)]
@@ -17,6 +27,33 @@ fn starts(words: &str, home: &Home) -> Anything<(Person, Pid)> {
     let seen = person.so_far();
     let pid = seen.split("pid ").nth(1).and_then(|rest| rest.split('.').next()).ok_or("no number")?;
     Ok((person, Pid::from_raw(pid.parse()?).ok_or("no number")?))
+}
+
+/// Gives everything below a folder, itself included, to a user.
+#[cfg(test)]
+fn give(path: &Path, user: u32) -> Anything {
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(lchown(path, Some(user), Some(user))?)
+}
+
+/// A home of that user, with the program in it, and the words that start it as that user; none where only root could.
+#[cfg(test)]
+fn home_of(user: u32) -> Anything<Option<(Home, String)>> {
+    if !geteuid().is_root() {
+        println!("SKIPPED: only root can act as another user");
+        return Ok(None);
+    }
+    let home = Home::with_store()?;
+    let program = home.path().join("mab");
+    fs::copy(env!("CARGO_BIN_EXE_mab"), &program)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    give(home.path(), user)?;
+    let words = format!("setpriv --reuid {user} --regid {user} --clear-groups {}", program.display());
+    Ok(Some((home, words)))
 }
 
 #[test]
@@ -35,5 +72,31 @@ fn terminal_when_a_signal_ends_a_question_shows_what_is_typed_again_and_keeps_no
         assert_eq!(left.exit, Some(130), "{signal:?} {left:?}");
         assert!(!left.seen.contains("half"), "{signal:?} {left:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn folder_of_marks_when_another_user_made_it_is_told_before_anything_is_typed() -> Anything {
+    let Some((home, mab)) = home_of(UNLUCKY)? else { return Ok(()) };
+    let folder = PathBuf::from(format!("/var/tmp/mab-{UNLUCKY}"));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let config = home.path().join(".config/mab");
+    fs::create_dir_all(&config)?;
+    fs::write(config.join("config.toml"), "[execution]\nagents = true\n")?;
+    give(home.path(), UNLUCKY)?;
+    let file = home.path().join("told");
+    let doctor = format!("{mab} doctor --json > {}", file.display());
+    let told = Person::starts(&doctor, (home.path(), home.path()), 200)?.ends();
+    let refused = Person::starts(&format!("{mab} yolo enroll"), (home.path(), home.path()), 200)?.ends();
+    fs::remove_dir_all(&folder)?;
+    let (told, refused) = (told?, refused?);
+    let answer: Value = serde_json::from_slice(&fs::read(&file)?)?;
+    let checks = answer.get("checks").and_then(Value::as_array).ok_or("no checks")?;
+    let at = folder.display().to_string();
+    let failed = checks.iter().filter(|it| it.get("state").and_then(Value::as_str) == Some("fail"));
+    let failed: Vec<String> = failed.map(Value::to_string).collect();
+    assert!(failed.iter().any(|it| it.contains(&at) && it.contains("or root")), "{failed:?} {told:?}");
+    assert!(refused.seen.contains(&at) && refused.exit == Some(8), "{refused:?}");
+    assert!(!refused.seen.contains("new passphrase"), "{refused:?}");
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::{
         standing::Standings,
         unlocking::{self, Known, TRIES, Unlocked},
     },
+    spent::Spent,
     system::{OsRandom, SystemClock},
 };
 
@@ -57,6 +58,8 @@ impl Enroll {
 
     pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let person = Person::at_terminal()?;
+        // Makes its folder, before another user does.
+        Spent::open(&SystemClock)?;
         let calls = Calls::open(operator)?;
         let known = Known::ask(&calls)?;
         let old = self.old(&person, &calls, &known)?;
