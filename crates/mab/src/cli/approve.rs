@@ -65,7 +65,7 @@ enum Answer {
 
 impl Approve {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let person = Person::at_terminal()?;
+        let person = Person::at_terminal(operator.environment)?;
         let calls = Calls::open(operator)?;
         let desk = Desk { person, calls, output: operator.output };
         if self.runs.is_empty() { desk.serve() } else { desk.answer(&self.runs) }

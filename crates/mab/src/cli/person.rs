@@ -18,7 +18,8 @@ use rustix::{
 use zeroize::Zeroizing;
 
 use crate::{
-    cli::{Trouble, stopping::Stop, table::Page, terminal::Terminal},
+    cli::{Output, Trouble, stopping::Stop, table::Page, terminal::Terminal},
+    environment::Environment,
     hardening,
 };
 
@@ -30,12 +31,12 @@ pub(crate) struct Person {
 
 impl Person {
     /// The person at the terminal that this process is controlled from. From now on Ctrl-C (and Ctrl-Z) ends a question, not the process.
+    /// To be called before anything else is done: the program may be started anew.
     ///
     /// # Errors
-    /// `forbidden` where none can be: no terminal, answers that come from elsewhere, or an agent that started this.
-    pub(crate) fn at_terminal() -> Result<Self, Trouble> {
-        // What is typed next may be a passphrase.
-        hardening::protect();
+    /// `forbidden` where none can be: no terminal, answers that come from elsewhere, an agent that started this, or code or
+    /// a process that could read what is typed.
+    pub(crate) fn at_terminal(environment: &Environment) -> Result<Self, Trouble> {
         let nobody = |why: &str| {
             Denied::new(Code::Forbidden, format!("only a person at a terminal can do this: {why}"))
                 .hint("run it yourself, in a terminal window of its own")
@@ -56,7 +57,9 @@ impl Person {
             return Err(nobody(&format!("{agent} started this")).into());
         }
         // A passphrase and a key will be in memory.
-        hardening::protect();
+        if let Some(note) = hardening::shelter(environment)? {
+            Output::talk(&note);
+        }
         Ok(Self { terminal, stop: Stop::listen_where_secrets_are()? })
     }
 

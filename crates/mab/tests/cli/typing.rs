@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, lchown},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown},
     path::{Path, PathBuf},
 };
 
@@ -12,9 +12,11 @@ use serde_json::Value;
 use crate::{
     home::{Anything, Home},
     person::Person,
+    yolo::PASSPHRASE,
 };
 
-/// A user that nobody is.
+/// Users that nobody is.
+const SOMEBODY: u32 = 64_917;
 const UNLUCKY: u32 = 64_918;
 
 /// A person whose program tells its number first.
@@ -57,6 +59,26 @@ fn home_of(user: u32) -> Anything<Option<(Home, String)>> {
 }
 
 #[test]
+fn passphrase_is_typed_into_a_memory_that_nobody_could_open_before() -> Anything {
+    let Some((home, mab)) = home_of(SOMEBODY)? else { return Ok(()) };
+    let (mut person, pid) = starts(&format!("{mab} yolo enroll"), &home)?;
+    person.sees("new passphrase:")?;
+    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    // What belongs to root there is hidden from the user.
+    assert_eq!(fs::metadata(process.join("mem"))?.uid(), 0);
+    // Not the memory that the program began with, which could be opened until it hid it.
+    let program = fs::read_link(process.join("exe"))?;
+    assert!(program.as_os_str().as_encoded_bytes().starts_with(b"/memfd:mab"), "{program:?}");
+    person.types(PASSPHRASE)?;
+    person.sees("the same again:")?;
+    person.types(PASSPHRASE)?;
+    let left = person.ends()?;
+    assert!(left.exit == Some(0) && left.seen.contains("approver"), "{left:?}");
+    fs::remove_dir_all(format!("/var/tmp/mab-{SOMEBODY}"))?;
+    Ok(())
+}
+
+#[test]
 fn terminal_when_a_signal_ends_a_question_shows_what_is_typed_again_and_keeps_none_of_it() -> Anything {
     let home = Home::with_store()?;
     for signal in
@@ -71,6 +93,21 @@ fn terminal_when_a_signal_ends_a_question_shows_what_is_typed_again_and_keeps_no
         assert!(echo, "{signal:?} {left:?}");
         assert_eq!(left.exit, Some(130), "{signal:?} {left:?}");
         assert!(!left.seen.contains("half"), "{signal:?} {left:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn passphrase_is_not_asked_for_with_a_library_of_somebodys_choice_inside() -> Anything {
+    let home = Home::with_store()?;
+    for name in ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"] {
+        for words in ["yolo enroll", "yolo passphrase", "approve"] {
+            let shell = format!("{name}=/nowhere mab {words}");
+            let left = Person::starts(&shell, (home.path(), home.path()), 200)?.ends()?;
+            assert!(left.seen.contains(&format!("{name} put other code into this program")), "{left:?}");
+            assert!(left.seen.contains(&format!("env -u {name} mab")), "{left:?}");
+            assert!(!left.seen.contains("passphrase:"), "{left:?}");
+        }
     }
     Ok(())
 }

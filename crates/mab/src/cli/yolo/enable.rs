@@ -71,7 +71,7 @@ pub(super) struct Enable {
 
 impl Enable {
     pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let person = Person::at_terminal()?;
+        let person = Person::at_terminal(operator.environment)?;
         let calls = Calls::open(operator)?;
         let id = self.conversation.to_string();
         let place: Place = calls.read("show", json!({"conversation_id": id}))?;

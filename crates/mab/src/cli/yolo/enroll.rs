@@ -57,7 +57,7 @@ impl Enroll {
     }
 
     pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let person = Person::at_terminal()?;
+        let person = Person::at_terminal(operator.environment)?;
         // Makes its folder, before another user does.
         Spent::open(&SystemClock)?;
         let calls = Calls::open(operator)?;

@@ -22,7 +22,7 @@ pub(super) struct Unlock {
 
 impl Unlock {
     pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
-        let person = Person::at_terminal()?;
+        let person = Person::at_terminal(operator.environment)?;
         let calls = Calls::open(operator)?;
         drop(unlocking::unlock(&person, &calls)?);
         let whom = json!({
