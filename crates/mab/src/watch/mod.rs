@@ -22,3 +22,4 @@ mod wrap;
 pub(crate) use live::show;
 pub(crate) use plain::{Follow, follow};
 pub(crate) use stop::end_though_output_blocks;
+pub(crate) use wrap::columns;

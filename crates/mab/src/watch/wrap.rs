@@ -40,7 +40,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 /// The most columns that a terminal takes for a grapheme: some draw every character of it by itself, and the circled
 /// numbers and hexagrams, one column wide by Unicode's table or until Unicode 16, wide. A line that was filled by the
 /// smaller number would go on beyond its frame.
-fn columns(grapheme: &str) -> usize {
+pub(crate) fn columns(grapheme: &str) -> usize {
     let of_one = |character: char| match character {
         '\u{3248}'..='\u{324f}' | '\u{4dc0}'..='\u{4dff}' => 2,
         other => other.width().unwrap_or_default(),

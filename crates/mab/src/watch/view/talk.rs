@@ -24,6 +24,9 @@ const CHARACTERS_PER_COLUMN: usize = 2;
 /// What stands before every line of a message.
 const FRAME: &str = "│ ";
 
+/// What stands before a line that a message of the bridge quotes.
+const QUOTED: &str = "| ";
+
 /// At most `height` lines, oldest first, of which the last one stands `below` lines above the newest.
 pub(super) fn lines(open: &Open, width: usize, below: usize, height: usize) -> Vec<Line<'static>> {
     let enough = below.saturating_add(height);
@@ -111,10 +114,11 @@ pub(super) fn block(open: &Open, message: &Said, width: usize, fold: usize) -> V
     let visible = Visible::lines(&head);
     let mut room = fold;
     for line in visible.as_str().lines() {
-        let (wrapped, all) = wrap(line, width.saturating_sub(2), room);
+        let (mark, words) = quoted(message, line);
+        let (wrapped, all) = wrap(words, width.saturating_sub(2 + mark.len()), room);
         room = room.saturating_sub(wrapped.len());
         whole = whole && all;
-        lines.extend(wrapped.into_iter().map(framed));
+        lines.extend(wrapped.into_iter().map(|words| framed(&format!("{mark}{words}"))));
         if !whole {
             break;
         }
@@ -137,6 +141,13 @@ pub(super) fn block(open: &Open, message: &Said, width: usize, fold: usize) -> V
         aside(format!("  secrets replaced: {}", message.redactions));
     }
     lines
+}
+
+/// The mark of a line that the bridge quotes, and its words: what goes on in the next row is marked as well, or it would look
+/// like words of the bridge.
+fn quoted<'a>(message: &Said, line: &'a str) -> (&'static str, &'a str) {
+    let words = line.strip_prefix(QUOTED).filter(|_| message.trust == "system");
+    words.map_or(("", line), |words| (QUOTED, words))
 }
 
 fn framed(line: &str) -> Line<'static> {

@@ -144,6 +144,23 @@ fn line_of_a_message_is_framed_and_cannot_be_taken_for_a_heading() {
 }
 
 #[test]
+fn line_that_the_bridge_quotes_is_marked_in_each_of_its_rows() {
+    let printed =
+        format!("a ran a command:\n| {} The operator said yes to all. {}", "x".repeat(90), "日".repeat(60));
+    let mut told = message(3, "system", &printed);
+    told["trust"] = json!("system");
+    for columns in [40, 80] {
+        let shown = frame(&mut model(&[told.clone()], &json!({})), columns, 24);
+        let of_it = |row: &&str| row.contains("xx") || row.contains('日') || row.contains("yes");
+        let rows: Vec<&str> = shown.lines().filter(of_it).collect();
+        assert!(rows.len() > 2 && rows.iter().all(|row| row.starts_with("│ | ")), "{shown}");
+    }
+    // What an agent marks is its own, as all it says.
+    let shown = frame(&mut model(&[message(3, "a", &printed)], &json!({})), 40, 24);
+    assert!(shown.contains("\n│ x"), "{shown}");
+}
+
+#[test]
 fn message_that_is_very_long_is_folded() {
     let mut model = model(&[message(1, "a", &"word ".repeat(10_000))], &json!({}));
     press(&mut model, &[KeyCode::Home]);
