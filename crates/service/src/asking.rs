@@ -31,7 +31,7 @@ impl Question {
         };
         let whole = hash.to_string();
         let digits = whole.get(whole.len().saturating_sub(DIGITS)..).unwrap_or_default();
-        lines.push(format!("folder: {}", literal(&workspace.to_string_lossy())));
+        lines.extend(shown("folder: ", &workspace.to_string_lossy()));
         lines.push(format!("may write: {writes}"));
         lines.push(format!("network: {network}"));
         lines.push(format!("longest time: {} s", limits.time_s));
@@ -45,7 +45,7 @@ impl Question {
 fn of_plan(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     match plan {
-        Plan::Shell(text) => lines.push(format!("text for a shell: {}", literal(text))),
+        Plan::Shell(text) => lines.extend(shown("text for a shell: ", text)),
         Plan::Steps(steps) => {
             for step in steps {
                 match step.link {
@@ -55,17 +55,28 @@ fn of_plan(plan: &Plan) -> Vec<String> {
                 }
                 for (number, command) in step.pipeline.iter().enumerate() {
                     let what = if number == 0 { "run" } else { "its output to" };
-                    lines.push(format!("{what} {} ({})", literal(&command.name), literal(&command.program)));
-                    lines.extend(command.arguments.iter().map(|word| format!("  {}", literal(word))));
+                    lines.extend(shown(&format!("{what} "), &command.name));
+                    lines.extend(shown("  which is ", &command.program));
+                    lines.extend(command.arguments.iter().flat_map(|word| shown("  ", word)));
                     let set = |(name, value): &(String, String)| {
-                        format!("  with {} = {}", literal(name), literal(value))
+                        shown(&format!("  with {} = ", literal(name)), value)
                     };
-                    lines.extend(command.environment.iter().map(set));
+                    lines.extend(command.environment.iter().flat_map(set));
                 }
             }
         }
     }
     lines
+}
+
+/// A text after what it is, and what it is in ASCII when it is not: letters of several scripts look alike, and a client may
+/// draw nothing for some.
+fn shown(what: &str, text: &str) -> Vec<String> {
+    let plain = literal(text);
+    let escaped = |one: char| if one.is_ascii() { one.to_string() } else { one.escape_unicode().to_string() };
+    let ascii = (!text.is_ascii())
+        .then(|| format!("  not ASCII: {}", plain.chars().map(escaped).collect::<String>()));
+    std::iter::once(format!("{what}{plain}")).chain(ascii).collect()
 }
 
 /// `text` in double quotes, so that no two texts look alike: of blanks in a row all but the first as their escape, for a
@@ -163,5 +174,12 @@ mod tests {
         ] {
             assert_eq!(literal(text), shown);
         }
+    }
+
+    #[test]
+    fn word_when_it_is_not_ascii_is_also_shown_in_ascii() {
+        let lines = shown("  ", "src\u{441}\u{378}");
+        assert_eq!(lines, ["  \"src\u{441}\\u{378}\"", "  not ASCII: \"src\\u{441}\\u{378}\""]);
+        assert_eq!(shown("run ", "ls"), ["run \"ls\""]);
     }
 }
