@@ -98,6 +98,12 @@ impl Policy {
         Self::empty().with_builtin().unwrap_or_else(|_| Self::empty())
     }
 
+    /// What the policy puts before the arguments of a program, and into its environment: the same for each of its
+    /// commands. None for a program that it knows nothing of.
+    pub fn fence_of(&self, name: &str) -> Option<(&[String], &[(String, String)])> {
+        self.programs.get(name).map(|program| (program.arguments.as_slice(), program.environment.as_slice()))
+    }
+
     /// The builtin policy with the operator's file and a project's; a file that is not there is none.
     ///
     /// # Errors

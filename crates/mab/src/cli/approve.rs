@@ -21,7 +21,9 @@ use crate::{
         judge::judge_checked,
         operator::Operator,
         output::{BAD, CAREFUL, FAINT},
+        paged,
         person::Person,
+        plan,
         request::{self, LAST},
         standing::{Command, Standings},
         table::Page,
@@ -158,11 +160,15 @@ impl Desk {
 
     /// Shows a request whole, and takes its digits.
     fn ask(&self, conversation: &str, run: &Command, hash: &RequestHash) -> Result<Answer, Trouble> {
-        let mut page = self.person.page();
-        self.render((conversation, run, hash), &mut page)?;
+        let (mut page, mut end) = (self.person.page(), self.person.page());
+        self.render((conversation, run), &mut page)?;
+        if let Some(request) = &run.request {
+            request::details(request, &mut page);
+            request::conclusion(request, hash, &mut end);
+        }
         let question = format!("its last {LAST} digits agree to exactly this, n refuses, Enter leaves it:");
+        let mut typed = paged::ask(&self.person, (&page, &end), &question)?;
         for left in (0..TRIES).rev() {
-            let typed = self.person.ask(&page, &question)?;
             match typed.as_str() {
                 "" => return Ok(Answer::Nothing),
                 "n" | "no" => return Ok(Answer::No),
@@ -171,36 +177,34 @@ impl Desk {
                 }
                 _ => {}
             }
-            page = self.person.page();
+            let mut page = self.person.page();
             page.line(&format!("{CAREFUL}these are not its last {LAST} digits{CAREFUL:#}; {left} more"));
+            if left == 0 {
+                self.person.show(&page)?;
+                break;
+            }
+            typed = self.person.ask(&page, &question)?;
         }
         Ok(Answer::Nothing)
     }
 
-    /// Who asks, since when and why a person is asked; then the request.
-    fn render(
-        &self,
-        (conversation, run, hash): (&str, &Command, &RequestHash),
-        page: &mut Page,
-    ) -> Result<(), Trouble> {
+    /// Who asks, since when and why a person is asked.
+    fn render(&self, (conversation, run): (&str, &Command), page: &mut Page) -> Result<(), Trouble> {
         let place: Place = self.calls.read("show", json!({"conversation_id": conversation}))?;
-        let Some(request) = &run.request else { return Ok(()) };
-        page.line("");
-        page.field("asked by", &place.who(&run.session_id));
-        page.field("in", &Visible::line(conversation));
-        page.field("run", &Visible::line(&run.run_id));
-        page.field("since", &page.moment(Some(&run.created_at)));
-        page.field("waits until", &page.moment(Some(&run.expires_at)));
+        about((conversation, run), &place, page);
         match self.reason(run) {
             Some((Decision::Deny, reason)) => {
-                page.line(&format!("{BAD}the policy denies it by now{BAD:#}: {}", Visible::line(&reason)));
+                plan::lines(
+                    &Visible::line(&reason),
+                    &format!("{BAD}the policy denies it by now{BAD:#}: "),
+                    page,
+                );
             }
             Some((Decision::Allow | Decision::Ask, reason)) => {
-                page.field("why asked", &Visible::line(&reason));
+                request::field("why asked", &Visible::line(&reason), page);
             }
             None => {}
         }
-        request::render(request, hash, page);
         Ok(())
     }
 
@@ -240,6 +244,15 @@ impl Desk {
     }
 }
 
+/// Adds who asks, where and since when.
+fn about((conversation, run): (&str, &Command), place: &Place, page: &mut Page) {
+    page.line("");
+    request::field("asked by", &place.who(&run.session_id), page);
+    request::field("run", &Visible::line(&format!("{} in {conversation}", run.run_id)), page);
+    let (since, until) = (page.moment(Some(&run.created_at)), page.moment(Some(&run.expires_at)));
+    request::field("since", &Visible::line(&format!("{since}, waits until {until}")), page);
+}
+
 #[derive(Deserialize)]
 struct Done {
     run_id: String,
@@ -266,4 +279,102 @@ fn waiting(run: &Command) -> Result<RequestHash, Denied> {
         Denied::new(Code::ApprovalVoid, "the request in the database is not the one that was asked for")
             .hint("run `mab audit verify`; `mab deny` refuses it")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mab_exec::{Plan, Request};
+
+    use super::*;
+
+    /// The page of a request for this, in so many columns, as it is with paging left out.
+    fn page(command: Value, plan: Value, columns: u16) -> String {
+        let mut value: Value = serde_json::from_str(include_str!("snapshots/request.json")).unwrap();
+        value["command"] = command;
+        value["plan"] = plan;
+        let request: Request = serde_json::from_value(value).unwrap();
+        let hash = request.hash().unwrap();
+        let run = Command {
+            run_id: "run_0123456789abcdef".to_owned(),
+            session_id: "a".to_owned(),
+            state: "pending".to_owned(),
+            created_at: "2026-11-22T07:30:00.125Z".to_owned(),
+            expires_at: "2026-11-22T08:00:00.125Z".to_owned(),
+            request_hash: hash.to_string(),
+            request: Some(request.clone()),
+        };
+        let role = format!("dev {}network \u{202e} none", "x".repeat(60));
+        let place: Place =
+            serde_json::from_value(json!({"topic": null, "state": "active", "expires_at": "", "members": [
+            {"session_id": "a", "role": role, "permission": "member", "revoked": false}]}))
+            .unwrap();
+        let mut page = Page::new(Some(columns));
+        about(("conv_0123456789abcdef", &run), &place, &mut page);
+        request::details(&request, &mut page);
+        request::conclusion(&request, &hash, &mut page);
+        anstream::adapter::strip_str(page.as_str()).to_string()
+    }
+
+    fn of_words(words: &[&str], columns: u16) -> String {
+        let argv =
+            json!({"name": words[0], "program": "/usr/bin/x", "arguments": &words[1..], "environment": []});
+        page(json!({"argv": [words]}), json!({"steps": [{"link": "always", "pipeline": [argv]}]}), columns)
+    }
+
+    fn of_shell(text: &str, columns: u16) -> String {
+        page(json!({"text": text}), json!({"shell": text}), columns)
+    }
+
+    #[test]
+    fn page_of_an_ordinary_request_fits_a_terminal() {
+        let shown = of_words(&["mkdir", "made"], 80);
+        assert!(shown.lines().count() < 24, "{shown}");
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn page_when_words_are_hostile_shows_every_character_and_breaks_every_row() {
+        let words = [
+            "x",
+            "a\u{1b}[2J\u{1b}]0;title\u{7}\r\n\tb\u{9b}31m",
+            "\u{202e}gpj.exe\u{2066}\u{200b}\u{feff}\u{e0041}",
+            "m\u{430}in   far to the right\u{a0}\u{3000}.",
+            "src\u{378}\u{1cc00}\u{13441}",
+            "\"quoted\\n\"",
+            "",
+            &("y".repeat(64) + "network none request [123456]"),
+            &"\u{4dc0}日本".repeat(20),
+        ];
+        insta::assert_snapshot!("hostile_80", of_words(&words, 80));
+        insta::assert_snapshot!("hostile_40", of_words(&words, 40));
+        insta::assert_snapshot!("hostile_shell_40", of_shell(&words.join("\n"), 40));
+    }
+
+    #[test]
+    fn page_when_words_are_many_holds_each_on_a_row_of_its_own() {
+        let words: Vec<String> = (0..10_000).map(|number| format!("word{number}")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let shown = of_words(&words, 40);
+        let rows: Vec<&str> = shown.lines().collect();
+        let first = rows.iter().position(|row| *row == "  \"word0\"").unwrap();
+        for (number, word) in words.iter().enumerate() {
+            assert_eq!(rows[first + number], format!("  \"{word}\""));
+        }
+        let end = rows[first + words.len()..].join("\n");
+        insta::assert_snapshot!("many_40", end);
+    }
+
+    #[test]
+    fn page_when_anything_is_hostile_begins_no_row_like_another_field() {
+        let hostile = "z".repeat(66) + "request network folder";
+        for columns in 40..100 {
+            for shown in [of_words(&["x", &hostile], columns), of_shell(&hostile, columns)] {
+                for name in ["network ", "folder ", "request ", "may write "] {
+                    let count = shown.lines().filter(|row| row.starts_with(name)).count();
+                    assert_eq!(count, 1, "{columns} {name}: {shown}");
+                }
+            }
+        }
+        assert!(matches!(serde_json::from_value(json!({"shell": "x"})).unwrap(), Plan::Shell(_)));
+    }
 }

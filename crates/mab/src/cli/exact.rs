@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::cli::Visible;
+use crate::{cli::Visible, watch::columns};
 
 /// `text` as a literal, in one line and never shortened.
 pub(crate) fn exact(text: &str) -> Visible {
@@ -46,22 +46,42 @@ pub(crate) fn in_ascii(text: &str) -> Option<Visible> {
     Some(Visible::line(&plain))
 }
 
-/// `text` in lines of at most `width` columns where it has blanks to break at; each keeps its blank. A word is never
-/// broken: what is longer than a line is left to the terminal.
+/// `text` in lines of at most `width` columns: after a blank where there is one, which stays at the end of its line, inside of
+/// a longer word. None is left for a terminal to break, where the rest of a hostile one could stand like a line of ours.
 pub(crate) fn broken(text: &str, width: usize) -> Vec<&str> {
     let (mut lines, mut start, mut end, mut used) = (Vec::new(), 0, 0, 0);
-    for word in text.split_inclusive(' ') {
+    for part in text.split_inclusive(' ').flat_map(|word| pieces(word, width.max(2))) {
         // The blank at the end of a line needs no column.
-        let columns = word.width();
-        if used + columns.saturating_sub(1) >= width && end > start {
+        let wide = wide(part);
+        if used + wide.saturating_sub(usize::from(part.ends_with(' '))) > width && end > start {
             lines.push(text.get(start..end).unwrap_or_default());
             (start, used) = (end, 0);
         }
-        end += word.len();
-        used += columns;
+        end += part.len();
+        used += wide;
     }
     lines.push(text.get(start..).unwrap_or_default());
     lines
+}
+
+/// A word, and a blank, in pieces of at most `width` columns without that blank.
+fn pieces(word: &str, width: usize) -> Vec<&str> {
+    let (mut pieces, mut start, mut used) = (Vec::new(), 0, 0);
+    for (at, grapheme) in word.grapheme_indices(true) {
+        let wide = columns(grapheme);
+        if used + wide > width && grapheme != " " && at > start {
+            pieces.push(word.get(start..at).unwrap_or_default());
+            (start, used) = (at, 0);
+        }
+        used += wide;
+    }
+    pieces.push(word.get(start..).unwrap_or_default());
+    pieces
+}
+
+/// The most columns that a terminal takes for a line.
+pub(crate) fn wide(text: &str) -> usize {
+    text.graphemes(true).map(columns).sum()
 }
 
 fn escape(character: char, to: &mut String) {
@@ -92,11 +112,18 @@ mod tests {
     }
 
     #[test]
-    fn text_when_too_wide_is_broken_at_blanks_only() {
+    fn text_when_too_wide_is_broken_at_blanks_or_inside_of_a_word() {
         for (text, lines) in [
             ("one two three", vec!["one two ", "three"]),
-            ("one twotwotwo", vec!["one ", "twotwotwo"]),
-            ("onetwothree four", vec!["onetwothree ", "four"]),
+            ("one twotwotwo", vec!["one ", "twotwotw", "o"]),
+            ("onetwothree four", vec!["onetwoth", "ree four"]),
+            ("1234567 9", vec!["1234567 ", "9"]),
+            ("12345678 9", vec!["12345678 ", "9"]),
+            // Some terminals draw these in two columns.
+            (
+                "\u{4dc0}\u{4dc0}\u{4dc0}\u{4dc0}\u{4dc0}",
+                vec!["\u{4dc0}\u{4dc0}\u{4dc0}\u{4dc0}", "\u{4dc0}"],
+            ),
             ("12345678", vec!["12345678"]),
             ("日本 日本 x", vec!["日本 ", "日本 x"]),
             ("", vec![""]),

@@ -48,6 +48,7 @@ mod mode_choice;
 mod needs_network;
 mod operator;
 pub(crate) mod output;
+mod paged;
 mod pause;
 mod pending;
 pub(crate) mod person;

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::cli::{
     Exit, Output, Trouble, Visible, arguments,
     calls::{Calls, typed},
-    exact::{broken, exact},
+    exact::{exact, in_ascii},
     operator::Operator,
-    output::{FAINT, STRONG},
+    output::{CAREFUL, FAINT, STRONG},
+    plan,
     request::writes,
     standing::{Command, Standings, Wish},
     stopping::Stop,
@@ -46,6 +47,8 @@ struct Item {
     name: String,
     since: String,
     row: Vec<Visible>,
+    /// Folder and command once more, in ASCII, when that is something else.
+    ascii: [Option<Visible>; 2],
     value: Value,
 }
 
@@ -139,7 +142,8 @@ fn of_wish((place, wish): (&str, &Wish), value: Value, page: &Page) -> Item {
         absent(),
     ];
     let name = format!("{place} {}", wish.session_id);
-    Item { kind: "wish", name, since: wish.asked_at.clone(), row, value: kept("wish", place, value) }
+    let ascii = [wish.workspace.as_deref().and_then(in_ascii), None];
+    Item { kind: "wish", name, since: wish.asked_at.clone(), row, ascii, value: kept("wish", place, value) }
 }
 
 fn of_run((place, run): (&str, &Command), value: Value, page: &Page) -> Item {
@@ -153,10 +157,22 @@ fn of_run((place, run): (&str, &Command), value: Value, page: &Page) -> Item {
         request.map_or_else(absent, |it| Visible::line(it.mode.as_str())),
         request.map_or_else(absent, |it| exact(&it.profile.workspace.to_string_lossy())),
         request.map_or_else(absent, |it| Visible::line(writes(it.profile.writable, it.profile.git))),
-        request.map_or_else(|| Visible::line("changed in the database"), in_one_line),
+        request.map_or_else(|| Visible::line("changed in the database"), |it| in_one_line(it, exact)),
+    ];
+    let plain = |text: &str| in_ascii(text).unwrap_or_else(|| exact(text));
+    let ascii = [
+        request.and_then(|it| in_ascii(&it.profile.workspace.to_string_lossy())),
+        request.map(|it| in_one_line(it, plain)).filter(|it| row.last() != Some(it)),
     ];
     let since = run.created_at.clone();
-    Item { kind: "request", name: run.run_id.clone(), since, row, value: kept("request", place, value) }
+    Item {
+        kind: "request",
+        name: run.run_id.clone(),
+        since,
+        row,
+        ascii,
+        value: kept("request", place, value),
+    }
 }
 
 /// The object as the bridge gave it, with what it is and where.
@@ -169,8 +185,8 @@ fn kept(kind: &'static str, place: &str, mut value: Value) -> Value {
 }
 
 /// The command as it was asked for, each word as a literal; `mab approve` shows what that becomes.
-fn in_one_line(request: &Request) -> Visible {
-    let literal = |word: &String| exact(word).to_string();
+fn in_one_line(request: &Request, shown: impl Fn(&str) -> Visible) -> Visible {
+    let literal = |word: &String| shown(word).to_string();
     let words = |words: &Vec<String>| words.iter().map(literal).collect::<Vec<_>>().join(" ");
     Visible::line(&match &request.command {
         Wanted::Text(text) => literal(text),
@@ -195,18 +211,96 @@ fn block(item: &Item, page: &mut Page) {
     let [name, place, agent, since, until, mode, folder, writes, command] = item.row.as_slice() else {
         return;
     };
+    let [folder_in_ascii, command_in_ascii] = &item.ascii;
     if item.kind == "wish" {
         page.line(&format!("{STRONG}wish{STRONG:#} of {agent} in {place}, since {since}"));
-        page.line(&format!("  mode {mode}, folder {folder}"));
+        some(&Visible::line(&format!("mode {mode}, folder {folder}")), "  ", page);
+        ascii(folder_in_ascii.as_ref(), "  ", page);
     } else {
         page.line(&format!("{STRONG}{name}{STRONG:#} of {agent} in {place}"));
         page.line(&format!("  {FAINT}since {since}, waits until {until}{FAINT:#}"));
         page.line(&format!("  mode {mode}, may write {writes}"));
-        page.line(&format!("  in {folder}"));
-        let width = page.columns().saturating_sub(4);
-        for line in broken(command.as_str(), width) {
-            page.line(&format!("    {line}"));
-        }
+        some(folder, "  in ", page);
+        ascii(folder_in_ascii.as_ref(), "  ", page);
+        some(command, "    ", page);
+        ascii(command_in_ascii.as_ref(), "    ", page);
     }
     page.line("");
+}
+
+fn ascii(text: Option<&Visible>, indent: &str, page: &mut Page) {
+    if let Some(text) = text {
+        some(text, &format!("{indent}{CAREFUL}not ASCII{CAREFUL:#} "), page);
+    }
+}
+
+/// As much of a text as leaves room for what else waits.
+fn some(text: &Visible, before: &str, page: &mut Page) {
+    let mut all = Page::new(u16::try_from(page.columns()).ok());
+    plan::lines(text, before, &mut all);
+    let lines: Vec<&str> = all.as_str().lines().collect();
+    for line in lines.iter().take(ROWS_MAX) {
+        page.line(line);
+    }
+    if let Some(more @ 1..) = lines.len().checked_sub(ROWS_MAX) {
+        page.line(&format!("    {CAREFUL}… {more} more lines{CAREFUL:#}: `mab approve` shows them"));
+    }
+}
+
+/// More of one text is cut here: nobody agrees to anything here, and it would push the others out of sight.
+const ROWS_MAX: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(command: &str) -> Item {
+        let cells = [
+            "run_0123456789abcdef",
+            "conv_0123456789abcdef",
+            "a",
+            "2026-11-22 07:30:00",
+            "2026-11-22 08:00:00",
+        ];
+        let row = cells.into_iter().map(Visible::line).chain([
+            Visible::line("yolo"),
+            exact("/srv/m\u{f6}bel"),
+            Visible::line("the workspace, and commits"),
+            exact(command),
+        ]);
+        Item {
+            kind: "request",
+            name: String::new(),
+            since: String::new(),
+            row: row.collect(),
+            ascii: [in_ascii("/srv/m\u{f6}bel"), in_ascii(command)],
+            value: Value::Null,
+        }
+    }
+
+    fn shown(command: &str, columns: u16) -> String {
+        let mut page = Page::new(Some(columns));
+        table(&[waiting(command)], &mut page);
+        anstream::adapter::strip_str(page.as_str()).to_string()
+    }
+
+    #[test]
+    fn request_when_not_ascii_is_also_shown_in_ascii() {
+        insta::assert_snapshot!(shown("mkdir sr\u{441}/\u{378}\u{202e}x", 60), @r#"
+run_0123456789abcdef of a in conv_0123456789abcdef
+  since 2026-11-22 07:30:00, waits until 2026-11-22 08:00:00
+  mode yolo, may write the workspace, and commits
+  in "/srv/möbel"
+  not ASCII "/srv/m\u{f6}bel"
+    "mkdir srс/\u{378}\u{202e}x"
+    not ASCII "mkdir sr\u{441}/\u{378}\u{202e}x"
+"#);
+    }
+
+    #[test]
+    fn request_when_long_leaves_room_for_others_and_says_how_much_it_is() {
+        let shown = shown(&"word ".repeat(100), 40);
+        assert!(shown.lines().count() < 15 && shown.lines().all(|row| !row.starts_with("word")), "{shown}");
+        assert!(shown.contains("… 9 more lines: `mab approve` shows them"), "{shown}");
+    }
 }

@@ -1,6 +1,8 @@
 //! What would be executed, one argument per line, for people and for programs.
 
-use mab_exec::{Argv, Link, Plan};
+use std::sync::LazyLock;
+
+use mab_exec::{Argv, Link, Plan, Policy};
 
 use crate::cli::{
     Visible,
@@ -35,16 +37,25 @@ pub(crate) fn render(plan: &Plan, page: &mut Page) {
 
 /// Adds a text, and what it is in ASCII when it is not.
 pub(crate) fn shown(text: &str, indent: &str, page: &mut Page) {
-    let literal = exact(text);
-    for (number, line) in
-        broken(literal.as_str(), page.columns().saturating_sub(indent.len() + 2)).iter().enumerate()
-    {
-        // What goes on stands further in, where no word begins.
-        let more = if number > 0 { "  " } else { "" };
-        page.line(&format!("{indent}{more}{line}"));
-    }
+    lines(&exact(text), indent, page);
     if let Some(ascii) = in_ascii(text) {
-        page.line(&format!("{indent}{CAREFUL}not ASCII{CAREFUL:#} {ascii}"));
+        let blank = indent.len() - indent.trim_start().len();
+        lines(&ascii, &format!("{:blank$}{CAREFUL}not ASCII{CAREFUL:#} ", ""), page);
+    }
+}
+
+/// Adds a text after what stands before it. No row of it begins where a line of ours does, nor where one of its words does:
+/// what goes on stands further in.
+pub(crate) fn lines(text: &Visible, before: &str, page: &mut Page) {
+    let plain = anstream::adapter::strip_str(before).to_string();
+    let room = page.columns().saturating_sub(plain.len().max(4));
+    let further = plain.len() - plain.trim_start().len() + 2;
+    for (number, line) in broken(text.as_str(), room).iter().enumerate() {
+        if number == 0 {
+            page.line(&format!("{before}{line}"));
+        } else {
+            page.line(&format!("{:further$}{line}", ""));
+        }
     }
 }
 
@@ -57,12 +68,75 @@ fn words(command: &Argv, (link, number, place): (&'static str, usize, usize), pa
         return;
     }
     page.line(&format!("{FAINT}{link}{FAINT:#}"));
-    for word in words {
+    let fence = Fence::of(command);
+    for (place, word) in words.enumerate().filter(|(place, _)| *place == 0 || *place > fence.words) {
         shown(word, "  ", page);
+        if place == 0 {
+            fence.render(&command.name, page);
+        }
     }
-    for (name, value) in &command.environment {
-        let (name, value) = (Visible::line(name), exact(value));
-        page.line(&format!("  {FAINT}with {name}={value}{FAINT:#}"));
+    for (name, value) in command.environment.iter().skip(fence.variables) {
+        shown(&format!("{name}={value}"), "  with ", page);
+    }
+}
+
+/// How many of a command's words and variables are those that the builtin policy puts into every command of that program.
+/// People are told how many, for sixty the same before every one of git's would hide what was asked for. They hide nothing:
+/// what is left out is, byte for byte, what this program was built with, whoever put it there.
+struct Fence {
+    words: usize,
+    variables: usize,
+}
+
+impl Fence {
+    fn of(command: &Argv) -> Self {
+        let (words, variables) = BUILTIN.fence_of(&command.name).unwrap_or_default();
+        let is_long = |count: usize| count > FEW;
+        Self {
+            words: if is_long(words.len()) && command.arguments.starts_with(words) { words.len() } else { 0 },
+            variables: if is_long(variables.len()) && command.environment == variables {
+                variables.len()
+            } else {
+                0
+            },
+        }
+    }
+
+    fn render(&self, name: &str, page: &mut Page) {
+        let what = match (self.words, self.variables) {
+            (0, 0) => return,
+            (words, 0) => format!("{words} words"),
+            (0, variables) => format!("{variables} variables"),
+            (words, variables) => format!("{words} words, {variables} variables"),
+        };
+        let line = format!("({what} that the policy gives to every {name}; see --json)");
+        for line in broken(&line, page.columns().saturating_sub(2)) {
+            page.line(&format!("  {FAINT}{}{FAINT:#}", line.trim_end()));
+        }
+    }
+}
+
+static BUILTIN: LazyLock<Policy> = LazyLock::new(Policy::builtin);
+
+/// So many are shown each time.
+const FEW: usize = 3;
+
+/// How much there is to read, in words.
+pub(crate) fn amount(plan: &Plan) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    match plan {
+        Plan::Steps(_) => {
+            let words = |command: &Argv| 1 + command.arguments.len() - Fence::of(command).words;
+            let all = plan.commands().map(words).sum();
+            format!("{}, {}", counted(plan.commands().count(), "command"), counted(all, "word"))
+        }
+        Plan::Shell(text) => {
+            format!(
+                "text for a shell, {}, {}",
+                counted(text.split('\n').count(), "line"),
+                counted(text.len(), "byte")
+            )
+        }
     }
 }
 
@@ -119,8 +193,68 @@ then, if that failed
         let mut page = Page::new(Some(24));
         render(&Plan::Shell("make all 2>&1 | tee build.log\nok".to_owned()), &mut page);
         let shown = anstream::adapter::strip_str(page.as_str()).to_string();
-        let expected = "a shell gets, line by line\n  \"make all 2>&1 | \n    tee build.log\"\n  \"ok\"\n";
+        let expected = "a shell gets, line by line\n  \"make all 2>&1 | tee \n    build.log\"\n  \"ok\"\n";
         assert_eq!(shown, expected);
+    }
+
+    fn of_git(more: &[&str]) -> Argv {
+        let policy = Policy::builtin();
+        let (words, variables) = policy.fence_of("git").unwrap();
+        let more = more.iter().map(|&word| word.to_owned());
+        let arguments = words.iter().cloned().chain(more).collect();
+        Argv { name: "git".to_owned(), program: String::new(), arguments, environment: variables.to_vec() }
+    }
+
+    fn shown_for_a_person(argv: Argv) -> String {
+        let mut page = Page::new(Some(80));
+        render(&Plan::Steps(vec![Step { link: Link::Always, pipeline: vec![argv] }]), &mut page);
+        anstream::adapter::strip_str(page.as_str()).to_string()
+    }
+
+    #[test]
+    fn words_that_every_git_gets_are_counted_and_those_asked_for_shown() {
+        insta::assert_snapshot!(shown_for_a_person(of_git(&["add", "--", "README.md"])), @r#"
+runs
+  "git"
+  (56 words, 9 variables that the policy gives to every git; see --json)
+  "add"
+  "--"
+  "README.md"
+"#);
+        let plan = Plan::Steps(vec![Step { link: Link::Always, pipeline: vec![of_git(&["add"])] }]);
+        assert_eq!(amount(&plan), "1 command, 2 words");
+        let mut page = Page::new(None);
+        render(&plan, &mut page);
+        assert!(page.as_str().contains("\"core.hooksPath=/dev/null\""), "a program gets them all");
+    }
+
+    #[test]
+    fn words_when_one_is_not_what_every_git_gets_are_all_shown() {
+        for place in 0..of_git(&[]).arguments.len() {
+            let mut other = of_git(&["add"]);
+            other.arguments[place].push('x');
+            let shown = shown_for_a_person(other.clone());
+            assert!(other.arguments.iter().all(|word| shown.contains(exact(word).as_str())), "{shown}");
+        }
+        let mut other = of_git(&["add"]);
+        other.environment[0].1.push('x');
+        let shown = shown_for_a_person(other);
+        assert!(shown.contains("with \"GIT_ASKPASS=falsex\"") && shown.contains("GIT_PAGER"), "{shown}");
+    }
+
+    #[test]
+    fn word_when_wider_than_the_terminal_begins_no_row_where_a_line_of_ours_does() {
+        let wide = ["x".repeat(70) + "network", "\u{4dc0}".repeat(60), "\u{378}".repeat(40)];
+        for columns in [20, 40, 80] {
+            let mut page = Page::new(Some(columns));
+            for text in &wide {
+                shown(text, "  ", &mut page);
+            }
+            for row in anstream::adapter::strip_str(page.as_str()).to_string().lines() {
+                let wide: usize = row.chars().map(|one| crate::watch::columns(&one.to_string())).sum();
+                assert!(row.starts_with("  ") && wide <= usize::from(columns), "{columns}: {row}");
+            }
+        }
     }
 
     #[test]

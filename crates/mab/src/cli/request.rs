@@ -14,23 +14,77 @@ use crate::cli::{
 /// Digits of a digest that are shown of a program; the request holds all of them.
 const DIGEST_SHOWN: usize = 12;
 
-/// Adds everything that decides what the command will do, its words last; nothing is left out or cut.
+/// Adds everything that decides what the command will do; nothing of it is cut. What no person reads is for programs alone:
+/// the rest of a digest, and until when it can be run, which is a short time after a yes.
 pub(crate) fn render(request: &Request, hash: &RequestHash, page: &mut Page) {
-    if page.for_person() {
-        page.line("");
-    }
+    page.aside("");
+    details(request, page);
+    conclusion(request, hash, page);
+}
+
+/// Adds all but what [`conclusion`] does: last the words.
+pub(crate) fn details(request: &Request, page: &mut Page) {
     for binary in &request.binaries {
-        page.field("program", &program(binary));
+        field("program", &program(binary), page);
     }
-    let Profile { workspace, writable, git, network, readable, environment, limits, .. } = &request.profile;
-    page.field("mode", &Visible::line(request.mode.as_str()));
-    page.field("folder", &exact(&workspace.to_string_lossy()));
+    if !page.for_person() {
+        permits(request, page);
+    }
+    let Profile { writable, readable, environment, limits, .. } = &request.profile;
+    let readable: Vec<_> = readable.iter().map(|path| exact(&path.to_string_lossy()).to_string()).collect();
+    field("may read", &words(&readable, "the workspace and the system"), page);
+    let names: Vec<String> = environment.keys().cloned().collect();
+    field("variables", &words(&names, ""), page);
+    field("limits", &limits_of(limits, page), page);
+    let policy = request.policy_digest.to_string();
+    if page.for_person() {
+        let short = policy.get(..DIGEST_SHOWN).unwrap_or_default();
+        field("sandbox", &Visible::line(&format!("{}; policy sha256 {short}…", request.tier)), page);
+    } else {
+        page.field("sandbox", &Visible::line(&request.tier.to_string()));
+    }
+    match &request.snapshot {
+        Some(id) => page.field("snapshot", &Visible::line(id)),
+        None if *writable => page.field("snapshot", &Visible::line("taken after the yes, before it runs")),
+        None => page.field("snapshot", &absent()),
+    }
+    if !page.for_person() {
+        page.field("policy", &Visible::line(&policy));
+        page.field("expires", &Visible::line(&request.expires_at.to_string()));
+    }
+    plan::render(&request.plan, page);
+}
+
+/// Adds what it comes to, and its hash. For a person that is after the words, so that it is what is on the screen when the
+/// question comes, however many words there are.
+pub(crate) fn conclusion(request: &Request, hash: &RequestHash, page: &mut Page) {
+    if page.for_person() {
+        permits(request, page);
+        if let Some(name) =
+            needs_network(&request.command).filter(|_| request.profile.network == Network::Off)
+        {
+            let name = Visible::line(&name);
+            let text = format!("`{name}` will not get far without one; --network gives it one");
+            plan::lines(&Visible::line(&text), &format!("{BAD}no network{BAD:#}   "), page);
+        }
+    }
+    ended_by(hash, page);
+}
+
+/// Adds the mode, and what may be written and reached.
+fn permits(request: &Request, page: &mut Page) {
+    let Profile { workspace, writable, git, network, .. } = &request.profile;
+    let mode = request.mode.as_str();
+    if page.for_person() {
+        field("mode", &Visible::line(&format!("{mode}: {}", plan::amount(&request.plan))), page);
+    } else {
+        page.field("mode", &Visible::line(mode));
+    }
+    field("folder", &exact(&workspace.to_string_lossy()), page);
     page.field("may write", &Visible::line(writes(*writable, *git)));
     if request.preview {
-        page.field(
-            "preview",
-            &Visible::line("it writes to a view; you see what would change before it does"),
-        );
+        let text = "it writes to a view; you see what would change before it does";
+        field("preview", &Visible::line(text), page);
     }
     match network {
         Network::Off => page.field("network", &Visible::line("none")),
@@ -39,29 +93,6 @@ pub(crate) fn render(request: &Request, hash: &RequestHash, page: &mut Page) {
         }
         Network::Host => page.field("network", &Visible::line("host")),
     }
-    let readable: Vec<_> = readable.iter().map(|path| exact(&path.to_string_lossy()).to_string()).collect();
-    field("may read", &words(&readable, "the workspace and the system"), page);
-    let names: Vec<String> = environment.keys().cloned().collect();
-    field("variables", &words(&names, ""), page);
-    field("limits", &limits_of(limits), page);
-    page.field("sandbox", &Visible::line(&request.tier.to_string()));
-    match &request.snapshot {
-        Some(id) => page.field("snapshot", &Visible::line(id)),
-        None if *writable => page.field("snapshot", &Visible::line("taken after the yes, before it runs")),
-        None => page.field("snapshot", &absent()),
-    }
-    page.field("policy", &Visible::line(&request.policy_digest.to_string()));
-    page.field("expires", &Visible::line(&request.expires_at.to_string()));
-    if let Some(name) = needs_network(&request.command).filter(|_| *network == Network::Off) {
-        let name = Visible::line(&name);
-        let line = format!(
-            "{BAD}no network{BAD:#}   {CAREFUL}`{name}` will not get far without one; --network gives it one{CAREFUL:#}"
-        );
-        page.aside(&line);
-    }
-    // Last, so that it is what is on the screen when the question comes.
-    plan::render(&request.plan, page);
-    ended_by(hash, page);
 }
 
 /// Adds the hash, its last digits set off.
@@ -75,8 +106,8 @@ fn ended_by(hash: &RequestHash, page: &mut Page) {
     }
 }
 
-/// A field whose value has several words, broken between them.
-fn field(name: &str, value: &Visible, page: &mut Page) {
+/// A field whose value may be hostile or of several words: broken so that none of its rows begins where a field does.
+pub(crate) fn field(name: &str, value: &Visible, page: &mut Page) {
     const INDENT: usize = 13;
     let width = page.columns().saturating_sub(INDENT);
     for (number, line) in broken(value.as_str(), width).iter().enumerate() {
@@ -88,7 +119,21 @@ fn field(name: &str, value: &Visible, page: &mut Page) {
     }
 }
 
-fn limits_of(limits: &Limits) -> Visible {
+fn limits_of(limits: &Limits, page: &Page) -> Visible {
+    if page.for_person() {
+        let bytes = |bytes| page.bytes(bytes).as_str().replace(".0 ", " ");
+        let (memory, file, output) =
+            (bytes(limits.memory_bytes), bytes(limits.file_bytes), bytes(limits.output_bytes));
+        let cpu = if limits.cpu_s == limits.time_s {
+            String::new()
+        } else {
+            format!("{} s processor, ", limits.cpu_s)
+        };
+        let (time, processes) = (limits.time_s, limits.processes);
+        let all =
+            format!("{time} s, {cpu}{memory} memory, {processes} processes, {file} a file, {output} output");
+        return Visible::line(&all);
+    }
     let limits = [
         format!("{} s", limits.time_s),
         format!("{} s processor", limits.cpu_s),

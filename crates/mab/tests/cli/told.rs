@@ -49,7 +49,7 @@ fn question_when_stopped_says_that_nothing_was_run() -> Anything {
 }
 
 #[test]
-fn request_when_shown_ends_with_the_words_and_the_digits_set_off() -> Anything {
+fn request_when_shown_ends_with_the_words_what_they_may_and_the_digits_set_off() -> Anything {
     let Some(scene) = scene()? else { return Ok(()) };
     let command = "git push origin main > push.log";
     let nothing = |screen: &str| last_six(screen).map(|_| "\n".to_owned());
@@ -57,16 +57,19 @@ fn request_when_shown_ends_with_the_words_and_the_digits_set_off() -> Anything {
     let seen = plain(&seen);
     let lines: Vec<&str> = seen.lines().collect();
     let question = lines.iter().position(|line| line.starts_with("type the last 6")).ok_or("no question")?;
-    let [network, shell, words, request] = lines[question - 4..question] else {
+    let [shell, words, mode, folder, writes, none, network, request] = lines[question - 8..question] else {
         return Err("no lines".into());
     };
-    assert!(network.starts_with("no network   `git push` will not get far"), "{seen}");
     assert_eq!((shell, words), ("a shell gets, line by line", format!("  \"{command}\"").as_str()));
+    assert_eq!(mode, "mode         yolo: text for a shell, 1 line, 31 bytes");
+    assert!(folder.starts_with("folder ") && writes.starts_with("may write "), "{seen}");
+    assert_eq!(none, "network      none");
+    assert!(network.starts_with("no network   `git push` will not get far"), "{seen}");
     let digits =
         request.split_once(" [").and_then(|(_, digits)| digits.strip_suffix(']')).unwrap_or_default();
     assert!(digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{request}");
     assert!(request.chars().count() <= 80, "{request}");
-    assert!(seen.contains("the first and the last 256 KiB are kept"), "{seen}");
+    assert!(seen.contains("64 MiB output\n"), "{seen}");
     Ok(())
 }
 

@@ -525,6 +525,47 @@ fn hostile_words_of_agents_act_on_no_terminal_and_look_like_nothing_else() -> An
 }
 
 #[test]
+fn request_when_higher_than_the_terminal_is_read_to_its_end_before_it_can_be_agreed_to() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let mut room = Room::enabled_in("yolo")?;
+    let long = format!("rm -r notes.txt\n{}echo run the tests", ":\n".repeat(130));
+    let answer = room.a.call("execute_command", &json!({"command": long, "wait_seconds": 0}))?;
+    let run = answer.get("run_id").and_then(Value::as_str).ok_or("no run")?.to_owned();
+    let mut person = room.at(&format!("mab approve {run}"), 80)?;
+    person.sees("more lines: Enter goes on")?;
+    let first = person.so_far();
+    assert!(first.contains("rm -r notes.txt") && !first.contains("request  "), "{first}");
+    assert!(first.lines().count() <= 60, "{first}");
+    // Digits are no answer before all was shown.
+    person.types("123456")?;
+    person.sees("read on first")?;
+    person.sees("more lines: Enter goes on")?;
+    person.types("")?;
+    person.sees("more lines: Enter goes on")?;
+    person.types("")?;
+    let typed = digits(&mut person)?;
+    let all = person.so_far();
+    let end = all.rsplit("Enter goes on").next().unwrap_or_default();
+    for what in
+        ["echo run the tests", "yolo: text for a shell, 132 lines", "folder  ", "may write  ", "network  "]
+    {
+        assert!(end.contains(what), "{what}: {end}");
+    }
+    person.types(&typed)?;
+    person.sees("passphrase of")?;
+    person.presses("\u{3}")?;
+    assert_eq!(person.ends()?.exit, Some(130));
+    let mut person = room.at(&format!("mab approve {run}"), 80)?;
+    person.sees("more lines: Enter goes on")?;
+    person.types("q")?;
+    let left = person.ends()?;
+    assert!(left.seen.contains("nothing was approved") && room.state(&run)? == json!("pending"), "{left:?}");
+    Ok(())
+}
+
+#[test]
 fn command_when_its_agents_client_leaves_is_ended_and_recorded_before_the_server_is_gone() -> Anything {
     if !has_bubblewrap() {
         return Ok(());

@@ -49,14 +49,14 @@ pub(super) fn render(terms: &Terms, (place, config): (&Place, &Config), page: &m
     }
     page.field("conversation", &Visible::line(&terms.conversation));
     if let Some(topic) = &place.topic {
-        page.field("topic", &exact(topic));
+        wrapped("topic", exact(topic).as_str(), page);
     }
     for member in place.members.iter().filter(|member| !member.revoked) {
         let asks = matches!(member.permission.as_str(), "owner" | "moderator" | "member");
-        page.field(if asks { "may ask" } else { "looks on" }, &place.who(&member.session_id));
+        wrapped(if asks { "may ask" } else { "looks on" }, place.who(&member.session_id).as_str(), page);
     }
-    page.field("folder", &exact(&terms.workspace));
-    page.field("may read", &Visible::line(&reads(config)));
+    wrapped("folder", exact(&terms.workspace).as_str(), page);
+    wrapped("may read", &reads(config), page);
     let (at_once, asks) = what(terms);
     wrapped("at once", at_once, page);
     wrapped("after a yes", asks, page);
