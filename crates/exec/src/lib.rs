@@ -61,7 +61,7 @@ pub use observer::{Observer, Progress};
 pub use outcome::{Captured, Finished, Killed, Outcome};
 pub use parts::{Isolates, Judges, Saves};
 pub use plan::{Argv, Link, Plan, Step};
-pub use policy::Policy;
+pub use policy::{Fence, Policy};
 pub use prepared::{Approved, Prepared};
 pub use probe::{ProbeSettings, TierReport, Tiers};
 pub use profile::{GitAccess, Limits, Network, Profile};

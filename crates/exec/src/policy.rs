@@ -50,6 +50,15 @@ pub struct Policy {
     files: [Option<PathBuf>; 2],
 }
 
+/// What a policy puts into every command of a program.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fence<'a> {
+    /// Arguments before all others.
+    pub arguments: &'a [String],
+    /// Names and values in its environment.
+    pub environment: &'a [(String, String)],
+}
+
 /// A program and the ways to call it, the operator's first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Program {
@@ -98,10 +107,13 @@ impl Policy {
         Self::empty().with_builtin().unwrap_or_else(|_| Self::empty())
     }
 
-    /// What the policy puts before the arguments of a program, and into its environment: the same for each of its
-    /// commands. None for a program that it knows nothing of.
-    pub fn fence_of(&self, name: &str) -> Option<(&[String], &[(String, String)])> {
-        self.programs.get(name).map(|program| (program.arguments.as_slice(), program.environment.as_slice()))
+    /// What is put into every command of this program; nothing for one that is not known.
+    pub fn fence_of(&self, name: &str) -> Fence<'_> {
+        let program = self.programs.get(name);
+        program.map_or_else(Fence::default, |it| Fence {
+            arguments: &it.arguments,
+            environment: &it.environment,
+        })
     }
 
     /// The builtin policy with the operator's file and a project's; a file that is not there is none.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mab_exec::{Argv, Link, Plan, Policy};
+use mab_exec::{Argv, Fence, Link, Plan, Policy};
 
 use crate::cli::{
     Visible,
@@ -68,14 +68,14 @@ fn words(command: &Argv, (link, number, place): (&'static str, usize, usize), pa
         return;
     }
     page.line(&format!("{FAINT}{link}{FAINT:#}"));
-    let fence = Fence::of(command);
-    for (place, word) in words.enumerate().filter(|(place, _)| *place == 0 || *place > fence.words) {
+    let folded = Folded::of(command);
+    for (place, word) in words.enumerate().filter(|(place, _)| *place == 0 || *place > folded.words) {
         shown(word, "  ", page);
         if place == 0 {
-            fence.render(&command.name, page);
+            folded.render(&command.name, page);
         }
     }
-    for (name, value) in command.environment.iter().skip(fence.variables) {
+    for (name, value) in command.environment.iter().skip(folded.variables) {
         shown(&format!("{name}={value}"), "  with ", page);
     }
 }
@@ -83,14 +83,14 @@ fn words(command: &Argv, (link, number, place): (&'static str, usize, usize), pa
 /// How many of a command's words and variables are those that the builtin policy puts into every command of that program.
 /// People are told how many, for sixty the same before every one of git's would hide what was asked for. They hide nothing:
 /// what is left out is, byte for byte, what this program was built with, whoever put it there.
-struct Fence {
+struct Folded {
     words: usize,
     variables: usize,
 }
 
-impl Fence {
+impl Folded {
     fn of(command: &Argv) -> Self {
-        let (words, variables) = BUILTIN.fence_of(&command.name).unwrap_or_default();
+        let Fence { arguments: words, environment: variables } = BUILTIN.fence_of(&command.name);
         let is_long = |count: usize| count > FEW;
         Self {
             words: if is_long(words.len()) && command.arguments.starts_with(words) { words.len() } else { 0 },
@@ -126,7 +126,7 @@ pub(crate) fn amount(plan: &Plan) -> String {
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     match plan {
         Plan::Steps(_) => {
-            let words = |command: &Argv| 1 + command.arguments.len() - Fence::of(command).words;
+            let words = |command: &Argv| 1 + command.arguments.len() - Folded::of(command).words;
             let all = plan.commands().map(words).sum();
             format!("{}, {}", counted(plan.commands().count(), "command"), counted(all, "word"))
         }
@@ -199,7 +199,7 @@ then, if that failed
 
     fn of_git(more: &[&str]) -> Argv {
         let policy = Policy::builtin();
-        let (words, variables) = policy.fence_of("git").unwrap();
+        let Fence { arguments: words, environment: variables } = policy.fence_of("git");
         let more = more.iter().map(|&word| word.to_owned());
         let arguments = words.iter().cloned().chain(more).collect();
         Argv { name: "git".to_owned(), program: String::new(), arguments, environment: variables.to_vec() }
