@@ -1,7 +1,7 @@
 //! The proof that a command may start, and the one place that judges it.
 
 use crate::{
-    Code, Denied, Timestamp,
+    Code, Denied, SessionId, Timestamp,
     approver::ApproverKey,
     execution::{Approval, Assurance, Mode, Terms, VALID_S},
     limit::AHEAD_MAX_S,
@@ -36,8 +36,8 @@ pub enum Consent {
     },
     /// Agents with the permission `approver`.
     Voted {
-        /// How many different ones agreed, none of them the requester.
-        votes: u8,
+        /// The different ones that agreed, none of them the requester.
+        by: Vec<SessionId>,
         /// When the last one did.
         at: Timestamp,
         /// When, by the clock that nobody sets.
@@ -93,8 +93,10 @@ impl Agreed {
                 enough(asked.terms.elicitation)?;
                 (Assurance::Elicitation, *at, *uptime, VALID_S)
             }
-            Consent::Voted { votes, at, uptime } => {
-                enough(asked.terms.quorum > 0 && *votes >= asked.terms.quorum)?;
+            Consent::Voted { by, at, uptime } => {
+                let counts = |voter: &&SessionId| asked.terms.approvers.iter().any(|it| it == voter.as_str());
+                let votes = by.iter().filter(counts).count();
+                enough(asked.terms.quorum > 0 && votes >= usize::from(asked.terms.quorum))?;
                 (Assurance::Approvers, *at, *uptime, VALID_S)
             }
         };

@@ -35,6 +35,9 @@ pub struct Terms {
     pub elicitation: bool,
     /// How many agents with the permission `approver` are enough in mode `restricted`; 0: agents cannot agree.
     pub quorum: u8,
+    /// The handles of the agents whose yes counts: those that were there, and shown, when a person enabled it. Who comes
+    /// later, or was invited later by an agent, does not count.
+    pub approvers: Vec<String>,
     /// How sure it is that a person enabled it.
     pub assurance: Assurance,
     /// When, in milliseconds since the Unix epoch.

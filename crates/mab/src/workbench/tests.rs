@@ -50,6 +50,7 @@ impl Scene {
             network: false,
             elicitation: false,
             quorum: 0,
+            approvers: Vec::new(),
             assurance: Assurance::Passphrase,
             enabled_at_ms: 0,
             expires_at_ms: i64::MAX,

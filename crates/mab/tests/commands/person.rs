@@ -52,6 +52,7 @@ impl Person {
             network: false,
             elicitation: false,
             quorum: 0,
+            approvers: Vec::new(),
             assurance: Assurance::Passphrase,
             enabled_at_ms: now.millis(),
             expires_at_ms: now.plus_seconds(3_600).millis(),

@@ -112,6 +112,15 @@ async fn find(
     if enabled.terms.quorum == 0 {
         return Err(not_by_agents("no person wanted that agents answer here", id).into());
     }
+    if !enabled
+        .terms
+        .approvers
+        .iter()
+        .any(|it| it == call.member().map_or("", |member| member.session.as_str()))
+    {
+        let why = "you are not among the approvers that a person named when commands were enabled here";
+        return Err(not_by_agents(why, id).into());
+    }
     let row = state.into_iter().flat_map(|state| state.runs).find(|row| row.id == id);
     let row = row.ok_or_else(|| void("no such command waits here"))?;
     let asked = request::open(opener, &row).ok_or_else(|| void("it was changed in the database"))?;

@@ -2,9 +2,10 @@
 
 use mab_core::{
     Code, Denied, Failure, Timestamp,
+    agent::Permission,
     approver::ApproverKey,
     audit::Detail,
-    entity::NewTerms,
+    entity::{ConversationState, NewTerms},
     execution::{Assurance, Mode, Terms},
     limit::{Kind, is_ahead},
     policy::Action,
@@ -68,6 +69,7 @@ impl Op for Enable {
         }
         let state = conversation(bridge, id).await?;
         are_sane(&terms, state.expires_at, bridge.clock.now())?;
+        are_there(&terms, &state)?;
         let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
         let text = bridge.redact_alone(&arguments.terms)?;
         if text.as_str() != arguments.terms {
@@ -151,6 +153,28 @@ fn are_sane(terms: &Terms, conversation_ends: Timestamp, now: Timestamp) -> Resu
             Err(wrong("they do not say that a person enabled them"))
         }
     }
+}
+
+/// Refuses approvers that are not there: a yes is that of agents that the person was shown.
+fn are_there(terms: &Terms, state: &ConversationState) -> Result<(), Denied> {
+    let is_there = |named: &String| {
+        state.agents.iter().any(|agent| {
+            agent.session.as_str() == named
+                && agent.joined_at.is_some()
+                && !agent.revoked
+                && agent.permission == Permission::Approver
+        })
+    };
+    let mut named: Vec<&String> = terms.approvers.iter().collect();
+    named.sort_unstable();
+    named.dedup();
+    if named.len() != terms.approvers.len() || !named.into_iter().all(is_there) {
+        return Err(wrong("they name approvers that are not there, or not any more"));
+    }
+    if terms.approvers.len() < usize::from(terms.quorum) {
+        return Err(wrong("fewer agents with the permission approver are there than are to agree"));
+    }
+    Ok(())
 }
 
 fn wrong(message: &str) -> Denied {

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use mab_core::{
@@ -79,6 +82,7 @@ pub(crate) struct Scene {
     pub(crate) c: Agent,
     pub(crate) id: String,
     folder: tempfile::TempDir,
+    drawn: AtomicU64,
 }
 
 impl Scene {
@@ -107,7 +111,17 @@ impl Scene {
         let person = Approver::draw(&Drawing::of(7 << 50)).unwrap();
         let enrolling = json!({"public_key": hex::encode(person.key().bytes()), "sealed": "5ea1ed"});
         house.operator("approver_enroll", enrolling).await.unwrap();
-        Self { house, machine, person, a, b, c, id, folder: tempfile::tempdir().unwrap() }
+        Self {
+            house,
+            machine,
+            person,
+            a,
+            b,
+            c,
+            id,
+            folder: tempfile::tempdir().unwrap(),
+            drawn: AtomicU64::new(0),
+        }
     }
 
     /// With commands enabled in this mode.
@@ -126,11 +140,11 @@ impl Scene {
         self.folder.path()
     }
 
-    /// What a person enables, as a terminal would.
-    pub(crate) async fn enable(&self, mode: Mode, adjust: impl FnOnce(&mut Terms)) -> String {
+    /// What a person would enable; each time other terms.
+    pub(crate) fn terms(&self, mode: Mode) -> Terms {
         let workspace = Workspace::open(&self.workspace()).unwrap();
         let now = self.house.clock.now();
-        let mut terms = Terms {
+        Terms {
             version: 1,
             conversation: self.id.clone(),
             mode,
@@ -142,17 +156,27 @@ impl Scene {
             network: false,
             elicitation: false,
             quorum: 0,
+            approvers: Vec::new(),
             assurance: Assurance::Passphrase,
             enabled_at_ms: now.millis(),
             expires_at_ms: now.plus_seconds(3_600).millis(),
-            nonce: "00".repeat(16),
-        };
+            nonce: format!("{:032x}", self.drawn.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// Enables, as a terminal would.
+    pub(crate) async fn enable(&self, mode: Mode, adjust: impl FnOnce(&mut Terms)) -> String {
+        let mut terms = self.terms(mode);
         adjust(&mut terms);
+        self.enabling(&terms).await.unwrap();
+        terms.text().unwrap()
+    }
+
+    pub(crate) async fn enabling(&self, terms: &Terms) -> Result<Value, Denied> {
         let text = terms.text().unwrap();
         let signature = hex::encode(self.person.sign_terms(&text));
         let enabling = json!({"conversation_id": self.id, "terms": text, "signature": signature});
-        self.house.operator("execution_enable", enabling).await.unwrap();
-        text
+        self.house.operator("execution_enable", enabling).await
     }
 
     pub(crate) async fn disable(&self) {

@@ -1,9 +1,12 @@
 //! What an agent wishes, and what agents with the permission `approver` may answer.
 
-use mab_core::{Code, execution::Mode};
+use mab_core::{
+    Code,
+    execution::{Mode, Terms},
+};
 use serde_json::{Value, json};
 
-use crate::bench::Scene;
+use crate::{bench::Scene, kit::Agent};
 
 async fn wish(scene: &Scene, arguments: Value) -> Value {
     scene.a.ok(&scene.house.bridge, "enable_yolo_mode", arguments).await
@@ -76,6 +79,53 @@ async fn wish_when_it_makes_no_sense_is_refused() {
 }
 
 /// What c is answered when it moderates.
+/// That many of the agents that are approvers now.
+fn quorum(terms: &mut Terms, many: u8) {
+    terms.quorum = many;
+    terms.approvers = ["c", "d"].into_iter().take(usize::from(many)).map(str::to_owned).collect();
+}
+
+/// One more approver, whom an agent invites, and whose connection may well be that agent's own.
+async fn joined(scene: &Scene, holder: u64) -> Agent {
+    let inviting = json!({"role": "approver", "permission": "approver"});
+    let invited = scene.a.ok(&scene.house.bridge, "invite_agent", inviting).await;
+    let agent = Agent::new(holder);
+    let joining = json!({"conversation_id": invited["conversation_id"], "session_id": invited["session_id"],
+        "token": invited["token"]});
+    agent.ok(&scene.house.bridge, "join_conversation", joining).await;
+    agent
+}
+
+#[tokio::test]
+async fn approver_when_an_agent_brought_it_after_a_person_enabled_commands_does_not_count() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    let minted = joined(&scene, 4).await;
+    let pending = scene.pending("touch made").await;
+    for action in ["approve", "refuse"] {
+        let answer =
+            json!({"action": action, "run_id": pending["run_id"], "request_hash": pending["request_hash"]});
+        let denied = minted.call(&scene.house.bridge, "moderate", answer).await.unwrap_err();
+        assert_eq!(denied.code, Code::Forbidden, "{denied}");
+        assert!(denied.message.contains("not among the approvers") && denied.hint.is_some(), "{denied}");
+    }
+    let on = json!({"approval_token": pending["approval_token"], "wait_seconds": 0});
+    assert_eq!(scene.run(on).await["state"], "pending");
+    assert_eq!(moderate(&scene, "approve", &pending).await.unwrap()["state"], "approved");
+    // Nor is it taken as one of those that a person signs for, unless it is there.
+    let mut terms = scene.terms(Mode::Restricted);
+    for approvers in [vec![], vec!["c", "c"], vec!["c", "e"], vec!["a", "c"]] {
+        terms.quorum = 2;
+        terms.approvers = approvers.into_iter().map(str::to_owned).collect();
+        assert_eq!(
+            scene.enabling(&terms).await.unwrap_err().code,
+            Code::InvalidArguments,
+            "{:?}",
+            terms.approvers
+        );
+    }
+}
+
 async fn moderate(scene: &Scene, action: &str, pending: &Value) -> Result<Value, Code> {
     let mut arguments = json!({"action": action});
     if action != "requests" {
@@ -88,7 +138,7 @@ async fn moderate(scene: &Scene, action: &str, pending: &Value) -> Result<Value,
 #[tokio::test]
 async fn approver_when_a_person_wanted_it_sees_agrees_and_the_command_runs() {
     let scene = Scene::new().await;
-    scene.enable(Mode::Restricted, |terms| terms.quorum = 1).await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
     let pending = scene.pending("touch made").await;
     let listed = moderate(&scene, "requests", &pending).await.unwrap();
     assert_eq!(listed["requests"][0]["run_id"], pending["run_id"]);
@@ -124,7 +174,8 @@ async fn approver_when_no_person_wanted_it_answers_nothing() {
 #[tokio::test]
 async fn approver_when_it_refuses_counts_as_a_denial() {
     let scene = Scene::new().await;
-    scene.enable(Mode::Restricted, |terms| terms.quorum = 2).await;
+    joined(&scene, 4).await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 2)).await;
     let pending = scene.pending("touch made").await;
     assert_eq!(moderate(&scene, "approve", &pending).await.unwrap()["state"], "pending", "one of two");
     let another = json!({"run_id": pending["run_id"], "request_hash": "0".repeat(64)});

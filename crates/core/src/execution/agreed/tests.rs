@@ -37,6 +37,7 @@ fn terms(mode: Mode) -> Terms {
         network: false,
         elicitation: false,
         quorum: 0,
+        approvers: Vec::new(),
         assurance: Assurance::Passphrase,
         enabled_at_ms: NOW_MS - MINUTE_MS,
         expires_at_ms: NOW_MS + 59 * MINUTE_MS,
@@ -248,42 +249,55 @@ fn approval_when_what_is_enabled_is_over_or_narrower_is_void() {
     }
 }
 
+/// The first agents that joined.
+fn voters(many: u8) -> Vec<SessionId> {
+    (0..many).map(SessionId::from_ordinal).collect()
+}
+
 #[test]
 fn yes_of_others_is_enough_only_where_a_person_said_so_and_never_in_yolo() {
     let required = Err(Code::ApprovalRequired);
     let (at, uptime) = (Timestamp::from_millis(NOW_MS), Uptime { boot: BOOT, ms: UPTIME_MS });
     let elicited = Consent::Elicited { at, uptime };
-    let voted = |votes| Consent::Voted { votes, at, uptime };
+    let voted = |votes| Consent::Voted { by: voters(votes), at, uptime };
+    let approvers: Vec<String> = voters(9).iter().map(ToString::to_string).collect();
     for mode in Mode::ALL {
         let (never, plain) = (mode == Mode::Yolo, terms(mode));
         let form = Terms { elicitation: true, ..plain.clone() };
-        let two = Terms { quorum: 2, ..plain.clone() };
+        let two = Terms { quorum: 2, approvers: approvers.clone(), ..plain.clone() };
         let ok = |assurance| if never { required } else { Ok(assurance) };
         assert_eq!(judged((0, 0), &plain, &elicited), required, "{mode}");
         assert_eq!(judged((0, 0), &two, &elicited), required, "{mode}");
         assert_eq!(judged((0, 0), &form, &elicited), ok(Assurance::Elicitation), "{mode}");
         assert_eq!(judged((0, 0), &form, &voted(9)), required, "{mode}");
-        for (votes, enough) in [(0, false), (1, false), (2, true), (255, true)] {
+        for (votes, enough) in [(0, false), (1, false), (2, true), (9, true)] {
             let expected = if enough { ok(Assurance::Approvers) } else { required };
             assert_eq!(judged((0, 0), &two, &voted(votes)), expected, "{mode} {votes}");
             assert_eq!(judged((0, 0), &plain, &voted(votes)), required, "{mode} {votes}");
+            let others = Terms { approvers: vec!["a".to_owned(), "owner".to_owned()], ..two.clone() };
+            assert_eq!(
+                judged((0, 0), &others, &voted(votes)),
+                required,
+                "{mode} {votes}: one listed, or none"
+            );
         }
     }
 }
 
 #[test]
 fn yes_of_others_is_over_after_five_minutes_by_either_clock_and_a_new_start() {
-    let terms = Terms { elicitation: true, quorum: 1, ..terms(Mode::Restricted) };
+    let approvers = vec!["a".to_owned()];
+    let terms = Terms { elicitation: true, quorum: 1, approvers, ..terms(Mode::Restricted) };
     let (at, uptime) = (Timestamp::from_millis(NOW_MS), Uptime { boot: BOOT, ms: UPTIME_MS });
     let elsewhere = Uptime { boot: [1; 16], ..uptime };
-    for consent in [Consent::Elicited { at, uptime }, Consent::Voted { votes: 1, at, uptime }] {
+    for consent in [Consent::Elicited { at, uptime }, Consent::Voted { by: voters(1), at, uptime }] {
         assert!(judged((299_999, 299_999), &terms, &consent).is_ok());
         for passed_ms in [(300_000, 0), (0, 300_000), (-60_001, 0), (0, -1)] {
             assert_eq!(judged(passed_ms, &terms, &consent), VOID, "{consent:?} {passed_ms:?}");
         }
     }
     for consent in
-        [Consent::Elicited { at, uptime: elsewhere }, Consent::Voted { votes: 1, at, uptime: elsewhere }]
+        [Consent::Elicited { at, uptime: elsewhere }, Consent::Voted { by: voters(1), at, uptime: elsewhere }]
     {
         assert_eq!(judged((0, 0), &terms, &consent), VOID);
     }

@@ -128,6 +128,7 @@ impl Enable {
         let timeout = wish.and_then(|wish| wish.timeout).and_then(|time| u32::try_from(time).ok());
         let timeout_s = self.timeout.or(timeout);
         self.is_allowed(mode, &workspace, timeout_s, config)?;
+        let approvers = self.agents(place)?;
         let now = SystemClock.now();
         let end = now.plus_seconds(u64::from(self.minutes) * 60);
         let last = Timestamp::parse(&place.expires_at).unwrap_or(end);
@@ -144,11 +145,25 @@ impl Enable {
             network: self.network,
             elicitation: self.elicitation,
             quorum: self.approvers,
+            approvers,
             assurance: Assurance::Passphrase,
             enabled_at_ms: now.millis(),
             expires_at_ms: end.min(last).millis(),
             nonce: hex::encode(draw::<16>(&OsRandom)?),
         })
+    }
+
+    /// The agents whose yes is to count: every approver that is there now, where any is to.
+    fn agents(&self, place: &Place) -> Result<Vec<String>, Denied> {
+        let there = if self.approvers > 0 { place.approvers() } else { Vec::new() };
+        if there.len() < usize::from(self.approvers) {
+            let message =
+                format!("{} agents with the permission approver are in the conversation", there.len());
+            return Err(Denied::new(Code::InvalidArguments, message).hint(
+                "agents that join later do not count: invite them first, wait until they have joined, then enable",
+            ));
+        }
+        Ok(there)
     }
 
     fn is_allowed(

@@ -29,9 +29,16 @@ pub(crate) struct Member {
     pub(crate) role: Option<String>,
     pub(crate) permission: String,
     pub(crate) revoked: bool,
+    pub(crate) joined_at: Option<String>,
 }
 
 impl Place {
+    /// The agents whose yes can count: those that are there now. One that is invited later is not among them.
+    pub(super) fn approvers(&self) -> Vec<String> {
+        let there = self.members.iter().filter(|it| !it.revoked && it.joined_at.is_some());
+        there.filter(|it| it.permission == "approver").map(|it| it.session_id.clone()).collect()
+    }
+
     /// An agent by its handle, with its role: words of its own.
     pub(crate) fn who(&self, session: &str) -> Visible {
         let role = self.members.iter().find(|it| it.session_id == session).and_then(|it| it.role.as_deref());
@@ -54,6 +61,19 @@ pub(super) fn render(terms: &Terms, (place, config): (&Place, &Config), page: &m
     for member in place.members.iter().filter(|member| !member.revoked) {
         let asks = matches!(member.permission.as_str(), "owner" | "moderator" | "member");
         wrapped(if asks { "may ask" } else { "looks on" }, place.who(&member.session_id).as_str(), page);
+    }
+    if terms.quorum > 0 {
+        let joined = place.members.iter().filter(|member| terms.approvers.contains(&member.session_id));
+        for member in joined {
+            let since = member.joined_at.as_deref().unwrap_or_default();
+            wrapped("may agree", &format!("{}, here since {since}", place.who(&member.session_id)), page);
+        }
+        words(
+            "Any agent that owns the conversation can have brought these approvers in, and can be them. Count on an \
+             approver only when you started it yourself.",
+            BAD,
+            page,
+        );
     }
     wrapped("folder", exact(&terms.workspace).as_str(), page);
     wrapped("may read", &reads(config), page);
@@ -106,8 +126,8 @@ fn yes(terms: &Terms) -> String {
     }
     match terms.quorum {
         0 => who,
-        1 => who + "; or that of one agent with the permission approver",
-        several => format!("{who}; or that of {several} agents with the permission approver"),
+        1 => format!("{who}; or that of one of the agents {}", terms.approvers.join(", ")),
+        several => format!("{who}; or that of {several} of the agents {}", terms.approvers.join(", ")),
     }
 }
 

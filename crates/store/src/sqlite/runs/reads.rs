@@ -144,8 +144,7 @@ pub(super) fn count_votes(connection: &Connection, run_pk: i64) -> rusqlite::Res
 fn with_votes(connection: &Connection, (run_pk, mut run): (i64, RunRow)) -> rusqlite::Result<(i64, RunRow)> {
     let Votes { sessions, last } = votes(connection, run_pk)?;
     if let (None, Some((at, uptime))) = (&run.consent, last) {
-        let votes = u8::try_from(sessions.len()).unwrap_or(u8::MAX);
-        run.consent = Some(Consent::Voted { votes, at, uptime });
+        run.consent = Some(Consent::Voted { by: sessions.clone(), at, uptime });
     }
     Ok((run_pk, RunRow { votes: sessions, ..run }))
 }

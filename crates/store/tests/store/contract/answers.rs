@@ -95,7 +95,8 @@ pub(crate) async fn agents_that_may_are_enough_once_as_many_agreed_as_were_wante
     assert_eq!(vote(kit, &room, "q", wanted).await, RunState::Approved);
     let row = kit.the_run(wanted).await;
     assert_eq!(row.votes, sessions(&["p", "q"]));
-    let Some(Consent::Voted { votes: 2, at, .. }) = row.consent else { panic!("{:?}", row.consent) };
+    let Some(Consent::Voted { by, at, .. }) = row.consent else { panic!("{:?}", row.consent) };
+    assert_eq!(by, sessions(&["p", "q"]));
     assert_eq!(at.millis(), kit.clock_ms(), "the time of the last one");
     let agreed = kit.proof(&room, &person, wanted).await;
     kit.start(&room, "b", (wanted, agreed)).await.unwrap();
