@@ -213,13 +213,15 @@ fn block(item: &Item, page: &mut Page) {
     };
     let [folder_in_ascii, command_in_ascii] = &item.ascii;
     if item.kind == "wish" {
-        page.line(&format!("{STRONG}wish{STRONG:#} of {agent} in {place}, since {since}"));
+        page.line(&format!("{STRONG}wish{STRONG:#} of {agent} in {place}"));
+        plan::lines(&Visible::line(&format!("since {since}")), "  ", page);
         some(&Visible::line(&format!("mode {mode}, folder {folder}")), "  ", page);
         ascii(folder_in_ascii.as_ref(), "  ", page);
     } else {
+        // Names of ours, which people copy, are left whole.
         page.line(&format!("{STRONG}{name}{STRONG:#} of {agent} in {place}"));
-        page.line(&format!("  {FAINT}since {since}, waits until {until}{FAINT:#}"));
-        page.line(&format!("  mode {mode}, may write {writes}"));
+        plan::lines(&Visible::line(&format!("since {since}, waits until {until}")), "  ", page);
+        plan::lines(&Visible::line(&format!("mode {mode}, may write {writes}")), "  ", page);
         some(folder, "  in ", page);
         ascii(folder_in_ascii.as_ref(), "  ", page);
         some(command, "    ", page);
@@ -243,7 +245,7 @@ fn some(text: &Visible, before: &str, page: &mut Page) {
         page.line(line);
     }
     if let Some(more @ 1..) = lines.len().checked_sub(ROWS_MAX) {
-        page.line(&format!("    {CAREFUL}… {more} more lines{CAREFUL:#}: `mab approve` shows them"));
+        page.line(&format!("  {CAREFUL}… {more} more lines{CAREFUL:#}: `mab approve` has them"));
     }
 }
 
@@ -286,7 +288,7 @@ mod tests {
 
     #[test]
     fn request_when_not_ascii_is_also_shown_in_ascii() {
-        insta::assert_snapshot!(shown("mkdir sr\u{441}/\u{378}\u{202e}x", 60), @r#"
+        insta::assert_snapshot!(shown("mkdir sr\u{441}/\u{378}\u{202e}x", 64), @r#"
 run_0123456789abcdef of a in conv_0123456789abcdef
   since 2026-11-22 07:30:00, waits until 2026-11-22 08:00:00
   mode yolo, may write the workspace, and commits
@@ -300,7 +302,8 @@ run_0123456789abcdef of a in conv_0123456789abcdef
     #[test]
     fn request_when_long_leaves_room_for_others_and_says_how_much_it_is() {
         let shown = shown(&"word ".repeat(100), 40);
-        assert!(shown.lines().count() < 15 && shown.lines().all(|row| !row.starts_with("word")), "{shown}");
-        assert!(shown.contains("… 9 more lines: `mab approve` shows them"), "{shown}");
+        assert!(shown.lines().count() < 16 && shown.lines().all(|row| !row.starts_with("word")), "{shown}");
+        assert!(shown.lines().skip(1).all(|row| row.trim_end().chars().count() <= 40), "{shown}");
+        assert!(shown.contains("… 9 more lines: `mab approve` has them"), "{shown}");
     }
 }

@@ -48,8 +48,8 @@ pub(crate) fn shown(text: &str, indent: &str, page: &mut Page) {
 /// what goes on stands further in.
 pub(crate) fn lines(text: &Visible, before: &str, page: &mut Page) {
     let plain = anstream::adapter::strip_str(before).to_string();
-    let room = page.columns().saturating_sub(plain.len().max(4));
     let further = plain.len() - plain.trim_start().len() + 2;
+    let room = page.columns().saturating_sub(plain.len().max(further));
     for (number, line) in broken(text.as_str(), room).iter().enumerate() {
         if number == 0 {
             page.line(&format!("{before}{line}"));
@@ -249,6 +249,7 @@ runs
             let mut page = Page::new(Some(columns));
             for text in &wide {
                 shown(text, "  ", &mut page);
+                shown(text, "    ", &mut page);
             }
             for row in anstream::adapter::strip_str(page.as_str()).to_string().lines() {
                 let wide: usize = row.chars().map(|one| crate::watch::columns(&one.to_string())).sum();

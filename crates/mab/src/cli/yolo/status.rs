@@ -10,6 +10,7 @@ use crate::cli::{
     exact::exact,
     operator::Operator,
     output::{BAD, FAINT, GOOD, STRONG},
+    plan,
     standing::{Standing, Standings},
     table::{Page, absent, optional},
     unlocking::Known,
@@ -95,13 +96,15 @@ fn block(cells: &[Visible], page: &mut Page) {
     let [id, mode, now, until, folder, network, also, wishes, waiting, locked] = cells else { return };
     page.line(&format!("{STRONG}{id}{STRONG:#} {now}"));
     if now.as_str() != "off" {
-        page.line(&format!("  mode {mode}, until {until}, network {network}"));
-        page.line(&format!("  in {folder}"));
+        let what = Visible::line(&format!("mode {mode}, until {until}, network {network}"));
+        plan::lines(&what, "  ", page);
+        plan::lines(folder, "  in ", page);
     }
     if *also != absent() {
         page.line(&format!("  a yes is also that of {also}"));
     }
-    page.line(&format!("  wishes {wishes}, requests that wait {waiting}, locked out {locked}"));
+    let open = format!("wishes {wishes}, requests that wait {waiting}, locked out {locked}");
+    plan::lines(&Visible::line(&open), "  ", page);
     page.line("");
 }
 
