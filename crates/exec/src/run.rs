@@ -208,6 +208,10 @@ impl Executor {
                 Ok(snapshot) => finished.snapshot = snapshot,
                 Err(outcome) => return Finished { outcome, ..finished },
             }
+            // Saving takes as long as the workspace is large: what was true before it need not be any longer.
+            if let Err(outcome) = self.check_again(&inner, view, now) {
+                return Finished { outcome, ..finished };
+            }
         }
         self.start(&inner, (observer, view), finished)
     }

@@ -114,10 +114,17 @@ impl Judges for Says {
 struct Counts {
     saved: Arc<AtomicU64>,
     fails_at: u64,
+    during: Meanwhile,
 }
+
+/// What somebody else does meanwhile.
+type Meanwhile = Arc<Mutex<Option<Box<dyn Fn() + Send>>>>;
 
 impl Saves for Counts {
     fn save(&self, _: &Workspace, _: &str, _: Timestamp) -> Result<String, Denied> {
+        if let Some(during) = &*self.during.lock().unwrap() {
+            during();
+        }
         let turn = self.saved.fetch_add(1, Ordering::Relaxed) + 1;
         if turn >= self.fails_at {
             return Err(Denied::new(Code::StorageFull, "the disk is full").hint("free some space"));
@@ -135,6 +142,7 @@ struct Scene {
     policy: Arc<AtomicU64>,
     saved: Arc<AtomicU64>,
     fails_at: u64,
+    during_saving: Meanwhile,
     settings: ExecutorSettings,
     ask: Ask,
 }
@@ -167,6 +175,7 @@ fn scene() -> Scene {
         policy: Arc::default(),
         saved: Arc::default(),
         fails_at: u64::MAX,
+        during_saving: Meanwhile::default(),
         settings: ExecutorSettings::default(),
         ask: Ask {
             mode: Mode::Safe,
@@ -186,7 +195,8 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_332_600_000);
 impl Scene {
     fn executor(&self) -> Executor {
         let judge = Says { verdict: self.verdict.clone(), policy: Arc::clone(&self.policy) };
-        let saves = Counts { saved: Arc::clone(&self.saved), fails_at: self.fails_at };
+        let during = Arc::clone(&self.during_saving);
+        let saves = Counts { saved: Arc::clone(&self.saved), fails_at: self.fails_at, during };
         Executor::new(self.settings.clone(), OneTier(self.stub.clone()), judge, Some(Box::new(saves)))
     }
 

@@ -69,6 +69,34 @@ fn program_when_it_changed_since_is_not_run() {
 }
 
 #[test]
+fn program_or_policy_when_changed_while_the_workspace_is_saved_is_not_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = tempfile::tempdir().unwrap();
+    let tool = tools.path().canonicalize().unwrap().join("echo");
+    let write = |path: &std::path::Path, text: &str| {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    write(&tool, "one");
+    let mut scene = scene().asks(true);
+    scene.settings.path = vec![tool.parent().unwrap().to_owned()];
+    let approved = scene.approved();
+    let (other, swapped) = (tool.with_extension("new"), tool.clone());
+    write(&other, "two");
+    *scene.during_saving.lock().unwrap() = Some(Box::new(move || std::fs::rename(&other, &swapped).unwrap()));
+    let finished = scene.executor().run(approved, NOW, &());
+    let reason =
+        format!("the program {} is not what it was when the command was judged; ask again", tool.display());
+    assert_eq!((finished.outcome, scene.started()), (refused(Layer::Policy, &reason), 0));
+    let approved = scene.approved();
+    let policy = Arc::clone(&scene.policy);
+    *scene.during_saving.lock().unwrap() = Some(Box::new(move || policy.store(7, Ordering::Relaxed)));
+    let finished = scene.executor().run(approved, NOW, &());
+    let reason = "the policy is not the one that judged the command; ask again";
+    assert_eq!((finished.outcome, scene.started()), (refused(Layer::Policy, reason), 0));
+}
+
+#[test]
 fn programs_of_an_image_are_named_and_the_image_is_pinned() {
     let mut scene = scene();
     let image =
