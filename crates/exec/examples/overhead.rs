@@ -69,7 +69,12 @@ fn measure(helper: PathBuf) -> Result<String, Box<dyn std::error::Error>> {
             let begun = now();
             match sandboxed {
                 Some((sandbox, profile)) => {
-                    finish(sandbox.start(&Stage { plan: &plan, profile, view: &View::Direct })?)?;
+                    finish(sandbox.start(&Stage {
+                        plan: &plan,
+                        binaries: &[],
+                        profile,
+                        view: &View::Direct,
+                    })?)?;
                 }
                 None => drop(plain().status()?),
             }

@@ -4,6 +4,7 @@
 //! program inside. Nothing here reads what bubblewrap or a command printed in order to decide anything.
 
 mod copied;
+mod pinned;
 mod tier;
 mod view;
 mod words;

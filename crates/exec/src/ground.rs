@@ -75,6 +75,16 @@ impl Ground {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// The file at `below`, to read.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no file.
+    pub(crate) fn open_file(&self, below: &Path) -> io::Result<File> {
+        let file = self.at(below, OFlags::RDONLY | OFlags::NONBLOCK)?.ok_or(io::ErrorKind::NotFound)?;
+        let file = File::from(file);
+        if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+    }
+
     fn at(&self, below: &Path, flags: OFlags) -> io::Result<Option<OwnedFd>> {
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -128,12 +138,34 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
+    /// Something of its own at `at`, which nobody can write to.
+    pub(crate) fn read_only(at: &Path) -> Self {
+        Self { at: at.to_owned(), identity: None, read_only: true }
+    }
+
+    /// Where it is.
+    pub(crate) fn at(&self) -> &Path {
+        &self.at
+    }
+
     /// Whether it is so.
     ///
     /// # Errors
     /// When it is not: then the workspace was changed while it was mounted.
     pub(crate) fn check(&self) -> io::Result<()> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.open(OFlags::PATH).map(drop)
+    }
+
+    /// The file that is seen, to read, if it is so.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) fn open_file(&self) -> io::Result<File> {
+        self.open(OFlags::RDONLY | OFlags::NONBLOCK).map(File::from)
+    }
+
+    fn open(&self, flags: OFlags) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let object = openat2(CWD, &self.at, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
         let seen = statx(&object, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
         let identity = (makedev(seen.stx_dev_major, seen.stx_dev_minor), seen.stx_ino);
@@ -141,7 +173,7 @@ impl Mounted {
         let is_same = self.identity.is_none_or(|expected| expected == identity);
         let is_held = !self.read_only || fstatvfs(&object)?.f_flag.contains(StatVfsMountFlags::RDONLY);
         if is_mounted && is_same && is_held {
-            return Ok(());
+            return Ok(object);
         }
         Err(io::Error::other("something else is there than was looked at"))
     }

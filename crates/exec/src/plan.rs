@@ -57,6 +57,15 @@ impl Plan {
         steps.iter().flat_map(|step| &step.pipeline)
     }
 
+    /// Starts the program at `path` by another path, which leads to the same file.
+    pub(crate) fn start_by(&mut self, path: &std::path::Path, other: &str) {
+        if let Self::Steps(steps) = self {
+            let of_it = |argv: &&mut Argv| std::path::Path::new(&argv.program) == path;
+            let all = steps.iter_mut().flat_map(|step| &mut step.pipeline);
+            all.filter(of_it).for_each(|argv| other.clone_into(&mut argv.program));
+        }
+    }
+
     /// Leaves every program to be looked up where it will run.
     pub(crate) fn programs_by_name(&mut self) {
         if let Self::Steps(steps) = self {

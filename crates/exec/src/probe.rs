@@ -138,7 +138,8 @@ fn try_out(sandbox: &dyn Sandbox, records: &Path) -> Result<Vec<String>, Unavail
         environment: std::collections::BTreeMap::new(),
         limits: Limits { time_s: 10, ..Limits::default() },
     };
-    let mut running = sandbox.start(&Stage { plan: &plan, profile: &profile, view: &View::Direct })?;
+    let mut running =
+        sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct })?;
     let failed = |what: String| Unavailable {
         reason: format!("nothing could be run in it: {what}"),
         hint: "look at the system's log".to_owned(),

@@ -217,7 +217,8 @@ impl Executor {
     }
 
     fn start(&self, inner: &Inner, (observer, view): (&dyn Observer, &View), finished: Finished) -> Finished {
-        let stage = Stage { plan: &inner.request.plan, profile: &inner.profile, view };
+        let Request { plan, binaries, .. } = &inner.request;
+        let stage = Stage { plan, binaries, profile: &inner.profile, view };
         let since = match Stopwatch::start() {
             Ok(since) => since,
             Err(error) => {

@@ -37,6 +37,8 @@ pub trait Sandbox: Send + Sync {
 pub struct Stage<'a> {
     /// The plan, with every program looked up.
     pub plan: &'a Plan,
+    /// Each program in the plan, once, as it was when the command was judged.
+    pub binaries: &'a [Binary],
     /// What it may touch.
     pub profile: &'a Profile,
     /// What is shown as the workspace.

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use super::{
     copied::Copied,
+    pinned::Pinned,
     view::Shown,
     words::{Mount, words},
 };
@@ -63,14 +64,15 @@ impl Sandbox for Bubblewrap {
         let (readable, mounts) = mounts(stage.profile, &shown, &protecting);
         let mounted = ground.expect(&mounts, *stage.view != View::Direct);
         let mounted = mounted.map_err(|error| failed("the workspace changes", &error))?;
-        let order = order(stage, mounted).to_bytes();
+        let pinned = Pinned::new(stage, &ground, &mounts)?;
+        let order = order(stage, mounted, pinned.expected()).to_bytes();
         let order = order.map_err(|error| failed("the order cannot be written", &error))?;
         let mounts = [readable, mounts].concat();
         let group = self.groups.as_ref().map(|groups| groups.group(&stage.profile.limits)).transpose();
         let group = group.map_err(|error| failed("no control group can be made", &error))?;
         let doors = group.as_ref().map_or_else(|| Ok(Vec::new()), Group::doors);
         let doors = doors.map_err(|error| failed("the control group cannot be joined", &error))?;
-        let started = self.launch(stage.profile, &shown, &mounts, doors)?;
+        let started = self.launch(stage.profile, &shown, (&mounts, pinned), doors)?;
         let (kept, status) = started.hand_over(&order)?;
         let judge = move |code| {
             // Kept until here: bubblewrap writes once more when the command ends, and would die of a closed pipe.
@@ -84,7 +86,7 @@ impl Sandbox for Bubblewrap {
     }
 }
 
-fn order(stage: &Stage<'_>, mounted: Vec<Mounted>) -> Order {
+fn order(stage: &Stage<'_>, mounted: Vec<Mounted>, pinned: Vec<Mounted>) -> Order {
     let profile = stage.profile;
     let mut writable: Vec<PathBuf> = SCRATCH.iter().map(PathBuf::from).collect();
     writable.extend(profile.writable.then(|| profile.workspace.clone()));
@@ -103,6 +105,7 @@ fn order(stage: &Stage<'_>, mounted: Vec<Mounted>) -> Order {
             limits: profile.limits,
         },
         mounted,
+        pinned,
     }
 }
 
@@ -164,7 +167,7 @@ impl Bubblewrap {
         &self,
         profile: &Profile,
         shown: &Shown,
-        mounts: &[Mount],
+        (mounts, pinned): (&[Mount], Pinned),
         groups: Vec<OwnedFd>,
     ) -> Result<Started, Unavailable> {
         let no_descriptors = |error: io::Error| failed("no pipe can be made", &error);
@@ -177,13 +180,13 @@ impl Bubblewrap {
         let Pipes { readers, writers: [stdout, stderr] } = Pipes::new().map_err(no_descriptors)?;
 
         let copied = Copied::open(profile.network);
-        let arguments = words(profile, (mounts, &copied), &self.inside, their_status.as_raw_fd());
+        let arguments = words(profile, (mounts, &copied, &pinned), &self.inside, their_status.as_raw_fd());
         let mut command = program(&self.program, shown, &arguments);
         command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr).current_dir("/");
         let birth = Birth {
             groups,
             confinement: None,
-            kept: copied.into_descriptors().chain([their_status]).collect(),
+            kept: copied.into_descriptors().chain(pinned.into_descriptors()).chain([their_status]).collect(),
         };
 
         let brood = Arc::new(Brood::default());

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::copied::Copied;
+use super::{copied::Copied, pinned::Pinned};
 use crate::{Network, Profile};
 
 /// Where this program lies inside.
@@ -40,7 +40,7 @@ impl Mount {
 /// that runs inside.
 pub(super) fn words(
     profile: &Profile,
-    (mounts, copied): (&[Mount], &Copied),
+    (mounts, copied, pinned): (&[Mount], &Copied, &Pinned),
     program: &Path,
     status: i32,
 ) -> Vec<OsString> {
@@ -54,6 +54,10 @@ pub(super) fn words(
     root(&mut words, profile, copied);
     for mount in mounts {
         words.mount(mount);
+    }
+    for (descriptor, path) in pinned.shown() {
+        words.text(&["--perms", "0555", "--ro-bind-data", &descriptor.to_string()]);
+        words.0.push(path.as_os_str().to_owned());
     }
     words.path("--ro-bind", &[program, Path::new(INSIDE)]);
     words.path("--remount-ro", &[Path::new("/run")]);

@@ -56,7 +56,7 @@ pub(crate) fn records() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("running-records")
 }
 
-fn tiers(tier: Tier) -> &'static Tiers {
+pub(crate) fn tiers(tier: Tier) -> &'static Tiers {
     static DOCKER: OnceLock<Tiers> = OnceLock::new();
     static PODMAN: OnceLock<Tiers> = OnceLock::new();
     let (tiers, engine) = match tier {

@@ -10,3 +10,5 @@ mod ends;
 mod kills;
 #[cfg(test)]
 mod planted;
+#[cfg(test)]
+mod swapped;

@@ -152,7 +152,7 @@ pub(crate) fn shell(text: &str) -> Plan {
 
 /// Starts a plan.
 pub(crate) fn start(sandbox: &dyn Sandbox, plan: &Plan, profile: &Profile) -> Box<dyn Running> {
-    sandbox.start(&Stage { plan, profile, view: &View::Direct }).unwrap()
+    sandbox.start(&Stage { plan, binaries: &[], profile, view: &View::Direct }).unwrap()
 }
 
 /// Runs a plan to its end.

@@ -98,7 +98,9 @@ fn plan_when_t1_cannot_hold_it_is_refused() {
     for (plan, profile, view) in
         [(&sh, &reading, &View::Direct), (&touch, &writing, &View::Direct), (&touch, &reading, &overlay)]
     {
-        let Err(refused) = sandbox.start(&Stage { plan, profile, view }) else { panic!("it was started") };
+        let Err(refused) = sandbox.start(&Stage { plan, binaries: &[], profile, view }) else {
+            panic!("it was started")
+        };
         assert_eq!(refused.reason, "Landlock alone holds only commands that read, without a shell");
         assert_eq!(refused.hint, "the administrator can install bubblewrap");
     }
@@ -134,7 +136,7 @@ fn sandbox_when_its_inside_or_the_workspace_is_missing_runs_nothing() {
     let profile = Profile { workspace: Path::new(&space.path).join("gone"), ..space.reading() };
     let plan = one(&["true"]);
     let sandbox = sandbox(Tier::Bubblewrap).unwrap();
-    let stage = Stage { plan: &plan, profile: &profile, view: &View::Direct };
+    let stage = Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct };
     let Err(refused) = sandbox.start(&stage) else { panic!("it was started") };
     assert!(refused.reason.starts_with("the workspace cannot be listed"), "{refused}");
 }

@@ -73,7 +73,10 @@ impl Kit {
 
     fn run(&self, preview: &Preview, text: &str) -> Ran {
         let (plan, profile) = (shell(text), self.space.writing());
-        ran(self.sandbox.start(&Stage { plan: &plan, profile: &profile, view: &preview.view() }).unwrap())
+        ran(self
+            .sandbox
+            .start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &preview.view() })
+            .unwrap())
     }
 
     fn snapshots(&self) -> Snapshots {
@@ -194,7 +197,8 @@ fn view_when_it_cannot_be_mounted_runs_nothing() {
     let before = contents(&kit.space.path);
     let (plan, profile) = (shell("echo ran > changed"), kit.space.writing());
     let none = mab_exec::View::Overlay { upper: "/nowhere/upper".into(), work: "/nowhere/work".into() };
-    let Err(why) = kit.sandbox.start(&Stage { plan: &plan, profile: &profile, view: &none }) else {
+    let Err(why) = kit.sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &none })
+    else {
         panic!("it was started")
     };
     assert!(why.reason.contains("a folder of the view cannot be opened"), "{why}");

@@ -108,7 +108,7 @@ fn protected_path_when_it_is_a_symbolic_link_refuses_the_run() {
     symlink("/tmp", space.path.join(".claude")).unwrap();
     let profile = space.writing();
     let plan = one(&["touch", "ran"]);
-    let stage = Stage { plan: &plan, profile: &profile, view: &View::Direct };
+    let stage = Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct };
     let Err(refused) = sandbox.start(&stage) else { panic!("it was started") };
     assert_eq!(refused.reason, ".claude is a symbolic link, which cannot be kept as it is");
     assert_eq!(space.names(), [".claude"]);

@@ -32,7 +32,7 @@ fn folder_when_swapped_for_a_link_while_it_is_mounted_binds_nothing_of_the_host(
         });
         for _ in 0..150 {
             let plan = shell("for d in a lnk; do echo x > $d/PLANTED; cat $d/secret; done");
-            let stage = Stage { plan: &plan, profile: &space.writing(), view: &View::Direct };
+            let stage = Stage { plan: &plan, binaries: &[], profile: &space.writing(), view: &View::Direct };
             match sandbox.start(&stage) {
                 Ok(running) => {
                     let ran = crate::bench::ran(running);
@@ -57,7 +57,9 @@ fn workspace_when_another_command_writes_there_is_busy_but_can_be_read() {
     let [mut stdout, _stderr] = first.take_outputs().unwrap().map(File::from);
     stdout.read_exact(&mut [0; 3]).unwrap();
     let (plan, profile) = (one(&["touch", "second"]), space.writing());
-    let Err(refused) = sandbox.start(&Stage { plan: &plan, profile: &profile, view: &View::Direct }) else {
+    let Err(refused) =
+        sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct })
+    else {
         panic!("it was started")
     };
     assert!(refused.reason.contains("another command is running in this workspace"), "{refused}");
@@ -141,7 +143,9 @@ fn configuration_when_it_names_files_of_the_workspace_makes_them_read_only() {
     space.write(".git/config", "[core]\n\thooksPath = link/hooks\n");
     std::os::unix::fs::symlink("/tmp", space.path.join("link")).unwrap();
     let (plan, profile) = (one(&["true"]), space.writing());
-    let Err(refused) = sandbox.start(&Stage { plan: &plan, profile: &profile, view: &View::Direct }) else {
+    let Err(refused) =
+        sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct })
+    else {
         panic!("it was started")
     };
     assert!(refused.reason.contains("link/hooks"), "{refused}");
@@ -178,7 +182,8 @@ fn workspace_when_not_all_can_be_hidden_is_refused_with_what_to_do() {
     for tier in [Tier::Landlock, Tier::Bubblewrap] {
         let Some(sandbox) = sandbox(tier) else { continue };
         let (plan, profile) = (one(&["true"]), space.reading());
-        let Err(refused) = sandbox.start(&Stage { plan: &plan, profile: &profile, view: &View::Direct })
+        let Err(refused) =
+            sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct })
         else {
             panic!("{tier}: it was started")
         };
@@ -236,7 +241,9 @@ fn folder_of_a_protected_path_when_it_is_a_link_refuses_the_run() {
     std::os::unix::fs::symlink("../..", space.path.join(".git/objects")).unwrap();
     let profile = Profile { git: GitAccess::Commit, ..space.writing() };
     let plan = one(&["true"]);
-    let Err(refused) = sandbox.start(&Stage { plan: &plan, profile: &profile, view: &View::Direct }) else {
+    let Err(refused) =
+        sandbox.start(&Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct })
+    else {
         panic!("it was started")
     };
     assert!(refused.reason.contains(".git/objects is a symbolic link"), "{refused}");
