@@ -56,6 +56,17 @@ pub fn open_existing(config: &Config) -> Result<Opened, Failure> {
     open().map_err(|failure| permissions::explained(config, failure))
 }
 
+/// Opens the bridge for its operator, and makes folder, key and database where there are none yet.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_as_operator(config: &Config) -> Result<Opened, Failure> {
+    let bridge = open(config, None)?;
+    let open = || Ok(find(config)?.operator());
+    let caller = open().map_err(|failure| permissions::explained(config, failure))?;
+    Ok(Opened { bridge, caller })
+}
+
 /// The bridge as its operator has it before him.
 pub struct Opened {
     bridge: Bridge,

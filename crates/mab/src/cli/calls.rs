@@ -29,6 +29,14 @@ impl Calls {
         Ok(Self { config, bridge })
     }
 
+    /// Opens the bridge, and makes it first where there is none yet.
+    pub(crate) fn open_or_create(operator: &Operator<'_>) -> Result<Self, Trouble> {
+        let config = operator.config()?;
+        runtime::start_log(config.log);
+        let bridge = runtime::open_as_operator(&config)?;
+        Ok(Self { config, bridge })
+    }
+
     /// Calls one operation.
     pub(crate) fn call(&self, operation: &str, arguments: Value) -> Result<Value, Trouble> {
         let answer = runtime::block_on(self.bridge.call(operation, object(arguments)?))?;

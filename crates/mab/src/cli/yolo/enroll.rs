@@ -60,7 +60,8 @@ impl Enroll {
         let person = Person::at_terminal(operator.environment)?;
         // Makes its folder, before another user does.
         Spent::open(&SystemClock)?;
-        let calls = Calls::open(operator)?;
+        // The first thing that a careful person does: before any agent's server has run.
+        let calls = if self.replace { Calls::open(operator)? } else { Calls::open_or_create(operator)? };
         let known = Known::ask(&calls)?;
         let old = self.old(&person, &calls, &known)?;
         let used = old.as_ref().and_then(|old| old.step);
@@ -128,6 +129,10 @@ impl Enroll {
         let mut page = person.page();
         page.line(&format!("{BAD}approver {id} is replaced without its passphrase{BAD:#}"));
         page.line("Everything that is enabled ends, every agent is told, and the audit trail keeps it.");
+        if !self.totp {
+            let without = "no codes are asked for any more, if they were: --totp enrols an app anew";
+            page.line(&format!("{CAREFUL}{without}{CAREFUL:#}"));
+        }
         let phrase = format!("forget {id}");
         let typed = person.ask(&page, &format!("to do this, type: {phrase}\n>"))?;
         if typed == phrase { Ok(None) } else { Err(Trouble::Cancelled) }
