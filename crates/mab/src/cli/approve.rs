@@ -27,7 +27,7 @@ use crate::{
         request::{self, LAST},
         standing::{Command, Standings},
         table::Page,
-        unlocking::{self, TRIES, Unlocked},
+        unlocking::{self, Known, TRIES, Unlocked},
         yolo::Place,
     },
     execution,
@@ -36,8 +36,8 @@ use crate::{
 
 /// How often the desk looks for new requests.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The desk ends after so many looks without a request: a quarter of an hour.
-const IDLE_LOOKS: u32 = 900;
+/// The desk ends when its person types nothing for so long. What agents do does not keep it open.
+const IDLE_MS: u64 = 15 * 60 * 1_000;
 
 /// Arguments of `mab approve`.
 #[derive(Debug, Args)]
@@ -49,8 +49,8 @@ const IDLE_LOOKS: u32 = 900;
     passphrase, and a code where they are enrolled: your yes is signed over exactly this,\n\
     holds five minutes, once.\n\n\
     Without RUN_ID it is a desk: the passphrase first, then each request as it comes. It\n\
-    ends with Ctrl-C, or after a quarter of an hour without a request. `mab deny` says no,\n\
-    from anywhere.")]
+    ends with Ctrl-C, or when you type nothing for a quarter of an hour; `n use a branch`\n\
+    says no with a reason. `mab deny` says no from anywhere.")]
 pub(crate) struct Approve {
     /// Which requests, as `mab pending` shows them; without any, all as they come.
     #[arg(value_name = "RUN_ID", value_parser = arguments::run)]
@@ -61,7 +61,8 @@ pub(crate) struct Approve {
 #[derive(PartialEq, Eq)]
 enum Answer {
     Yes,
-    No,
+    /// With why, when it was said.
+    No(Option<String>),
     Nothing,
 }
 
@@ -89,10 +90,18 @@ impl Desk {
             let standings = Standings::of_all(&self.calls)?;
             let (conversation, run) = standings.find(&id.to_string())?;
             let hash = waiting(run)?;
-            if self.ask(conversation, run, &hash)? != Answer::Yes {
-                Output::talk("nothing was approved");
-                exit = Exit::CANCELLED;
-                continue;
+            match self.ask(conversation, run, &hash)? {
+                Answer::Yes => {}
+                Answer::No(reason) => {
+                    self.deny(run, reason)?;
+                    exit = Exit::CANCELLED;
+                    continue;
+                }
+                Answer::Nothing => {
+                    Output::talk("nothing was approved");
+                    exit = Exit::CANCELLED;
+                    continue;
+                }
             }
             let unlocked = match key.take() {
                 Some(unlocked) => unlocked,
@@ -108,25 +117,24 @@ impl Desk {
     fn serve(&self) -> Result<Exit, Trouble> {
         let unlocked = unlocking::unlock(&self.person, &self.calls)?;
         let mut seen = BTreeSet::new();
-        let mut idle = 0;
+        let mut typed_ms = SystemClock.uptime().ms;
         self.say(&format!("{FAINT}waiting for requests; Ctrl-C ends{FAINT:#}"))?;
-        while idle < IDLE_LOOKS {
+        while !is_idle(typed_ms, SystemClock.uptime().ms) {
+            self.still_counts(&unlocked)?;
             let standings = Standings::of_all(&self.calls)?;
             let runs = standings.conversations.iter();
             let runs = runs.flat_map(|it| it.runs.iter().map(|run| (it.conversation_id.as_str(), run)));
             let next = runs.filter(|(_, run)| run.waits() && !seen.contains(&run.run_id));
             let Some((conversation, run)) = next.min_by_key(|(_, run)| run.created_at.as_str()) else {
-                idle += 1;
                 match self.person.rest(LOOK_EVERY) {
                     Err(Trouble::Cancelled) => return Ok(Exit::OK),
                     rested => rested?,
                 }
                 continue;
             };
-            idle = 0;
             seen.insert(run.run_id.clone());
             let outcome = match waiting(run) {
-                Ok(hash) => self.one(conversation, run, (&hash, &unlocked)),
+                Ok(hash) => self.one((conversation, run, &hash), &unlocked, &mut typed_ms),
                 Err(denied) => Err(denied.into()),
             };
             match outcome {
@@ -137,25 +145,51 @@ impl Desk {
             }
             self.say(&format!("{FAINT}waiting for requests; Ctrl-C ends{FAINT:#}"))?;
         }
-        self.say("nobody asked for a quarter of an hour: the key is closed")?;
+        self.say(
+            "you typed nothing for a quarter of an hour: the key is closed; `mab approve` opens it again",
+        )?;
         Ok(Exit::OK)
+    }
+
+    /// Refuses to go on with a key that another one took the place of: nothing that it signs counts.
+    fn still_counts(&self, unlocked: &Unlocked) -> Result<(), Trouble> {
+        let known = Known::ask(&self.calls)?;
+        known.is_usable()?;
+        let own = hex::encode(unlocked.approver.key().bytes());
+        if known.public_key.as_deref() == Some(own.as_str()) {
+            return Ok(());
+        }
+        let message = "another approver was enrolled: the key that this desk opened counts no more";
+        Err(Denied::new(Code::Forbidden, message).hint("if that was you, start `mab approve` anew").into())
     }
 
     fn one(
         &self,
-        conversation: &str,
-        run: &Command,
-        (hash, key): (&RequestHash, &Unlocked),
+        (conversation, run, hash): (&str, &Command, &RequestHash),
+        key: &Unlocked,
+        typed_ms: &mut u64,
     ) -> Result<(), Trouble> {
-        match self.ask(conversation, run, hash)? {
-            Answer::Yes => self.approve(run, hash, key),
-            Answer::No => {
-                let no = json!({"run_id": run.run_id, "request_hash": run.request_hash});
-                let answer = self.calls.call("deny_run", no)?;
-                self.output.answer(answer, shown)
+        let answer = self.ask(conversation, run, hash)?;
+        let now_ms = SystemClock.uptime().ms;
+        if answer == Answer::Yes && is_idle(*typed_ms, now_ms) {
+            // Whoever types now may be somebody else: the passphrase is asked for again.
+            return self.say("too late for this key: it is closed, and nothing was approved");
+        }
+        *typed_ms = now_ms;
+        match answer {
+            Answer::Yes => {
+                self.still_counts(key)?;
+                self.approve(run, hash, key)
             }
+            Answer::No(reason) => self.deny(run, reason),
             Answer::Nothing => self.say("left as it is; it waits until its time is over"),
         }
+    }
+
+    fn deny(&self, run: &Command, reason: Option<String>) -> Result<(), Trouble> {
+        let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": reason});
+        let answer = self.calls.call("deny_run", no)?;
+        self.output.answer(answer, shown)
     }
 
     /// Shows a request whole, and takes its digits.
@@ -166,12 +200,16 @@ impl Desk {
             request::details(request, &mut page);
             request::conclusion(request, hash, &mut end);
         }
-        let question = format!("its last {LAST} digits agree to exactly this, n refuses, Enter leaves it:");
+        let question =
+            format!("its last {LAST} digits agree to exactly this, n (and why) refuses, Enter leaves it:");
         let mut typed = paged::ask(&self.person, (&page, &end), &question)?;
         for left in (0..TRIES).rev() {
             match typed.as_str() {
                 "" => return Ok(Answer::Nothing),
-                "n" | "no" => return Ok(Answer::No),
+                no if matches!(no, "n" | "no") || no.starts_with("n ") => {
+                    let reason = no.get(2..).map(str::trim).filter(|reason| !reason.is_empty());
+                    return Ok(Answer::No(reason.map(str::to_owned)));
+                }
                 digits if digits.len() >= LAST && hash.to_string().ends_with(digits) => {
                     return Ok(Answer::Yes);
                 }
@@ -251,6 +289,11 @@ fn about((conversation, run): (&str, &Command), place: &Place, page: &mut Page) 
     request::field("run", &Visible::line(&format!("{} in {conversation}", run.run_id)), page);
     let (since, until) = (page.moment(Some(&run.created_at)), page.moment(Some(&run.expires_at)));
     request::field("since", &Visible::line(&format!("{since}, waits until {until}")), page);
+}
+
+/// Whether the person who opened the key may be gone, by the clock that nobody can set.
+const fn is_idle(typed_ms: u64, now_ms: u64) -> bool {
+    now_ms.saturating_sub(typed_ms) >= IDLE_MS
 }
 
 #[derive(Deserialize)]
