@@ -29,7 +29,11 @@ impl Place {
         let path = self.workspace.clone().map_or_else(here, Ok)?;
         // What does not exist is refused by its name.
         let real = path.canonicalize().or_else(|_| std::path::absolute(&path));
-        let workspace = Workspace::open(real.as_deref().unwrap_or(&path))?;
+        let real = real.unwrap_or(path);
+        let workspace = Workspace::open(&real).map_err(|mut denied| {
+            denied.message = format!("{}: {}", real.display(), denied.message);
+            denied
+        })?;
         is_a_folder_of_files(workspace.path())?;
         let is_chosen = self.workspace.is_some() || !std::io::stderr().is_terminal();
         if let Some(root) = repository_above(workspace.path()).filter(|_| !is_chosen) {

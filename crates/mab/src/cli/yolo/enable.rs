@@ -80,8 +80,15 @@ impl Enable {
         Known::ask(&calls)?.is_usable()?;
         let mut page = person.page();
         meaning::render(&terms, (&place, &calls.config), &mut page);
-        agree(&person, page, &terms)?;
-        let Unlocked { approver, assurance, .. } = unlocking::unlock(&person, &calls)?;
+        meaning::careful(&terms, &calls.config, &mut page);
+        let nothing = |trouble| {
+            if matches!(trouble, Trouble::Cancelled) {
+                crate::cli::Output::talk("\nnothing was enabled");
+            }
+            trouble
+        };
+        agree(&person, page, &terms).map_err(nothing)?;
+        let Unlocked { approver, assurance, .. } = unlocking::unlock(&person, &calls).map_err(nothing)?;
         let text = Terms { assurance, ..terms }.text()?;
         let signature = hex::encode(approver.sign_terms(&text));
         drop(approver);
@@ -177,7 +184,7 @@ impl Enable {
         let file = Visible::line(&config.file.display().to_string());
         let refuse = |message: String, what: String| {
             Err(Denied::new(Code::ExecutionDisabled, message).hint(format!(
-                "write {what} under [execution] in {file}, and start the agents' servers anew"
+                "write {what} under [execution] in {file}; servers that run read it anew for every command"
             )))
         };
         if !at.agents {
@@ -188,17 +195,36 @@ impl Enable {
             return refuse(message, format!("mode = \"{mode}\""));
         }
         let path = workspace.path();
+        let own = [&config.data_dir, &config.database, &config.file].into_iter();
+        let own = own.map(|own| own.canonicalize().unwrap_or_else(|_| own.clone()));
+        let folder = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());
+        if path.starts_with(&folder) || own.into_iter().any(|own| own.starts_with(path)) {
+            let shown = Visible::line(&path.display().to_string());
+            let message = format!("{shown} holds what belongs to the bridge: no command may run there");
+            return Err(Denied::new(Code::InvalidArguments, message).hint("name the folder of a project"));
+        }
         let inside = at.workspaces.iter().filter_map(|folder| folder.canonicalize().ok());
         if !inside.into_iter().any(|folder| path.starts_with(folder)) {
             let shown = Visible::line(&path.display().to_string());
             let message = format!("{shown} is in none of execution.workspaces");
-            return refuse(message, format!("workspaces = [\"{shown}\"]"));
+            if self.workspace.is_none() && self.wish.is_some() {
+                // An agent chose it: what it asks for becomes no advice of ours.
+                return Err(Denied::new(Code::ExecutionDisabled, message).hint(format!(
+                    "an agent named this folder: give yours with --workspace; whether a folder belongs into workspaces, under \
+                     [execution] in {file}, is for you alone to say"
+                )));
+            }
+            return refuse(message, format!("\"{shown}\" in addition into the list workspaces"));
         }
         if self.network && !at.network {
             return refuse("execution.network is off".to_owned(), "network = true".to_owned());
         }
         if let Some(time) = timeout_s.filter(|time| *time > at.limits.time_s) {
             let message = format!("{time} s is more than execution.timeout_s, which is {}", at.limits.time_s);
+            if self.timeout.is_none() {
+                let hint = "the agent's wish is that long: --timeout gives it less";
+                return Err(Denied::new(Code::ExecutionDisabled, message).hint(hint));
+            }
             return refuse(message, format!("timeout_s = {time}"));
         }
         if mode != Mode::Restricted && (self.elicitation || self.approvers > 0) {

@@ -11,6 +11,7 @@ use crate::{
         table::Page,
     },
     config::Config,
+    execution,
 };
 
 /// A conversation, as far as it matters here.
@@ -100,6 +101,32 @@ pub(super) fn render(terms: &Terms, (place, config): (&Place, &Config), page: &m
     );
     words("`mab yolo disable` ends it at once; every agent is told of both.", FAINT, page);
 }
+
+/// Adds what a person may not expect of these terms: that nothing will run, or where.
+pub(super) fn careful(terms: &Terms, config: &Config, page: &mut Page) {
+    if SYSTEM.contains(&terms.workspace.as_str()) {
+        words(
+            "This folder is the system's, no project: what runs there can read or write all of it.",
+            BAD,
+            page,
+        );
+    }
+    if let Some(why) = no_sandbox(terms.mode, config) {
+        words(&format!("Nothing will run here: {why}"), BAD, page);
+    }
+}
+
+/// Why no sandbox of this machine is enough for a mode.
+fn no_sandbox(mode: Mode, config: &Config) -> Option<String> {
+    let records = tempfile::tempdir().ok()?;
+    let tiers = execution::tiers(config, records.path()).ok()?;
+    let why = tiers.strongest(mode, execution::wish(config)).err()?;
+    Some(Visible::line(&format!("{}; {}", why.reason, why.hint)).to_string())
+}
+
+/// Folders that are never a project's own.
+const SYSTEM: [&str; 12] =
+    ["/", "/bin", "/boot", "/etc", "/home", "/lib", "/opt", "/root", "/sbin", "/srv", "/usr", "/var"];
 
 /// What runs at once, and what only after a yes.
 fn what(terms: &Terms) -> (&'static str, &'static str) {
