@@ -1,19 +1,26 @@
 //! `mab yolo status`: the approver, what is enabled, and who is locked out.
 
+use std::path::Path;
+
 use clap::Args;
-use mab_core::ConversationId;
+use mab_core::{ConversationId, execution::Mode};
+use mab_exec::Workspace;
 use serde_json::{Value, json};
 
-use crate::cli::{
-    Exit, Output, Trouble, Visible, arguments,
-    calls::{Calls, typed},
-    exact::exact,
-    operator::Operator,
-    output::{BAD, FAINT, GOOD, STRONG},
-    plan,
-    standing::{Standing, Standings},
-    table::{Page, absent, optional},
-    unlocking::Known,
+use crate::{
+    cli::{
+        Exit, Output, Trouble, Visible, arguments,
+        calls::{Calls, typed},
+        exact::exact,
+        operator::Operator,
+        output::{BAD, FAINT, GOOD, STRONG},
+        plan,
+        standing::{InForce, Standing, Standings},
+        table::{Page, absent, optional},
+        unlocking::Known,
+    },
+    config::Config,
+    workbench,
 };
 
 /// Arguments of `mab yolo status`.
@@ -51,7 +58,7 @@ impl Status {
             page.aside(&format!("{FAINT}nothing is enabled, and no agent has asked{FAINT:#}"));
         } else {
             page.aside("");
-            table(&standings, &mut page);
+            table(&standings, &calls.config, &mut page);
         }
         Output::data(page.as_str())?;
         Ok(Exit::OK)
@@ -75,11 +82,12 @@ fn shown_approver(approver: &Value, page: &mut Page) -> Result<(), Trouble> {
 }
 
 /// For a person each conversation in a few lines of its own: a table of all this fits no terminal.
-fn table(standings: &Standings, page: &mut Page) {
+fn table(standings: &Standings, config: &Config, page: &mut Page) {
     for it in &standings.conversations {
         let cells = row(it, page);
         if page.for_person() {
-            block(&cells, page);
+            let why = it.terms.as_ref().filter(|terms| terms.active).and_then(|terms| stopped(terms, config));
+            block(&cells, why.as_deref(), page);
         } else {
             let cells: Vec<&str> =
                 std::iter::once("enabled").chain(cells.iter().map(Visible::as_str)).collect();
@@ -92,13 +100,38 @@ fn table(standings: &Standings, page: &mut Page) {
     }
 }
 
-fn block(cells: &[Visible], page: &mut Page) {
+/// Why nothing runs under terms that are on: the settings as they are here and now say no. A server may read others.
+fn stopped(terms: &InForce, config: &Config) -> Option<String> {
+    let at = &config.execution;
+    if !at.agents {
+        return Some("execution.agents is off".to_owned());
+    }
+    let mode = terms.mode.as_deref().and_then(|mode| mode.parse::<Mode>().ok());
+    if mode.is_some_and(|mode| mode > at.mode) {
+        return Some(format!("execution.mode is {} now", at.mode));
+    }
+    if terms.network && !at.network {
+        return Some("execution.network is off".to_owned());
+    }
+    let folder = Path::new(terms.workspace.as_deref()?);
+    let Ok(workspace) = Workspace::open(folder) else {
+        return Some("its folder cannot be used any more".to_owned());
+    };
+    workbench::is_inside(config, &workspace)
+        .err()
+        .map(|_| "its folder is in none of execution.workspaces".to_owned())
+}
+
+fn block(cells: &[Visible], why: Option<&str>, page: &mut Page) {
     let [id, mode, now, until, folder, network, also, wishes, waiting, locked] = cells else { return };
     page.line(&format!("{STRONG}{id}{STRONG:#} {now}"));
     if now.as_str() != "off" {
         let what = Visible::line(&format!("mode {mode}, until {until}, network {network}"));
         plan::lines(&what, "  ", page);
         plan::lines(folder, "  in ", page);
+    }
+    if let Some(why) = why {
+        page.line(&format!("  {BAD}but nothing runs: {why}{BAD:#}"));
     }
     if *also != absent() {
         page.line(&format!("  a yes is also that of {also}"));
