@@ -16,7 +16,7 @@ use crate::{
     keystore, runtime,
     setup::{
         backup::Backups,
-        client::{Client, Scope, project_of},
+        client::{Client, Files, Scope, project_of},
         entry::{self, Launch},
         file::{self, Change, Done, Step},
         plan::{self, Wanted},
@@ -113,6 +113,7 @@ impl Setup {
         let files = client.files(self.scope, &project, operator.environment)?;
         // The profile stays whose it is until another is named.
         let agent = self.agent.clone().or_else(|| plan::present(client, &files, within).ok()?.agent());
+        let lost = !self.commands && !self.uninstall && may_ask(client, &files, within);
         let launch = if self.uninstall { None } else { Some(self.launch(client, operator, &config, agent)?) };
         let backups = Backups::of(operator.environment)?;
         let (launch, hooks) = (launch.as_ref(), !self.no_hooks);
@@ -121,6 +122,9 @@ impl Setup {
         let done = if self.dry_run { Vec::new() } else { file::apply(&changes, &backups, &OsRandom)? };
         let mut report = Report::new(self, client, &changes, &done);
         report.warnings = self.warnings(client, launch);
+        if lost {
+            report.warnings.push(NO_COMMANDS.to_owned());
+        }
         if !self.dry_run {
             report.verified = runtime::block_on(verify(client, found.as_ref(), within, self.uninstall))?;
             report.next =
@@ -277,6 +281,18 @@ impl Setup {
         next
     }
 }
+
+/// Whether what stands there lets its agents ask for commands.
+fn may_ask(client: Client, files: &Files, within: Option<&Path>) -> bool {
+    let Ok(present) = plan::present(client, files, within) else { return false };
+    present.server.is_some_and(|entry| {
+        entry::is_ours(&entry) && entry::variable(&entry, entry::COMMANDS_VARIABLE) == Some("1")
+    })
+}
+
+/// Said when set-up takes away what an earlier one gave.
+const NO_COMMANDS: &str =
+    "its agents could ask for commands, and no more can: MAB_YOLO=1 goes; --commands keeps it";
 
 /// What agents that may ask for commands need besides.
 const FOR_COMMANDS: &str = "for commands also: `agents = true` below [execution] in the configuration file, \

@@ -233,7 +233,10 @@ fn commands_when_wanted_are_in_the_servers_entry_only_and_go_without_being_wante
         assert_eq!(texts?.concat().matches("MAB_YOLO").count(), 1, "{client} {scope}");
         let listed = home.mab(&["setup", "--json"])?.ok()?;
         assert_eq!(listed.stdout.matches("\"commands\":true").count(), 1, "{}", listed.stdout);
-        home.mab(&set)?.ok()?;
+        let run = home.mab(&set)?.ok()?;
+        assert!(run.stdout.contains("--commands keeps it"), "{client}: {}", run.stdout);
+        let again = home.mab(&set)?.ok()?;
+        assert!(!again.stdout.contains("--commands keeps it"), "{client}: {}", again.stdout);
         for file in files {
             assert!(!fs::read_to_string(home.path().join(file))?.contains("MAB_YOLO"), "{client} {scope}");
         }
