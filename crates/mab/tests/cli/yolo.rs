@@ -185,6 +185,24 @@ fn passphrase_when_typed_is_never_shown_and_opens_what_it_sealed() -> Anything {
 }
 
 #[test]
+fn enrolling_when_nothing_is_there_yet_makes_what_it_needs() -> Anything {
+    let home = tempfile::tempdir()?;
+    let place = tempfile::tempdir()?;
+    let refused = Person::starts("mab yolo enroll --replace", (home.path(), place.path()), 100)?.ends()?;
+    assert_eq!(refused.exit, Some(3), "{refused:?}");
+    let mut person = Person::starts("mab yolo enroll", (home.path(), place.path()), 100)?;
+    twice(&mut person, PASSPHRASE)?;
+    let left = person.ends()?;
+    assert_eq!(left.exit, Some(0), "{left:?}");
+    let mut person =
+        Person::starts("mab yolo enroll --replace --forgotten", (home.path(), place.path()), 100)?;
+    person.sees("no codes are asked for any more")?;
+    person.presses("\u{3}")?;
+    assert_eq!(person.ends()?.exit, Some(130));
+    Ok(())
+}
+
+#[test]
 fn what_was_typed_before_the_question_is_no_answer_to_it() -> Anything {
     let room = Room::new()?;
     let early = "typed before anybody asked";
@@ -267,7 +285,10 @@ fn enabling_when_the_settings_do_not_allow_it_says_what_to_write_before_the_pass
     let room = Room::new()?;
     room.enrolled(PASSPHRASE)?;
     for (words, what) in [
-        ("--workspace /usr", "write workspaces = [\"/usr\"]"),
+        ("--workspace /usr", "write \"/usr\" in addition into the list workspaces"),
+        ("--workspace ../.local/share/mab", "holds what belongs to the bridge"),
+        ("--workspace ../.config/mab", "holds what belongs to the bridge"),
+        ("--workspace nope", "/space/nope"),
         ("--network", "write network = true"),
         ("--timeout 1800", "write timeout_s = 1800"),
         ("--elicitation", "are for mode restricted"),
@@ -443,13 +464,42 @@ fn desk_when_opened_once_answers_each_request_as_it_comes() -> Anything {
     person.sees(&first)?;
     let second = room.asks(&["mkdir", "two"])?;
     digits(&mut person)?;
-    person.types("n")?;
+    person.types("n use a branch")?;
     person.sees("waiting for requests")?;
+    assert!(room.told()?.contains("| use a branch"));
     person.presses("\u{3}")?;
     let left = person.ends()?;
     assert_eq!(left.exit, Some(0), "{left:?}");
     assert_eq!(left.seen.matches("passphrase of approver").count(), 1, "{left:?}");
     assert_eq!((room.state(&first)?, room.state(&second)?), (json!("approved"), Value::Null));
+    Ok(())
+}
+
+#[test]
+fn desk_when_another_key_takes_the_place_of_its_own_ends_and_says_so() -> Anything {
+    let room = Room::enabled()?;
+    let mut desk = room.at("mab approve", 100)?;
+    desk.sees("passphrase of")?;
+    desk.types(PASSPHRASE)?;
+    desk.sees("waiting for requests")?;
+    let mut person = room.at("mab yolo passphrase", 100)?;
+    person.sees("passphrase of")?;
+    person.types(PASSPHRASE)?;
+    twice(&mut person, "other plain words together")?;
+    assert_eq!(person.ends()?.exit, Some(0));
+    let left = desk.ends()?;
+    assert_eq!(left.exit, Some(4), "{left:?}");
+    assert!(left.seen.contains("start `mab approve` anew"), "{left:?}");
+    Ok(())
+}
+
+#[test]
+fn status_when_the_settings_stop_what_is_on_says_why() -> Anything {
+    let room = Room::enabled()?;
+    fs::rename(&room.scene.space, room.scene.space.with_extension("gone"))?;
+    let left =
+        Person::starts("mab yolo status", (room.scene.home.path(), room.scene.home.path()), 80)?.ends()?;
+    assert!(left.seen.contains("but nothing runs: its folder cannot be used any more"), "{left:?}");
     Ok(())
 }
 
