@@ -98,7 +98,7 @@ impl FromStr for SnapshotId {
         let right = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         right.then(|| Self(text.to_owned())).ok_or_else(|| {
             Denied::new(Code::InvalidArguments, "a snapshot's name is 16 hexadecimal digits")
-                .hint("`mab snapshot list` shows what there is")
+                .hint("`mab snapshot list --all` shows what there is")
         })
     }
 }

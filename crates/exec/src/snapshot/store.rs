@@ -248,8 +248,9 @@ impl Store {
         match fs::read(self.folder.join("taken").join(id.to_string())) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| damaged("its record")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Denied::new(Code::NotFound, "there is no such snapshot of this workspace")
-                    .hint("`mab snapshot list` shows what there is"))
+                Err(Denied::new(Code::NotFound, "there is no such snapshot of this workspace").hint(
+                    "`mab snapshot list --all` shows what there is; --workspace names the folder it is of",
+                ))
             }
             Err(error) => Err(failed("cannot read the snapshot", &error)),
         }
