@@ -214,7 +214,7 @@ static OPERATIONS: &[Operation] = &[
         DESTROYS,
         "leave: go for good (the last owner transfers first). transfer: agent becomes the owner, you a member. Owners and \
          moderators: remove an agent, pause and resume all sending; accept, hold or deny messages; see those held, \
-         release or reject them. A moderator removes no owner or moderator.",
+         release or reject them. Approvers: requests, approve (with request_hash), refuse.",
     ),
     tool::<ops::read_audit::ReadAudit>(
         "read_audit",
