@@ -106,7 +106,10 @@ pub(crate) fn ended(run: RunId, request: &Request, (finished, assurance): (&Fini
     }
     if let Some(snapshot) = &finished.snapshot {
         let id = visible(snapshot, &[]);
-        parts.push(format!("The workspace was saved before: `mab snapshot restore {id}` goes back."));
+        parts.push(format!(
+            "The workspace was saved before: `mab snapshot restore {id} --workspace FOLDER` goes back, with the folder"
+        ));
+        parts.push(quoted(&request.profile.workspace.to_string_lossy()));
     }
     if !finished.planted.is_empty() {
         parts.push("It left what others obey:".to_owned());
