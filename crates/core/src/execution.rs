@@ -29,6 +29,8 @@ pub use token::RequestTokens;
 
 /// Most requests of one agent that wait for an answer, or were agreed to and did not run yet.
 pub const OPEN_MAX: usize = 3;
+/// Most such requests of all agents of a conversation.
+pub const OPEN_IN_CONVERSATION_MAX: usize = 8;
 /// Denials after which an agent's commands are refused until a person lifts that.
 pub const DENIALS_MAX: u64 = 3;
 /// How long a request waits for an answer, in seconds.

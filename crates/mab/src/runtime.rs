@@ -6,7 +6,7 @@ mod signals;
 use std::{future::Future, path::Path, sync::Arc};
 
 use mab_core::{Code, Denied, Failure, Fault, audit::Marker, note::SigningKey, secret::MasterKey};
-use mab_service::{Bridge, Caller, Parts, ReadAnchor, Workbench, table};
+use mab_service::{Bridge, Caller, Ledger, Parts, ReadAnchor, Workbench, table};
 use mab_store::{
     Progress,
     sqlite::{Options, SqliteStore},
@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     folder::{self, DataFolder},
     permissions,
+    spent::Noted,
     system::{OsRandom, SystemClock},
     vault::AuditFiles,
 };
@@ -135,6 +136,7 @@ pub fn open_archive(config: &Config, archive: Archive<'_>) -> Result<Opened, Fai
         random,
         settings: config.settings.clone(),
         workbench: None,
+        spent: None,
     })?;
     Ok(Opened { bridge: bridge.with_anchor(archive.anchor), caller: folder::onlooker() })
 }
@@ -172,8 +174,9 @@ fn open_store(
         anchored: vault.has_begun(),
     };
     let store = Arc::new(SqliteStore::open(options, clock.clone())?);
-    let bridge =
-        Bridge::new(Parts { store, master, clock, random, settings: config.settings.clone(), workbench })?;
+    let settings = config.settings.clone();
+    let spent: Option<Arc<dyn Ledger>> = Some(Arc::new(Noted));
+    let bridge = Bridge::new(Parts { store, master, clock, random, settings, workbench, spent })?;
     Ok(bridge.with_vault(vault))
 }
 

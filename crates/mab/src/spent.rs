@@ -6,7 +6,7 @@
 //!     <64 hexadecimal digits>   0600, empty: this digest was used up
 //! ```
 //!
-//! A digest is that of a request that was started, or of terms that a person ended. Whoever makes the file is the first;
+//! A digest is that of a request that was started, or that ended without, or of terms that were ended. Whoever makes the file is the first;
 //! the system lets one only be that. The place is the same for every process of a user, whatever its environment says:
 //! clients start servers with environments of their own, and what `mab yolo disable` notes must be seen by all of them.
 //! It is not one of `$XDG_RUNTIME_DIR` and `/dev/shm`, which may be emptied when the user logs out: terms outlast that.
@@ -17,13 +17,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mab_core::{Clock, Code, Denied};
+use mab_core::{Clock, Code, Denied, Failure};
+use mab_service::Ledger;
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, mkdirat, openat, statat, unlinkat},
     io::Errno,
     process::geteuid,
 };
+
+use crate::system::SystemClock;
 
 /// What was used up.
 #[derive(Debug, Clone)]
@@ -100,6 +103,19 @@ impl Spent {
     }
 }
 
+/// That of this user, looked for anew each time: a folder that was put in its place is noticed.
+pub(crate) struct Noted;
+
+impl Ledger for Noted {
+    fn spend(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(Spent::open(&SystemClock)?.spend(digest)?)
+    }
+
+    fn is_spent(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(Spent::open(&SystemClock)?.is_spent(digest)?)
+    }
+}
+
 /// Takes away what is older than any conversation can be.
 fn sweep(folder: &OwnedFd, clock: &dyn Clock) -> Result<(), Errno> {
     let oldest_s = clock.now().minus_seconds(KEPT_S).millis() / 1_000;
@@ -144,8 +160,6 @@ mod tests {
         os::unix::fs::{PermissionsExt as _, symlink},
         time::{Duration, SystemTime},
     };
-
-    use crate::system::SystemClock;
 
     use super::*;
 

@@ -18,8 +18,6 @@ use crate::{
     config::{Config, Execution, Flags, Isolation},
     environment::Environment,
     execution,
-    spent::Spent,
-    system::SystemClock,
 };
 
 /// Runs commands for the agents of one server.
@@ -94,14 +92,6 @@ impl Workbench for AgentBench {
         }
         benches.insert(terms_digest, Kept { of, bench: bench.clone() });
         Ok(bench)
-    }
-
-    fn spend(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
-        Ok(Spent::open(&SystemClock)?.spend(digest)?)
-    }
-
-    fn is_spent(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
-        Ok(Spent::open(&SystemClock)?.is_spent(digest)?)
     }
 }
 

@@ -22,8 +22,8 @@ use mab_store::Store;
 use serde_json::{Map, Value};
 
 use crate::{
-    Caller, Impatient, Settings, Waiter, Workbench, anchor_reading::ReadAnchor, anchoring::Anchoring, door,
-    floods::Floods, remembering::Remembering, running::following::Runs,
+    Caller, Impatient, Ledger, Settings, Waiter, Workbench, anchor_reading::ReadAnchor, anchoring::Anchoring,
+    door, floods::Floods, remembering::Remembering, running::following::Runs,
 };
 
 /// Agents remembered between calls; their rows are re-checked in every transaction.
@@ -43,6 +43,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What runs commands for agents; none where none are run.
     pub workbench: Option<Arc<dyn Workbench>>,
+    /// Where what is used up is noted; without one nothing that was agreed to starts.
+    pub spent: Option<Arc<dyn Ledger>>,
 }
 
 /// How often each rule found something.
@@ -63,6 +65,7 @@ pub struct Bridge {
     pub(crate) floods: Floods,
     pub(crate) remembering: Remembering,
     pub(crate) workbench: Option<Arc<dyn Workbench>>,
+    pub(crate) spent: Option<Arc<dyn Ledger>>,
     pub(crate) request_tokens: RequestTokens,
     pub(crate) runs: Arc<Runs>,
     /// As in the settings; every stamp has a share of it.
@@ -93,6 +96,7 @@ impl Bridge {
             floods: Floods::default(),
             remembering: Remembering::default(),
             workbench: parts.workbench,
+            spent: parts.spent,
             known: Mutex::default(),
         })
     }

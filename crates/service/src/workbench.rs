@@ -13,15 +13,18 @@ pub trait Workbench: Send + Sync {
     /// `execution_disabled` when the settings allow less than the terms, `approval_void` when the workspace is not the
     /// folder that was enabled any more, and as sandboxes and policies refuse.
     fn bench(&self, terms: &Terms) -> Result<Bench, Failure>;
+}
 
-    /// Takes note, outside of the store, that this request starts; says whether it is the first time. A store that was
-    /// brought back from a copy does not make it start twice.
+/// Takes note, outside of the store, of what was used up or ended: a store that is brought back from a copy knows nothing
+/// of it. Every process of the user has the same one, the servers of agents and the operator's commands.
+pub trait Ledger: Send + Sync {
+    /// Takes note that this request started or ended, or that these terms ended; says whether it is the first time.
     ///
     /// # Errors
     /// When it cannot be noted: then nothing may start.
     fn spend(&self, digest: &[u8; 32]) -> Result<bool, Failure>;
 
-    /// Whether [`Self::spend`] took note of this: of a request that started, or of terms that were ended.
+    /// Whether [`Self::spend`] took note of this.
     ///
     /// # Errors
     /// When nobody can tell.

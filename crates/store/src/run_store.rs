@@ -30,7 +30,8 @@ pub trait RunStore: Send + Sync {
     /// there is none. `execution_locked`, and `quota_exceeded` when the conversation is full.
     async fn wish(&self, stamp: Stamp, wish: Option<NewWish>, notice: Notice) -> Result<(), Failure>;
 
-    /// Keeps what a person enabled, in place of what was enabled before, and forgets the wishes. `not_found`, `expired`,
+    /// Keeps what a person enabled, in place of what was enabled before, forgets the wishes, and ends commands as
+    /// [`Self::disable_execution`] does. `not_found`, `expired`,
     /// and `conflict` when another approver is enrolled.
     async fn enable_execution(&self, stamp: Stamp, terms: NewTerms, notice: Notice) -> Result<(), Failure>;
 
@@ -59,7 +60,7 @@ pub trait RunStore: Send + Sync {
     /// Refuses with `not_found` (the operator) or `approval_void` when it does not wait (any more) or its hash is another,
     /// and an agent with `forbidden` when it is the requester. Only a form of its own client speaks for the requester. An
     /// agent's yes counts once, and as long as it is there and may; the second time, nothing happens. A no also takes a yes
-    /// back that was not used. The third no locks the requester's commands.
+    /// back that was not used, an agent's only that of agents. A person's third no locks the requester's commands.
     async fn answer_run(&self, stamp: Stamp, answer: RunAnswer, notice: Notice) -> Result<RunState, Failure>;
 
     /// Takes back a command that is open, for who asked. `approval_void` when it is not.

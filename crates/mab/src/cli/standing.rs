@@ -5,11 +5,7 @@ use mab_exec::{Request, RequestHash};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    cli::{Output, Trouble, calls::Calls, output::CAREFUL},
-    spent::Spent,
-    system::SystemClock,
-};
+use crate::cli::{Trouble, calls::Calls};
 
 /// The answer of `execution`.
 #[derive(Debug, Deserialize)]
@@ -37,7 +33,6 @@ pub(crate) struct InForce {
     pub(crate) elicitation: bool,
     pub(crate) quorum: u8,
     pub(crate) expires_at: String,
-    pub(crate) digest: Option<String>,
     pub(crate) active: bool,
     pub(crate) sound: bool,
 }
@@ -62,30 +57,6 @@ pub(crate) struct Command {
     pub(crate) expires_at: String,
     pub(crate) request_hash: String,
     pub(crate) request: Option<Request>,
-}
-
-impl InForce {
-    /// Notes, outside of the data folder, that these terms have ended: a copy of the database that is brought back does not
-    /// enable them again.
-    pub(crate) fn spend(&self) -> Result<(), Denied> {
-        let digest = self.digest.as_deref().and_then(|text| hex::decode(text).ok());
-        let digest = digest.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        digest.map_or(Ok(()), |digest| Spent::open(&SystemClock)?.spend(&digest).map(|_| ()))
-    }
-}
-
-impl Standings {
-    /// As [`InForce::spend`], for all of them. It has ended all the same when that cannot be noted.
-    pub(crate) fn spend(&self) {
-        for terms in self.conversations.iter().filter_map(|it| it.terms.as_ref()) {
-            if let Err(denied) = terms.spend() {
-                Output::talk(&format!(
-                    "{CAREFUL}careful{CAREFUL:#}: it cannot be noted that this has ended: {denied}; a copy of the database \
-                     brings it back"
-                ));
-            }
-        }
-    }
 }
 
 impl Command {

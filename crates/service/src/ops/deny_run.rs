@@ -16,7 +16,7 @@ use super::{
 use crate::{
     arguments::{Bytes, Reason},
     door::{Call, Op},
-    telling,
+    spending, telling,
 };
 
 /// The operation.
@@ -65,6 +65,7 @@ impl Op for DenyRun {
             says: Says::No,
             uptime: bridge.clock.uptime(),
         };
+        spending::end_run(bridge, &run).await;
         let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;
         Ok(Answer { run_id: id.to_string(), state })
     }

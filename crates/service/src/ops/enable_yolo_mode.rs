@@ -16,7 +16,7 @@ use crate::{
     notices::notice,
     reading::Opener,
     running::{
-        answering,
+        KIND, answering,
         enabled::{Enabled, enabled, workbench},
         ending, looking, recorded, telling_all,
     },
@@ -238,12 +238,12 @@ async fn take_back(call: &Call<'_>, opener: &Opener, state: Option<ExecutionStat
     let has_wish = state.as_ref().is_some_and(|state| state.wishes.iter().any(|row| row.session == *session));
     if has_wish {
         let told = notice(bridge, opener, &telling_all::unwished(session))?;
-        let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
+        let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
         bridge.store.wish(stamp, None, told).await?;
     }
     for (row, _) in looking::own(call, opener, state)? {
         if row.state.is_open() {
-            match answering::withdraw(call, opener, row.id).await {
+            match answering::withdraw(call, opener, &row).await {
                 // It has just been answered, or its time is over.
                 Err(Failure::Denied(denied)) if denied.code == Code::ApprovalVoid => {}
                 outcome => outcome?,

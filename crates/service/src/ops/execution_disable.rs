@@ -15,7 +15,7 @@ use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
     notices::notice,
-    telling,
+    spending, telling,
 };
 
 /// The operation.
@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     conversation_id: String,
     /// Whether anything was enabled
     changed: bool,
+    /// Whether that is noted outside of the database too: else a copy of it brings back what ended
+    noted: bool,
 }
 
 impl Op for Disable {
@@ -45,8 +47,13 @@ impl Op for Disable {
         let id = arguments.conversation_id.0;
         let state = conversation(call.bridge, id).await?;
         let told = telling::to_all(call.bridge, &state, &telling::disabled())?;
+        let standing = call.bridge.store.execution(Some(id)).await?.pop();
+        let noted = match &standing {
+            Some(standing) => spending::end_all(call.bridge, standing).await,
+            None => true,
+        };
         let changed = call.bridge.store.disable_execution(call.keeping_order(), id, told).await?;
-        Ok(Answer { conversation_id: id.to_string(), changed })
+        Ok(Answer { conversation_id: id.to_string(), changed, noted })
     }
 }
 
@@ -70,6 +77,7 @@ pub(crate) async fn everywhere(call: &Call<'_>, text: &str) -> Result<Vec<String
         let Some(opener) = telling::opener(bridge, &state).filter(|_| is_on || !state.runs.is_empty()) else {
             continue;
         };
+        spending::end_all(bridge, &state).await;
         let told = notice(bridge, &opener, text)?;
         let stamp = bridge.stamp(permit.clone(), Kind::Operator, Detail::default());
         bridge.store.disable_execution(stamp, state.conversation, told).await?;

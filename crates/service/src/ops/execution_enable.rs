@@ -20,7 +20,7 @@ use crate::{
     door::{Call, Op},
     ops::list,
     sealing::terms_place,
-    telling,
+    spending, telling,
 };
 
 /// Longest that anything is enabled, in seconds: a day.
@@ -91,6 +91,12 @@ impl Op for Enable {
             assurance: terms.assurance,
             expires_at: terms.expires_at(),
         };
+        if spending::is_spent(bridge, Terms::digest(&arguments.terms)).await? {
+            return Err(wrong("they were ended already").into());
+        }
+        if let Some(before) = bridge.store.execution(Some(id)).await?.pop() {
+            spending::end_all(bridge, &before).await;
+        }
         let stamp = bridge.stamp(call.permit, Kind::Operator, detail);
         bridge.store.enable_execution(stamp, new, told).await?;
         Ok(Answer {

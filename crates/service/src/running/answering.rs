@@ -7,7 +7,6 @@ use mab_core::{
     audit::Detail,
     entity::{RunAnswer, RunRow, Says},
     execution::{Mode, RunState},
-    limit::Kind,
     source::draw,
 };
 use mab_exec::Request;
@@ -20,6 +19,7 @@ use crate::{
     notices::notice,
     reading::Opener,
     running::{KIND, enabled::enabled, ending, looking::Look, telling_all},
+    spending,
     waiting::{self, PROGRESS_EVERY, WAIT_MAX_S},
 };
 
@@ -87,7 +87,7 @@ impl Patience {
                 () = call.waiter.cancelled() => {
                     self.bell = None;
                     if !call.waiter.has_left() {
-                        withdraw(call, &look.opener, id).await?;
+                        withdraw(call, &look.opener, &row).await?;
                         return Ok(Answered::TakenBack);
                     }
                 }
@@ -161,11 +161,13 @@ async fn denied(call: &Call<'_>) -> Result<Denied, Failure> {
 ///
 /// # Errors
 /// `approval_void` when it is not open any more.
-pub(crate) async fn withdraw(call: &Call<'_>, opener: &Opener, id: RunId) -> Result<(), Failure> {
+pub(crate) async fn withdraw(call: &Call<'_>, opener: &Opener, row: &RunRow) -> Result<(), Failure> {
     let (bridge, session) = (call.bridge, &call.member()?.session);
-    let told = notice(bridge, opener, &telling_all::withdrawn(id, session))?;
-    let stamp = bridge.stamp(call.permit.clone(), Kind::Read, Detail::default());
-    bridge.store.withdraw_run(stamp, id, told).await
+    let told = notice(bridge, opener, &telling_all::withdrawn(row.id, session))?;
+    // Every member is told: it costs what asking does.
+    let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
+    spending::end_run(bridge, row).await;
+    bridge.store.withdraw_run(stamp, row.id, told).await
 }
 
 /// Records what a form of the requester's own client said.

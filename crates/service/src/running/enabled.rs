@@ -9,7 +9,9 @@ use mab_core::{
     execution::Terms,
 };
 
-use crate::{Bench, Bridge, Workbench, reading::Opener, running::aside, sealing::terms_place, telling};
+use crate::{
+    Bench, Bridge, Workbench, reading::Opener, running::aside, sealing::terms_place, spending, telling,
+};
 
 /// What holds now, and whose signature makes it hold.
 pub(crate) struct Enabled {
@@ -40,10 +42,7 @@ pub(crate) async fn enabled(
         let ended = format!("what was enabled here has ended, at {}", enabled.terms.expires_at());
         return Err(disabled(&ended, id).into());
     }
-    let workbench = workbench(bridge, id)?;
-    let is_over =
-        aside("looking up terms that were ended", move || workbench.is_spent(&Terms::digest(&text)));
-    if is_over.await? {
+    if spending::is_spent(bridge, Terms::digest(&text)).await? {
         return Err(disabled("what was enabled here was ended", id).into());
     }
     Ok(enabled)

@@ -9,7 +9,7 @@ use mab_core::{
     policy::{self, Action, Permit, Principal, Stamp},
 };
 
-use crate::{Bridge, notices::notice, reading::Opener, running::telling_all};
+use crate::{Bridge, notices::notice, reading::Opener, running::telling_all, spending};
 
 /// The permission to say how a command ended, which the bridge gives itself.
 pub(crate) fn permit() -> Result<Permit, Failure> {
@@ -39,6 +39,7 @@ pub(crate) async fn sweep(bridge: &Bridge, state: &ExecutionState) -> Result<boo
     let opener = Opener { conversation: state.conversation, key };
     let mut ended = false;
     for (row, end) in late {
+        spending::end_run(bridge, row).await;
         let told = notice(bridge, &opener, &telling_all::late(row, end))?;
         ended |= end_late(bridge, (row.conversation, row.id, end), told).await?;
     }

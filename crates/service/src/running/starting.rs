@@ -14,12 +14,12 @@ use crate::{
     door::Call,
     running::{
         KIND, aside,
-        enabled::workbench,
         filing::unrun,
         following::{Ended, Job, follow},
         looking::{Look, look},
         recorded, request,
     },
+    spending,
 };
 
 /// How long after its time is over a command may still be said to have ended.
@@ -59,8 +59,7 @@ pub(crate) async fn agreed(call: &Call<'_>, row: &RunRow) -> Result<Ended, Failu
     let look = recorded(call, look(call).await).await?;
     let (prepared, agreed) = recorded(call, anew(call, &look, row).await).await?;
     let request = prepared.request().clone();
-    let (workbench, hash) = (workbench(bridge, look.opener.conversation)?, row.hash);
-    if !aside("taking note of a start", move || workbench.spend(&hash)).await? {
+    if !spending::spend(bridge, row.hash).await? {
         return Err(crate::running::refuse(call, void("it was used already")).await);
     }
     let lost_at = lost_at(&request, bridge.clock.now());

@@ -1,7 +1,7 @@
 //! A workbench on this machine's sandboxes, a person with an approver's key, and a conversation of three agents.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock,
@@ -26,7 +26,6 @@ pub(crate) struct Machine {
     pub(crate) settings: Mutex<ExecutorSettings>,
     pub(crate) policy: Mutex<Option<PathBuf>>,
     pub(crate) time_s: Mutex<Option<u32>>,
-    spent: Mutex<HashSet<[u8; 32]>>,
 }
 
 impl Workbench for Machine {
@@ -44,14 +43,6 @@ impl Workbench for Machine {
         let time_s = terms.timeout_s.or(*self.time_s.lock().unwrap()).unwrap_or(20);
         let limits = Limits { time_s, ..Limits::default() };
         Ok(Bench { executor, workspace: Arc::new(workspace), limits })
-    }
-
-    fn spend(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
-        Ok(self.spent.lock().unwrap().insert(*digest))
-    }
-
-    fn is_spent(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
-        Ok(self.spent.lock().unwrap().contains(digest))
     }
 }
 

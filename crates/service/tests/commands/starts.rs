@@ -146,8 +146,40 @@ async fn yes_when_the_request_was_used_already_outside_of_the_store_is_void() {
     scene.approve(&pending).await;
     let mut digest = [0; 32];
     hex::decode_to_slice(text(&pending["request_hash"]), &mut digest).unwrap();
-    mab_service::Workbench::spend(scene.machine.as_ref(), &digest).unwrap();
+    mab_service::Ledger::spend(scene.house.spent.as_ref(), &digest).unwrap();
     assert_eq!(go_on(&scene, &pending).await, Code::ApprovalVoid);
+    assert_eq!(scene.file("made"), None);
+}
+
+#[tokio::test]
+async fn yes_that_was_ended_when_an_older_state_of_the_store_comes_back_starts_nothing() {
+    for end in ["denied", "taken back", "replaced"] {
+        let scene = Scene::enabled(Mode::Yolo).await;
+        let pending = scene.pending("touch made").await;
+        scene.approve(&pending).await;
+        match end {
+            "denied" => scene.deny(&pending).await,
+            "taken back" => {
+                let taken = json!({"mode": "disabled"});
+                scene.a.ok(&scene.house.bridge, "enable_yolo_mode", taken).await;
+            }
+            _ => drop(scene.enable(Mode::Yolo, |_| {}).await),
+        }
+        let database = rusqlite::Connection::open(scene.house.database()).unwrap();
+        let back = "UPDATE run SET state = 'approved', ended_at = NULL, end_asked_at = NULL";
+        assert_eq!(database.execute(back, []).unwrap(), 1);
+        assert_eq!(go_on(&scene, &pending).await, Code::ApprovalVoid, "{end}");
+        assert_eq!(scene.file("made"), None, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn yes_when_the_conversation_is_paused_starts_nothing() {
+    let scene = Scene::enabled(Mode::Yolo).await;
+    let pending = scene.pending("touch made").await;
+    scene.approve(&pending).await;
+    scene.house.operator("pause", json!({"conversation_id": scene.id})).await.unwrap();
+    assert_eq!(go_on(&scene, &pending).await, Code::Paused);
     assert_eq!(scene.file("made"), None);
 }
 

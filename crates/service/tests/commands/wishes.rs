@@ -172,7 +172,27 @@ async fn approver_when_no_person_wanted_it_answers_nothing() {
 }
 
 #[tokio::test]
-async fn approver_when_it_refuses_counts_as_a_denial() {
+async fn approver_when_it_refuses_neither_undoes_a_persons_yes_nor_locks_anybody_out() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    for _ in 0..4 {
+        let pending = scene.pending("touch made").await;
+        assert_eq!(moderate(&scene, "refuse", &pending).await.unwrap()["state"], "denied");
+    }
+    assert_eq!(scene.standing().await["locked"], json!([]));
+    let pending = scene.pending("touch made").await;
+    scene.approve(&pending).await;
+    assert_eq!(moderate(&scene, "refuse", &pending).await, Err(Code::ApprovalVoid));
+    let answer = scene.run(json!({"approval_token": pending["approval_token"]})).await;
+    assert_eq!(
+        (&answer["outcome"], &answer["assurance"]),
+        (&json!("exited"), &json!("passphrase")),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn approver_when_it_refuses_ends_the_request() {
     let scene = Scene::new().await;
     joined(&scene, 4).await;
     scene.enable(Mode::Restricted, |terms| quorum(terms, 2)).await;

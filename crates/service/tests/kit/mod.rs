@@ -8,18 +8,19 @@
 )]
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use mab_core::{
-    Clock, Code, Denied, Fault, Random, Timestamp, audit::Marker, limit::Peer, secret::MasterKey,
+    Clock, Code, Denied, Failure, Fault, Random, Timestamp, audit::Marker, limit::Peer, secret::MasterKey,
 };
 use mab_service::{
-    Bridge, Caller, Connection, MemoryWallet, Parts, Settings, Workbench,
+    Bridge, Caller, Connection, Ledger, MemoryWallet, Parts, Settings, Workbench,
     table::{self, Audience},
 };
 use mab_store::sqlite::{Durability, Options, SqliteStore};
@@ -71,6 +72,7 @@ pub struct House {
     pub bridge: Bridge,
     settings: Settings,
     workbench: Option<Arc<dyn Workbench>>,
+    pub spent: Arc<Marks>,
 }
 
 impl House {
@@ -88,13 +90,24 @@ impl House {
         let clock = Arc::new(Hand(AtomicI64::new(1_795_332_600_000)));
         let mut settings = Settings::default();
         adjust(&mut settings);
-        let bridge = bridge(&folder.path().join("bridge.db"), &clock, (&settings, workbench.clone()), 1);
-        Self { folder, clock, bridge, settings, workbench }
+        let spent = Arc::new(Marks::default());
+        let bridge = bridge(
+            &folder.path().join("bridge.db"),
+            &clock,
+            (&settings, workbench.clone()),
+            (Arc::clone(&spent), 1),
+        );
+        Self { folder, clock, bridge, settings, workbench, spent }
     }
 
     /// Another process on the same folder.
     pub fn second_bridge(&self) -> Bridge {
-        bridge(&self.database(), &self.clock, (&self.settings, self.workbench.clone()), 1 << 40)
+        bridge(
+            &self.database(),
+            &self.clock,
+            (&self.settings, self.workbench.clone()),
+            (Arc::clone(&self.spent), 1 << 40),
+        )
     }
 
     pub fn database(&self) -> PathBuf {
@@ -136,11 +149,25 @@ impl House {
     }
 }
 
+/// What was used up, in memory.
+#[derive(Default)]
+pub struct Marks(Mutex<HashSet<[u8; 32]>>);
+
+impl Ledger for Marks {
+    fn spend(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(self.0.lock().unwrap().insert(*digest))
+    }
+
+    fn is_spent(&self, digest: &[u8; 32]) -> Result<bool, Failure> {
+        Ok(self.0.lock().unwrap().contains(digest))
+    }
+}
+
 fn bridge(
     path: &std::path::Path,
     clock: &Arc<Hand>,
     (settings, workbench): (&Settings, Option<Arc<dyn Workbench>>),
-    seed: u64,
+    (spent, seed): (Arc<Marks>, u64),
 ) -> Bridge {
     let master = MasterKey::from_file_text(&"5a".repeat(32)).unwrap();
     let options = Options {
@@ -159,6 +186,7 @@ fn bridge(
         random: Arc::new(Drawn(AtomicU64::new(seed))),
         settings: settings.clone(),
         workbench,
+        spent: Some(spent),
     };
     Bridge::new(parts).unwrap()
 }

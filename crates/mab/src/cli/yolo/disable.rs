@@ -39,7 +39,6 @@ impl Disable {
         for id in &ids {
             answers.push(calls.call("execution_disable", json!({"conversation_id": id}))?);
         }
-        standing.spend();
         let going_on = going_on(&calls, &ids)?;
         if operator.output.is_json() {
             operator.output.json(&Value::Array(answers))?;
@@ -49,6 +48,11 @@ impl Disable {
         for answer in &answers {
             let id = answer.get("conversation_id").and_then(Value::as_str).unwrap_or_default();
             let changed = answer.get("changed") == Some(&Value::Bool(true));
+            if answer.get("noted") == Some(&Value::Bool(false)) {
+                Output::talk(
+                    "careful: it cannot be noted that this has ended; a copy of the database brings it back",
+                );
+            }
             page.field(if changed { "ended" } else { "was off" }, &Visible::line(id));
         }
         Output::data(page.as_str())?;

@@ -93,9 +93,7 @@ impl Enable {
         let signature = hex::encode(approver.sign_terms(&text));
         drop(approver);
         let asked = json!({"conversation_id": id, "terms": text, "signature": signature});
-        let before: Standings = calls.read("execution", json!({"conversation_id": id}))?;
         let answer = calls.call("execution_enable", asked)?;
-        before.spend();
         operator.output.answer(answer, |done: &Done, page| {
             page.field("enabled", &Visible::line(&done.mode));
             page.field("until", &page.moment(Some(&done.expires_at)));

@@ -18,7 +18,6 @@ use crate::{
         operator::Operator,
         output::{BAD, CAREFUL, FAINT},
         person::Person,
-        standing::Standings,
         unlocking::{self, Known, TRIES, Unlocked},
     },
     spent::Spent,
@@ -89,9 +88,7 @@ impl Enroll {
             "public_key": hex::encode(key.bytes()), "sealed": hex::encode(&sealed),
             "replaces": known.public_key, "proof": proof, "forgotten": self.forgotten,
         });
-        let before = Standings::of_all(&calls)?;
         let answer = calls.call("approver_enroll", asked)?;
-        before.spend();
         if let Some(step) = step.flatten() {
             // Whoever saw it typed cannot use it again.
             calls.call("approver_code", json!({"step": step}))?;

@@ -4,7 +4,7 @@ use mab_core::{
     Code, ConversationId, Denied, Failure, Fault, RunId, SessionId,
     audit::Detail,
     entity::{Notice, RunAnswer, RunRow, Says},
-    execution::{Assurance, DENIALS_MAX, RunState, VALID_S},
+    execution::{Assurance, Consent, DENIALS_MAX, RunState, VALID_S},
     policy::{Seat, Stamp},
     source::Uptime,
 };
@@ -49,7 +49,7 @@ impl Tx<'_> {
                     Some(state) => (state, detail.name("assurance", Assurance::Approvers.as_str())),
                     None => return Ok(run.state),
                 },
-                Says::No => self.deny_run(&run, run_pk, detail)?,
+                Says::No => self.deny_run(stamp, &run, run_pk, detail)?,
             };
             self.wake(run.agent_pk);
             let detail = self.tell(&mut entered.ledger, notice, detail.name("step", state.as_str()))?;
@@ -62,8 +62,10 @@ impl Tx<'_> {
         if run.hash != answer.hash {
             return Err(void(stamp, "the command is not the one that was shown"));
         }
-        // A no takes a yes back that was not used.
+        // A no takes a yes back that was not used; that of an agent takes back no yes of a person's.
+        let is_agents = stamp.seat().is_some();
         let waits = match answer.says {
+            Says::No if is_agents && !matches!(run.consent, None | Some(Consent::Voted { .. })) => false,
             Says::No => run.state.is_open(),
             Says::Signed { .. } | Says::Elicited | Says::Vote { .. } => run.state == RunState::Pending,
         };
@@ -131,12 +133,21 @@ impl Tx<'_> {
         self.agree(stamp, run_pk, &yes).map(Some)
     }
 
-    /// Records a no; the third since the agent was last let ask refuses its commands.
-    fn deny_run(&self, run: &RunRow, run_pk: i64, detail: Detail) -> Result<(RunState, Detail), Failure> {
+    /// Records a no; a person's third since the agent was last let ask refuses its commands. Agents lock nobody out.
+    fn deny_run(
+        &self,
+        stamp: &Stamp,
+        run: &RunRow,
+        run_pk: i64,
+        detail: Detail,
+    ) -> Result<(RunState, Detail), Failure> {
         const COUNT: &str = "UPDATE agent SET denials = denials + 1 WHERE pk = ?1 RETURNING denials";
         const LOCK: &str =
             "UPDATE agent SET execution_locked_at = coalesce(execution_locked_at, ?2) WHERE pk = ?1";
         self.close(run_pk, RunState::Denied)?;
+        if stamp.seat().is_some() {
+            return Ok((RunState::Denied, detail));
+        }
         let denials = self.row(COUNT, [run.agent_pk], |row| row.get(0).map(rows::count))?;
         let denials = denials.ok_or(Fault::new("a command is of no agent"))?;
         let detail = detail.number("denials", denials);

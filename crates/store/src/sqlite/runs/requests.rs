@@ -3,7 +3,7 @@
 use mab_core::{
     Code, Denied, Failure, Fault,
     entity::{NewRun, NewWish, Notice},
-    execution::{Assurance, OPEN_MAX, RunState},
+    execution::{Assurance, OPEN_IN_CONVERSATION_MAX, OPEN_MAX, RunState},
     policy::Stamp,
 };
 use rusqlite::params;
@@ -107,8 +107,18 @@ impl Tx<'_> {
              AND state IN ('pending', 'approved', 'running') AND state <> 'running' AND expires_at > ?3";
         let values = params![entered.conversation_pk, entered.agent_pk, self.now().millis()];
         let open = self.row(OPEN, values, |row| row.get(0).map(rows::count))?.unwrap_or_default();
-        if open < OPEN_MAX as u64 {
+        const OPEN_IN_ALL: &str = "SELECT count(*) FROM run WHERE conversation = ?1
+             AND state IN ('pending', 'approved', 'running') AND state <> 'running' AND expires_at > ?2";
+        let values = params![entered.conversation_pk, self.now().millis()];
+        let in_all = self.row(OPEN_IN_ALL, values, |row| row.get(0).map(rows::count))?.unwrap_or_default();
+        if open < OPEN_MAX as u64 && in_all < OPEN_IN_CONVERSATION_MAX as u64 {
             return Ok(());
+        }
+        if open < OPEN_MAX as u64 {
+            let message = format!("{OPEN_IN_CONVERSATION_MAX} commands wait in this conversation already");
+            return Err(Denied::new(Code::QuotaExceeded, message)
+                .hint("wait until some are answered, and tell your user, who sees them with `mab pending`")
+                .into());
         }
         let message = format!("{OPEN_MAX} of your commands wait already");
         Err(Denied::new(Code::QuotaExceeded, message)

@@ -5,7 +5,10 @@ use mab_core::{
 };
 use rusqlite::named_params;
 
-use super::{super::tx::Tx, refusals::void};
+use super::{
+    super::{guard::refuse_when_paused, tx::Tx},
+    refusals::void,
+};
 
 /// All that must hold, looked at and consumed at once. What was decided in the future was decided by a clock that has been
 /// set back since.
@@ -24,6 +27,7 @@ impl Tx<'_> {
     /// Starts it; whoever comes second finds nothing to consume.
     pub(super) fn start_run(&self, stamp: &Stamp, start: &RunStart) -> Result<(), Failure> {
         self.change(stamp, |entered| {
+            refuse_when_paused(stamp, entered)?;
             self.refuse_when_locked(entered.agent_pk)?;
             self.refuse_when_disabled(entered.conversation_pk)?;
             let now = self.now();

@@ -32,7 +32,14 @@ impl Tx<'_> {
             let until = new.expires_at.millis();
             self.execute_one(KEEP, params![pk, terms, new.signature, new.key, until])?;
             self.execute(FORGET, [pk])?;
-            let detail = stamp.detail().clone().name("step", "enabled").name("mode", new.mode.as_str());
+            // What was asked for, agreed to or started under other terms ends with them.
+            let runs = self.end_runs_of(pk)?;
+            let detail = stamp
+                .detail()
+                .clone()
+                .number("runs", runs)
+                .name("step", "enabled")
+                .name("mode", new.mode.as_str());
             let detail = detail.name("assurance", new.assurance.as_str()).digest("key", &new.key);
             let detail = detail.digest_of_sealed("terms_sha256", terms);
             let detail = detail.number("expires_at_ms", until.unsigned_abs());
