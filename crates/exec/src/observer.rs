@@ -8,6 +8,11 @@ use serde::Serialize;
 /// Who asked for a run: may cancel it, is told how it goes, and knows of secrets. Everything is optional; `()` does none
 /// of it.
 pub trait Observer: Sync {
+    /// The run's own id, by which people know it; none when it has none. What is saved before it says so.
+    fn run_id(&self) -> Option<String> {
+        None
+    }
+
     /// Becomes readable, or is closed at its other end, when the run is to be cancelled.
     fn cancelled(&self) -> Option<BorrowedFd<'_>> {
         None

@@ -145,7 +145,7 @@ impl Executor {
         // What a person must agree to is saved after the yes: who may only ask must not fill the disk, nor flush what was
         // saved before.
         let snapshot = match verdict.decision {
-            Decision::Allow if saving => self.save(&verdict, workspace, now)?,
+            Decision::Allow if saving => self.save(&verdict, (workspace, None), now)?,
             Decision::Allow | Decision::Ask | Decision::Deny => None,
         };
         let request = Request {
@@ -204,7 +204,7 @@ impl Executor {
         }
         // What a restore brings back is the workspace just before the command.
         if inner.verdict.decision == Decision::Ask {
-            match self.save(&inner.verdict, &inner.workspace, now) {
+            match self.save(&inner.verdict, (&inner.workspace, observer.run_id()), now) {
                 Ok(snapshot) => finished.snapshot = snapshot,
                 Err(outcome) => return Finished { outcome, ..finished },
             }
@@ -351,11 +351,12 @@ impl Executor {
     fn save(
         &self,
         verdict: &Verdict,
-        workspace: &Workspace,
+        (workspace, run): (&Workspace, Option<String>),
         now: Timestamp,
     ) -> Result<Option<String>, Outcome> {
         let Some(snapshots) = self.snapshots.as_ref().filter(|_| verdict.writes) else { return Ok(None) };
-        let saved = snapshots.save(workspace, "before a command", now);
+        let label = run.map_or_else(|| "before a command".to_owned(), |id| format!("before {id}"));
+        let saved = snapshots.save(workspace, &label, now);
         saved.map(Some).map_err(|why| {
             let mut outcome = denied(Layer::Sandbox, &why);
             if let Outcome::Denied { reason, .. } = &mut outcome {

@@ -115,13 +115,15 @@ struct Counts {
     saved: Arc<AtomicU64>,
     fails_at: u64,
     during: Meanwhile,
+    labels: Arc<Mutex<Vec<String>>>,
 }
 
 /// What somebody else does meanwhile.
 type Meanwhile = Arc<Mutex<Option<Box<dyn Fn() + Send>>>>;
 
 impl Saves for Counts {
-    fn save(&self, _: &Workspace, _: &str, _: Timestamp) -> Result<String, Denied> {
+    fn save(&self, _: &Workspace, label: &str, _: Timestamp) -> Result<String, Denied> {
+        self.labels.lock().unwrap().push(label.to_owned());
         if let Some(during) = &*self.during.lock().unwrap() {
             during();
         }
@@ -143,6 +145,7 @@ struct Scene {
     saved: Arc<AtomicU64>,
     fails_at: u64,
     during_saving: Meanwhile,
+    labels: Arc<Mutex<Vec<String>>>,
     settings: ExecutorSettings,
     ask: Ask,
 }
@@ -176,6 +179,7 @@ fn scene() -> Scene {
         saved: Arc::default(),
         fails_at: u64::MAX,
         during_saving: Meanwhile::default(),
+        labels: Arc::default(),
         settings: ExecutorSettings::default(),
         ask: Ask {
             mode: Mode::Safe,
@@ -196,7 +200,8 @@ impl Scene {
     fn executor(&self) -> Executor {
         let judge = Says { verdict: self.verdict.clone(), policy: Arc::clone(&self.policy) };
         let during = Arc::clone(&self.during_saving);
-        let saves = Counts { saved: Arc::clone(&self.saved), fails_at: self.fails_at, during };
+        let (saved, labels) = (Arc::clone(&self.saved), Arc::clone(&self.labels));
+        let saves = Counts { saved, fails_at: self.fails_at, during, labels };
         Executor::new(self.settings.clone(), OneTier(self.stub.clone()), judge, Some(Box::new(saves)))
     }
 

@@ -167,7 +167,7 @@ async fn begin(call: &Call<'_>, job: Job, cancel: Arc<Notify>) -> Result<JoinHan
         request,
         assurance,
     };
-    let watched = Arc::new(Watched { stopped, knowledge, tokens, learned: Mutex::default() });
+    let watched = Arc::new(Watched { id, stopped, knowledge, tokens, learned: Mutex::default() });
     let (clock, store) = (Arc::clone(&bridge.clock), Arc::clone(&bridge.store));
     let under_way = UnderWay::begin(&bridge.runs);
     Ok(tokio::spawn(async move {
@@ -224,6 +224,7 @@ impl Stopping {
 
 /// What a run is watched by: knows of the conversation's secrets, and takes those that are found.
 struct Watched {
+    id: RunId,
     stopped: PipeReader,
     knowledge: Knowledge,
     tokens: Memory,
@@ -237,6 +238,10 @@ impl Watched {
 }
 
 impl Observer for Watched {
+    fn run_id(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     fn cancelled(&self) -> Option<BorrowedFd<'_>> {
         Some(self.stopped.as_fd())
     }

@@ -13,6 +13,20 @@ fn workspace_that_may_be_written_is_saved_after_the_yes_and_not_before() {
 }
 
 #[test]
+fn workspace_when_saved_for_a_run_that_has_an_id_is_labelled_with_it() {
+    struct Known;
+    impl Observer for Known {
+        fn run_id(&self) -> Option<String> {
+            Some("run_0123456789abcdef".to_owned())
+        }
+    }
+    let scene = scene().asks(true);
+    scene.executor().run(scene.approved(), NOW, &Known);
+    scene.executor().run(scene.approved(), NOW, &());
+    assert_eq!(*scene.labels.lock().unwrap(), ["before run_0123456789abcdef", "before a command"]);
+}
+
+#[test]
 fn workspace_when_it_cannot_be_saved_runs_nothing() {
     let reason = "the workspace could not be saved, so nothing was run: the disk is full; free some space";
     let mut scene = scene().asks(true);
