@@ -32,7 +32,7 @@ pub(crate) fn details(request: &Request, page: &mut Page) {
     }
     let Profile { writable, readable, environment, limits, .. } = &request.profile;
     let readable: Vec<_> = readable.iter().map(|path| exact(&path.to_string_lossy()).to_string()).collect();
-    field("may read", &words(&readable, "the workspace and the system"), page);
+    field("may read", &words(&readable, "the workspace, as it is when it starts, and the system"), page);
     let names: Vec<String> = environment.keys().cloned().collect();
     field("variables", &words(&names, ""), page);
     field("limits", &limits_of(limits, page), page);
