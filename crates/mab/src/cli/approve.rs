@@ -93,7 +93,7 @@ impl Desk {
             match self.ask(conversation, run, &hash)? {
                 Answer::Yes => {}
                 Answer::No(reason) => {
-                    self.deny(run, reason)?;
+                    self.deny(run, reason.as_deref())?;
                     exit = Exit::CANCELLED;
                     continue;
                 }
@@ -181,12 +181,12 @@ impl Desk {
                 self.still_counts(key)?;
                 self.approve(run, hash, key)
             }
-            Answer::No(reason) => self.deny(run, reason),
+            Answer::No(reason) => self.deny(run, reason.as_deref()),
             Answer::Nothing => self.say("left as it is; it waits until its time is over"),
         }
     }
 
-    fn deny(&self, run: &Command, reason: Option<String>) -> Result<(), Trouble> {
+    fn deny(&self, run: &Command, reason: Option<&str>) -> Result<(), Trouble> {
         let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": reason});
         let answer = self.calls.call("deny_run", no)?;
         self.output.answer(answer, shown)
