@@ -201,8 +201,8 @@ impl Scene {
         let judge = Says { verdict: self.verdict.clone(), policy: Arc::clone(&self.policy) };
         let during = Arc::clone(&self.during_saving);
         let (saved, labels) = (Arc::clone(&self.saved), Arc::clone(&self.labels));
-        let saves = Counts { saved, fails_at: self.fails_at, during, labels };
-        Executor::new(self.settings.clone(), OneTier(self.stub.clone()), judge, Some(Box::new(saves)))
+        let keeper = Counts { saved, fails_at: self.fails_at, during, labels };
+        Executor::new(self.settings.clone(), OneTier(self.stub.clone()), judge, Some(Box::new(keeper)))
     }
 
     fn prepare(&self) -> Result<Prepared, Outcome> {
