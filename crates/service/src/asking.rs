@@ -144,10 +144,11 @@ mod tests {
         assert_eq!(asked.hash, hash);
         let expected = format!(
             "An agent asks to run a command (run_0707070707070707).\n\
-             run \"mkdir\" (\"/usr/bin/mkdir\")\n  \"ma de\"\n  \"-p\\nrm\"\n  with \"A\" = \"b\\u{{202e}}\"\n\
-             its output to \"wc\" (\"/usr/bin/wc\")\n\
-             then, if that succeeded:\nrun \"git\" (\"/usr/bin/git\")\n  \"commit\"\n\
-             then, if that failed:\nrun \"true\" (\"/usr/bin/true\")\n  \"\"\n\
+             run \"mkdir\"\n  which is \"/usr/bin/mkdir\"\n  \"ma de\"\n  \"-p\\nrm\"\n  \
+             with \"A\" = \"b\\u{{202e}}\"\n  not ASCII: \"b\\u{{202e}}\"\n\
+             its output to \"wc\"\n  which is \"/usr/bin/wc\"\n\
+             then, if that succeeded:\nrun \"git\"\n  which is \"/usr/bin/git\"\n  \"commit\"\n\
+             then, if that failed:\nrun \"true\"\n  which is \"/usr/bin/true\"\n  \"\"\n\
              folder: \"/home/ada/pro \\u{{20}}ject\"\nmay write: the folder, and commits\n\
              network: the host's own: what it can read, it can send\nlongest time: 120 s\nrequest: …{}",
             &hash[hash.len() - 6..]

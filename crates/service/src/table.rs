@@ -212,9 +212,9 @@ static OPERATIONS: &[Operation] = &[
         "moderate",
         "Keep order",
         DESTROYS,
-        "leave: go for good (the last owner transfers first). transfer: agent becomes the owner, you a member. Owners and \
+        "leave: go for good (a last owner transfers first). transfer: agent becomes the owner, you a member. Owners and \
          moderators: remove an agent, pause and resume all sending; accept, hold or deny messages; see those held, \
-         release or reject them. Approvers: requests, approve (with request_hash), refuse.",
+         release or reject. Approvers: requests, approve (with request_hash), refuse.",
     ),
     tool::<ops::read_audit::ReadAudit>(
         "read_audit",

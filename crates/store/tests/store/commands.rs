@@ -202,7 +202,7 @@ impl Kit {
             network: false,
             elicitation: true,
             quorum: 2,
-            approvers: ["p", "q"].map(str::to_owned).to_vec(),
+            approvers: ["p", "q", "r"].map(str::to_owned).to_vec(),
             assurance: Assurance::Passphrase,
             enabled_at_ms: at.millis(),
             expires_at_ms: at.plus_seconds(LIFE_S).millis(),

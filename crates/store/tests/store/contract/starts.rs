@@ -87,8 +87,10 @@ pub(crate) async fn start_when_nothing_is_enabled_any_more_is_refused(kit: &Kit)
     assert_eq!(denied.code, Code::ExecutionDisabled);
     assert_eq!(denied.message, "no person has enabled commands here, or their time is over");
     assert!(denied.hint.is_some());
+    // Enabling anew ends what was agreed to before.
     kit.enable(&room, &person, 10).await.unwrap();
-    kit.start(&room, "b", (wanted, agreed)).await.unwrap();
+    assert_eq!(kit.the_run(wanted).await.state, RunState::Withdrawn);
+    assert_eq!(code(kit.start(&room, "b", (wanted, agreed)).await), Code::ApprovalVoid);
 }
 
 pub(crate) async fn proof_of_another_command_or_of_another_sort_starts_nothing(kit: &Kit) {
