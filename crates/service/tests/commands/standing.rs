@@ -25,6 +25,20 @@ async fn standing_when_nothing_is_enabled_or_waits_is_absent() {
 }
 
 #[tokio::test]
+async fn agent_when_it_has_commands_run_is_alive() {
+    let scene = Scene::enabled(Mode::Safe).await;
+    scene.house.clock.advance_s(600);
+    let partner = async || {
+        let status = scene.b.ok(&scene.house.bridge, "check_partner_status", json!({})).await;
+        status["partners"][0].clone()
+    };
+    assert_eq!(partner().await["alive"], false);
+    scene.run(json!({"command": "ls"})).await;
+    let after = partner().await;
+    assert_eq!((&after["session_id"], &after["alive"]), (&json!("a"), &json!(true)), "{after}");
+}
+
+#[tokio::test]
 async fn standing_when_commands_are_enabled_and_wait_is_shown_and_looked_at_until_it_ends() {
     let scene = Scene::new().await;
     let wish = json!({"mode": "restricted", "workspace": scene.workspace()});

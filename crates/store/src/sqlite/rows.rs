@@ -134,7 +134,8 @@ pub(super) const AGENTS: &str =
     "SELECT a.session, a.ordinal, a.role, a.permission, a.epoch, a.revoked_at IS NOT NULL,
      a.joined_at, a.status, a.note, a.status_at, a.unread, a.acknowledged_seq,
      (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
-     (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1), a.pk
+     nullif(max(coalesce((SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1), 0),
+          coalesce((SELECT at FROM accepted WHERE subject = a.pk AND kind = 7 ORDER BY n DESC LIMIT 1), 0)), 0), a.pk
      FROM agent a WHERE a.conversation = ?1 ORDER BY a.ordinal";
 
 /// Reads a row of [`AGENTS`].

@@ -86,7 +86,8 @@ pub(super) fn overdue(
 ) -> rusqlite::Result<Vec<Overdue>> {
     const OTHERS: &str = "SELECT a.pk, a.session, a.unread,
          (SELECT at FROM accepted WHERE subject = a.pk AND kind = 0 ORDER BY n DESC LIMIT 1),
-         (SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1),
+         nullif(max(coalesce((SELECT at FROM accepted WHERE subject = a.pk AND kind = 1 ORDER BY n DESC LIMIT 1), 0),
+          coalesce((SELECT at FROM accepted WHERE subject = a.pk AND kind = 7 ORDER BY n DESC LIMIT 1), 0)), 0),
          a.revoked_at IS NOT NULL
          FROM agent a WHERE a.conversation = ?1 AND a.ordinal <> ?2 ORDER BY a.ordinal";
     const OLDEST: &str = "SELECT i.seq, m.tag, m.at, i.offers > 0
