@@ -4,11 +4,13 @@
 //! the policy describes ([`words`]), and what comes out is executed without a shell. What is not understood is denied. In
 //! mode `yolo` the text goes to a shell, in a sandbox, after a person's yes; a look at it ([`shell`]) is only a seat belt.
 //!
-//! It reads no file but the configuration of the workspace's repository, asks where paths lead, and starts nothing.
+//! It asks where paths lead, and starts nothing. It reads no file but the configuration of the workspace's repository and,
+//! when it is asked which files a command obeys ([`obeyed`]), these.
 
 pub(crate) mod characters;
 mod kind;
 mod lexer;
+mod obeyed;
 mod path;
 mod repository;
 mod scripts;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mab_core::{Denied, Timestamp};
 
-use crate::{Digest, Judge, Mode, Sandbox, Tier, Tiers, Unavailable, Verdict, Wanted, Workspace};
+use crate::{Digest, Judge, Mode, Obeys, Sandbox, Tier, Tiers, Unavailable, Verdict, Wanted, Workspace};
 
 /// Judges commands.
 pub trait Judges: Send + Sync {
@@ -20,6 +20,11 @@ pub trait Judges: Send + Sync {
     /// When they cannot be read any longer.
     fn policy_digest_now(&self) -> Result<Digest, Denied> {
         Ok(self.policy_digest())
+    }
+
+    /// What of the workspace the command is known to run or obey, as it is now.
+    fn obeyed(&self, _mode: Mode, _wanted: &Wanted, _workspace: &Workspace) -> Obeys {
+        Obeys::default()
     }
 }
 
@@ -52,6 +57,10 @@ impl Judges for Judge {
 
     fn policy_digest_now(&self) -> Result<Digest, Denied> {
         self.policy().digest_now()
+    }
+
+    fn obeyed(&self, mode: Mode, wanted: &Wanted, workspace: &Workspace) -> Obeys {
+        Self::obeyed(self, mode, wanted, workspace)
     }
 }
 

@@ -14,7 +14,7 @@ mod paths;
 mod read;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +42,10 @@ pub struct Policy {
     programs: HashMap<String, Program>,
     refused: BTreeMap<String, String>,
     rules: Vec<Rule>,
+    /// Files that a program obeys, by its name.
+    obeys: BTreeMap<String, Vec<String>>,
+    /// Programs that run code of the workspace.
+    runs_code: BTreeSet<String>,
     paths: Paths,
     digest: Digest,
     /// The same without a project's file.
@@ -162,6 +166,16 @@ impl Policy {
         self.refused.get(name).map(String::as_str)
     }
 
+    /// The files of a workspace that the program `name` looks for by itself and obeys.
+    pub(crate) fn obeyed_by(&self, name: &str) -> &[String] {
+        self.obeys.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the program `name` runs code of the workspace.
+    pub(crate) fn runs_code(&self, name: &str) -> bool {
+        self.runs_code.contains(name)
+    }
+
     pub(crate) const fn paths(&self) -> &Paths {
         &self.paths
     }
@@ -188,6 +202,8 @@ impl Policy {
             programs: HashMap::new(),
             refused: BTreeMap::new(),
             rules: Vec::new(),
+            obeys: BTreeMap::new(),
+            runs_code: BTreeSet::new(),
             paths: Paths::of_secrets(),
             digest: none,
             operators: none,
@@ -214,6 +230,11 @@ impl Policy {
             self.programs.remove(name);
         }
         self.lists.extend(file.options.iter().map(|(name, text)| (name.clone(), text.get_ref().clone())));
+        for (name, files) in &file.obeys {
+            let files = files.split_whitespace().map(ToOwned::to_owned);
+            self.obeys.entry(name.clone()).or_default().extend(files);
+        }
+        self.runs_code.extend(file.runs_code.iter().cloned());
         self.add_programs(&file, source)?;
         self.add_forms(&file.form, source, author)?;
         for rule in &file.rule {
@@ -392,6 +413,9 @@ fn only_tightens(file: &File, source: &Source) -> Result<(), Denied> {
     }
     if let Some(list) = file.options.values().next() {
         return refuse(list.span().start, "list options");
+    }
+    if !file.obeys.is_empty() || !file.runs_code.is_empty() {
+        return refuse(0, "say what programs obey");
     }
     if !file.paths.shown.is_empty() {
         return refuse(0, "show hidden names");

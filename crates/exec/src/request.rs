@@ -3,7 +3,7 @@
 use mab_core::{Fault, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Mode, Plan, Profile, Tier, Wanted, jcs::canonical};
+use crate::{Digest, Mode, Obeys, Plan, Profile, Tier, Wanted, jcs::canonical};
 
 /// Everything that a yes is about. Any other byte anywhere is another request, with another hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Request {
     pub plan: Plan,
     /// Each program in the plan, once.
     pub binaries: Vec<Binary>,
+    /// What of the workspace it is known to run or obey; nothing when it runs at once.
+    pub obeys: Obeys,
     /// The workspace's device number, in decimal: it may need 64 bits.
     pub workspace_device: String,
     /// The workspace's inode number, in decimal.

@@ -15,7 +15,7 @@ use mab_redact::{Memory, Redactor, Scope};
 
 use crate::{
     Approved, Ask, Binary, Captured, Decision, Digest, Finished, GitAccess, Isolates, Judges, Layer, Mode,
-    Network, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Surface, Tier,
+    Network, Obeys, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Surface, Tier,
     Unavailable, Verdict, View, Workspace,
     binaries::Binaries,
     follow::{Stopwatch, follow},
@@ -148,6 +148,11 @@ impl Executor {
             Decision::Allow if saving => self.save(&verdict, (workspace, None), now)?,
             Decision::Allow | Decision::Ask | Decision::Deny => None,
         };
+        // What runs at once runs now.
+        let obeys = match verdict.decision {
+            Decision::Ask => self.judge.obeyed(ask.mode, &ask.wanted, workspace),
+            Decision::Allow | Decision::Deny => Obeys::default(),
+        };
         let request = Request {
             version: 1,
             conversation: ask.conversation.clone(),
@@ -156,6 +161,7 @@ impl Executor {
             command: ask.wanted.clone(),
             plan,
             binaries,
+            obeys,
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
             profile: self.without_values(&profile, nonce),
@@ -389,6 +395,12 @@ impl Executor {
             let checked = request.binaries.iter().try_for_each(|binary| self.binaries.recheck(binary));
             checked.map_err(|why| self.refuse(Layer::Policy, &why))?;
         }
+        if inner.verdict.decision == Decision::Ask {
+            let now = self.judge.obeyed(request.mode, &request.command, &inner.workspace);
+            if let Some(what) = request.obeys.change(&now) {
+                return Err(self.refuse(Layer::Policy, &format!("{what} the command was judged; ask again")));
+            }
+        }
         Ok(())
     }
 
@@ -405,12 +417,19 @@ impl Executor {
         Knowledge { redactor: &self.settings.redactor, memory, values: observer.values() }
     }
 
+    /// Which file that the command obeys is otherwise in `now` than in `before`, for who asked; none when none is.
+    pub fn changed(&self, before: &Request, now: &Request) -> Option<String> {
+        before.obeys.change(&now.obeys).map(|what| self.clean(&format!("{what} the command was judged")))
+    }
+
     /// A refusal whose reason may quote the command.
     fn refuse(&self, layer: Layer, reason: &str) -> Outcome {
+        Outcome::Denied { layer, reason: self.clean(reason) }
+    }
+
+    fn clean(&self, reason: &str) -> String {
         let clean = self.settings.redactor.redact(reason).map(|clean| visible(clean.text.as_str(), &[]));
-        let reason = clean
-            .unwrap_or_else(|_| "it was refused; why is not shown, because it may hold a secret".to_owned());
-        Outcome::Denied { layer, reason }
+        clean.unwrap_or_else(|_| "it was refused; why is not shown, because it may hold a secret".to_owned())
     }
 }
 

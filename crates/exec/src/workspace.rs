@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
     os::{
         fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
@@ -153,6 +154,26 @@ impl Workspace {
             }
         }
         outside
+    }
+
+    /// What `path` leads to inside, to read, and its path below the workspace without links. None when nothing is there
+    /// that can be read, or it is outside.
+    pub(crate) fn open_read(&self, path: &Path) -> Option<(File, PathBuf)> {
+        let below = if path.is_absolute() { path.strip_prefix(&self.path).ok()? } else { path };
+        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let open = |below: &Path, how| openat2(&self.folder, below, flags, Bits::empty(), how);
+        let opened = match open(below, how) {
+            // Through a link with an absolute path, which may lead back inside.
+            Err(Errno::XDEV) => {
+                let real = self.path.join(below).canonicalize().ok()?;
+                open(real.strip_prefix(&self.path).ok()?, how | ResolveFlags::NO_SYMLINKS).ok()?
+            }
+            opened => opened.ok()?,
+        };
+        let real = self.path_of(&opened)?;
+        Some((File::from(opened), real))
     }
 
     fn opened(&self, below: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {

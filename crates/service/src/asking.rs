@@ -1,7 +1,7 @@
 //! What a form of an agent's own client asks about a command: the least sure way to a yes.
 
 use mab_core::{RunId, visible::visible};
-use mab_exec::{GitAccess, Link, Network, Plan, Profile, Request, RequestHash};
+use mab_exec::{GitAccess, Link, Network, Obeys, Plan, Profile, Request, RequestHash};
 
 /// What whoever sits before a client is asked: whether one exact command may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +34,26 @@ impl Question {
         lines.extend(shown("folder: ", &workspace.to_string_lossy()));
         lines.push(format!("may write: {writes}"));
         lines.push(format!("network: {network}"));
+        lines.extend(of_files(&request.obeys));
         lines.push(format!("longest time: {} s", limits.time_s));
         lines.push(format!("request: …{digits}"));
         let text = lines.join("\n");
         (text.len() <= TEXT_MAX_BYTES).then_some(Self { run, hash: whole, text })
     }
+}
+
+/// What it runs or obeys of the folder; the hash says what is in these files.
+fn of_files(obeys: &Obeys) -> Vec<String> {
+    let mut lines: Vec<String> =
+        obeys.code_of.iter().flat_map(|name| shown("may run code of the folder: ", name)).collect();
+    for file in &obeys.files {
+        let what = if file.sha256.is_some() { "obeys: " } else { "obeys, too large to be compared: " };
+        lines.extend(shown(what, &file.path));
+    }
+    if obeys.more > 0 {
+        lines.push(format!("names not looked at: {}", obeys.more));
+    }
+    lines
 }
 
 /// One word per line.
@@ -113,7 +128,7 @@ mod tests {
             "agent": "a", "binaries": [{"path": "/usr/bin/mkdir", "sha256": DIGEST}],
             "command": {"argv": [["mkdir", "made"]]}, "conversation": "conv_0123456789abcdef",
             "created_at": "2026-11-23T03:03:23.160Z", "expires_at": "2026-11-23T03:38:23.160Z",
-            "mode": "restricted", "nonce": "00", "plan": plan, "policy_digest": DIGEST, "preview": false,
+            "mode": "restricted", "nonce": "00", "obeys": {"code_of": [], "files": [], "more": 0}, "plan": plan, "policy_digest": DIGEST, "preview": false,
             "profile": {"environment": {}, "git": "commit", "hidden": [], "limits": {"cpu_s": 120,
                 "file_bytes": 1, "memory_bytes": 1, "output_bytes": 1, "processes": 1, "scratch_bytes": 1,
                 "time_s": 120}, "network": "host", "readable": [], "workspace": "/home/ada/pro  ject",

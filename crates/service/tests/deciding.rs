@@ -211,7 +211,7 @@ fn request(of: &Value) -> Request {
         "agent": of["session_id"], "binaries": [{"path": "/usr/bin/mkdir", "sha256": digest}],
         "command": {"argv": [["mkdir", "made"]]}, "conversation": of["conversation_id"],
         "created_at": "2026-11-23T03:03:23.160Z", "expires_at": "2026-11-23T03:38:23.160Z", "mode": "restricted",
-        "nonce": "b5ebc30ee71231470fa8e78a8c6124c2",
+        "nonce": "b5ebc30ee71231470fa8e78a8c6124c2", "obeys": {"code_of": [], "files": [], "more": 0},
         "plan": {"steps": [{"link": "always", "pipeline": [
             {"arguments": ["made"], "environment": [], "name": "mkdir", "program": "/usr/bin/mkdir"}]}]},
         "policy_digest": digest, "preview": false,

@@ -60,6 +60,13 @@ pub(crate) fn look(text: &str) -> Result<(), Refusal> {
     look_counted(text).0
 }
 
+/// The words of shell text, as far as they are known before it runs. Of a text that is refused, those before that.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
+    let mut walk = Walk::new(STEPS_FREE + STEPS_PER_BYTE * text.len());
+    drop(walk.text(&Value::known(text), &[], &Value::unknown()));
+    walk.words.into_iter()
+}
+
 /// Looks at shell text, and counts the steps.
 fn look_counted(text: &str) -> (Result<(), Refusal>, usize) {
     let budget = STEPS_FREE + STEPS_PER_BYTE * text.len();

@@ -24,6 +24,12 @@ pub(crate) struct File {
     /// Programs that are refused whatever follows, with why.
     #[serde(default)]
     pub(crate) refused: BTreeMap<String, String>,
+    /// Files of the workspace that a program looks for by itself and obeys, by the program's name.
+    #[serde(default)]
+    pub(crate) obeys: BTreeMap<String, String>,
+    /// Programs that run code of the workspace.
+    #[serde(default)]
+    pub(crate) runs_code: Vec<String>,
     /// Commands that are understood, in order.
     #[serde(default)]
     pub(crate) form: Vec<Spanned<FormText>>,

@@ -42,6 +42,18 @@ fn project_refused(text: &str) -> String {
 }
 
 #[test]
+fn project_when_it_says_what_programs_obey_is_refused() {
+    for text in ["runs_code = [\"x\"]", "[obeys]\nmake = \"x\""] {
+        let source = Source { name: "x".to_owned(), text: text.to_owned() };
+        let refused = Policy::builtin().add(&source, Author::Project).unwrap_err();
+        assert!(refused.message.contains("may not say what programs obey"), "{refused:?}");
+        let mut policy = Policy::builtin();
+        policy.add(&source, Author::Operator).unwrap();
+        assert!(policy.runs_code("x") || policy.obeyed_by("make").ends_with(&["x".to_owned()]));
+    }
+}
+
+#[test]
 fn builtin_files_are_valid_and_their_examples_hold() {
     let policy = Policy::empty().with_builtin().unwrap();
     assert!(policy.programs.len() > 80);

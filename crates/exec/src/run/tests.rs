@@ -1,4 +1,5 @@
 mod after_a_yes;
+mod obeyed;
 
 use std::{
     io,

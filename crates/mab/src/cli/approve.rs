@@ -332,9 +332,14 @@ mod tests {
 
     /// The page of a request for this, in so many columns, as it is with paging left out.
     fn page(command: Value, plan: Value, columns: u16) -> String {
+        page_with(json!({"code_of": [], "files": [], "more": 0}), (command, plan), columns)
+    }
+
+    fn page_with(obeys: Value, (command, plan): (Value, Value), columns: u16) -> String {
         let mut value: Value = serde_json::from_str(include_str!("snapshots/request.json")).unwrap();
         value["command"] = command;
         value["plan"] = plan;
+        value["obeys"] = obeys;
         let request: Request = serde_json::from_value(value).unwrap();
         let hash = request.hash().unwrap();
         let run = Command {
@@ -373,6 +378,18 @@ mod tests {
         let shown = of_words(&["mkdir", "made"], 80);
         assert!(shown.lines().count() < 24, "{shown}");
         insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn page_of_a_request_that_runs_code_of_the_folder_names_what_it_obeys() {
+        let words = json!(["make", "test"]);
+        let argv =
+            json!({"name": "make", "program": "/usr/bin/make", "arguments": ["test"], "environment": []});
+        let plan = json!({"steps": [{"link": "always", "pipeline": [argv]}]});
+        let files = json!([{"path": "Makefile", "sha256": "ab".repeat(32)}, {"path": "data.bin", "sha256": null},
+            {"path": "m\u{430}ke\nnetwork none", "sha256": "cd".repeat(32)}]);
+        let obeys = json!({"code_of": ["make"], "files": files, "more": 3});
+        insta::assert_snapshot!(page_with(obeys, (json!({"argv": [words]}), plan), 80));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The request, whole, as a person reads it before saying yes.
 
-use mab_exec::{Binary, GitAccess, Limits, Network, Profile, Request, RequestHash};
+use mab_exec::{Binary, Digest, GitAccess, Limits, Network, Obeyed, Obeys, Profile, Request, RequestHash};
 
 use crate::cli::{
     Visible,
@@ -27,6 +27,7 @@ pub(crate) fn details(request: &Request, page: &mut Page) {
     for binary in &request.binaries {
         field("program", &program(binary), page);
     }
+    obeyed(&request.obeys, page);
     if !page.for_person() {
         permits(request, page);
     }
@@ -82,6 +83,10 @@ fn permits(request: &Request, page: &mut Page) {
     }
     field("folder", &exact(&workspace.to_string_lossy()), page);
     page.field("may write", &Visible::line(writes(*writable, *git)));
+    if !request.obeys.code_of.is_empty() {
+        let programs = exact_all(&request.obeys.code_of);
+        field("may run", &Visible::line(&format!("code of this folder, by {programs}")), page);
+    }
     if request.preview {
         let text = "it writes to a view; you see what would change before it does";
         field("preview", &Visible::line(text), page);
@@ -149,9 +154,28 @@ fn limits_of(limits: &Limits, page: &Page) -> Visible {
 pub(crate) const LAST: usize = 6;
 
 fn program(binary: &Binary) -> Visible {
-    let digest = binary.sha256.to_string();
-    let short = digest.get(..DIGEST_SHOWN).unwrap_or_default();
-    Visible::line(&format!("{} sha256 {short}…", exact(&binary.path)))
+    Visible::line(&format!("{} {}", exact(&binary.path), short(&binary.sha256)))
+}
+
+/// Adds the files of the workspace that it is known to run or obey.
+fn obeyed(obeys: &Obeys, page: &mut Page) {
+    for Obeyed { path, sha256 } in &obeys.files {
+        let digest = sha256.as_ref().map_or_else(|| "not compared: too large".to_owned(), short);
+        field("obeys", &Visible::line(&format!("{} {digest}", exact(path))), page);
+    }
+    if obeys.more > 0 {
+        let text = format!("and what {} more names mean, which are too many to be looked at", obeys.more);
+        field("obeys", &Visible::line(&text), page);
+    }
+}
+
+fn exact_all(names: &[String]) -> String {
+    names.iter().map(|name| exact(name).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn short(digest: &Digest) -> String {
+    let digest = digest.to_string();
+    format!("sha256 {}…", digest.get(..DIGEST_SHOWN).unwrap_or_default())
 }
 
 /// What a command may write, in words.

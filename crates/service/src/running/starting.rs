@@ -91,7 +91,9 @@ async fn anew(call: &Call<'_>, look: &Look, row: &RunRow) -> Result<(Prepared, A
     let prepared = prepared.await?;
     let hash = *prepared.hash().digest().as_bytes();
     if hash != row.hash {
-        return Err(void("a program, the folder, the policy or a setting changed since").into());
+        let file = look.bench.executor.changed(&stored, prepared.request());
+        let why = file.as_deref().unwrap_or("a program, the folder, the policy or a setting changed since");
+        return Err(void(why).into());
     }
     let asked = Asked {
         run: &row.id.to_string(),

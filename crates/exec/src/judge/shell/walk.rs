@@ -1,7 +1,10 @@
 //! Goes through shell text in the order of the text and remembers what later commands depend on: variables, functions, the
 //! folder, and what was written to which file.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use super::{
     Refusal, files,
@@ -34,6 +37,8 @@ pub(super) struct Walk {
     /// Whether the current command runs beside another one.
     pub(super) beside: bool,
     pub(super) seen: Seen,
+    /// Every word of a command, and every file that is read, as far as they are known.
+    pub(super) words: BTreeSet<String>,
     pub(super) depth: usize,
     /// Steps that are left.
     pub(super) budget: usize,
@@ -62,6 +67,7 @@ impl Walk {
             calls: Vec::new(),
             beside: false,
             seen: Seen::default(),
+            words: BTreeSet::new(),
             depth: 0,
             budget,
         }
@@ -320,6 +326,7 @@ impl Walk {
             match redirect {
                 Redirect::Read(word) => {
                     let name = self.value(word)?;
+                    self.mention(&name);
                     files::check_network(&name.text)?;
                     input = self.content(&name);
                 }
@@ -341,6 +348,12 @@ impl Walk {
             }
         }
         Ok((input, file))
+    }
+
+    pub(super) fn mention(&mut self, word: &Value) {
+        if word.is_known() && !self.words.contains(&word.text) {
+            self.words.insert(word.text.clone());
+        }
     }
 
     /// What the file `name` holds, as far as this text has written it.

@@ -179,6 +179,7 @@ fn request_when_any_of_its_fields_is_changed_has_another_hash() {
         "profile/limits/time_s",
         "profile/environment/PATH",
         "binaries/0/sha256",
+        "obeys/more",
         "policy_digest",
         "snapshot",
         "nonce",

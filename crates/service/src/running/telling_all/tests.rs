@@ -16,6 +16,7 @@ fn request(command: Wanted) -> Request {
         plan: Plan::Shell("ls".to_owned()),
         command,
         binaries: Vec::new(),
+        obeys: mab_exec::Obeys::default(),
         workspace_device: "1".to_owned(),
         workspace_inode: "2".to_owned(),
         profile: Profile {
