@@ -4,7 +4,7 @@ use mab_exec::{Binary, Digest, GitAccess, Limits, Network, Obeyed, Obeys, Profil
 
 use crate::cli::{
     Visible,
-    exact::{broken, exact},
+    exact::{broken, exact, in_ascii},
     needs_network::needs_network,
     output::{BAD, CAREFUL, FAINT},
     plan,
@@ -162,6 +162,9 @@ fn obeyed(obeys: &Obeys, page: &mut Page) {
     for Obeyed { path, sha256 } in &obeys.files {
         let digest = sha256.as_ref().map_or_else(|| "not compared: too large".to_owned(), short);
         field("obeys", &Visible::line(&format!("{} {digest}", exact(path))), page);
+        if let Some(ascii) = in_ascii(path).filter(|_| page.for_person()) {
+            field("not ASCII", &ascii, page);
+        }
     }
     if obeys.more > 0 {
         let text = format!("and what {} more names mean, which are too many to be looked at", obeys.more);

@@ -24,6 +24,10 @@ const POLICY: &str = "[[rule]]\ncommand = [\"make\"]\ndecision = \"deny\"\nreaso
 
 impl Agreed {
     fn new() -> Self {
+        Self::to("mkdir made")
+    }
+
+    fn to(command: &str) -> Self {
         let scene = Scene::new("restricted");
         let programs = scene.home.join("programs");
         fs::create_dir(&programs).unwrap();
@@ -31,10 +35,11 @@ impl Agreed {
         fs::set_permissions(programs.join("mkdir"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(scene.home.join("policy.toml"), POLICY).unwrap();
         scene.configure(&Self::settings(&scene, EXECUTION));
+        fs::write(scene.space.join("note"), "as it was shown").unwrap();
         let mut pair = scene.pair();
         let person = Person::enrolled(&scene);
         person.enable(&scene, &pair.conversation, Mode::Restricted);
-        let asked = ask(&mut pair.a, "mkdir made");
+        let asked = ask(&mut pair.a, command);
         assert_eq!(asked["state"], "pending", "{asked}");
         person.approve(&scene, &scene.waiting(&pair.conversation));
         let again = json!({
@@ -95,6 +100,19 @@ fn program_when_another_one_comes_first_after_the_yes_is_not_run() {
     }
     let agreed = Agreed::new();
     fs::remove_file(agreed.scene.home.join("programs/mkdir")).unwrap();
+    agreed.refused_then(&["approval_void"]);
+}
+
+#[test]
+fn file_that_a_command_names_when_it_changed_after_the_yes_voids_it_by_its_name() {
+    if !has_bubblewrap() {
+        return;
+    }
+    let mut agreed = Agreed::to("cp note made");
+    fs::write(agreed.scene.space.join("note"), "otherwise").unwrap();
+    let answer = agreed.pair.a.call("execute_command", agreed.again.clone());
+    let said = answer["structuredContent"]["message"].as_str().unwrap_or_default();
+    assert!(said.contains("the file note is not what it was when the command was judged"), "{answer}");
     agreed.refused_then(&["approval_void"]);
 }
 
