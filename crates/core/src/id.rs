@@ -10,6 +10,10 @@ pub const SESSION_ID_MAX_CHARS: usize = 32;
 /// Handles nobody may take: the bridge and the operator speak under them.
 pub const RESERVED_SESSION_IDS: [&str; 5] = ["system", "operator", "human", "newcomer", "unknown"];
 
+/// Handles that no new agent gets besides: whoever reads one takes it for somebody who is no agent. Stored ones stay what
+/// they are.
+const MISLEADING_SESSION_IDS: [&str; 7] = ["person", "you", "user", "admin", "root", "approver", "mab"];
+
 /// Names a conversation: `conv_` and 16 lower-case hexadecimal digits. A name, not a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId([u8; 8]);
@@ -70,10 +74,29 @@ impl SessionId {
         Self("system".to_owned())
     }
 
+    /// The handle, when a new agent may have it: none that passes for somebody who is no agent, digits, `_` and `-` in it or
+    /// not.
+    ///
+    /// # Errors
+    /// `invalid_arguments`.
+    pub fn for_new(self) -> Result<Self, Denied> {
+        let letters: String = self.0.chars().filter(char::is_ascii_lowercase).collect();
+        let mut taken = RESERVED_SESSION_IDS.iter().chain(&MISLEADING_SESSION_IDS);
+        if taken.any(|name| *name == letters) { Err(reserved()) } else { Ok(self) }
+    }
+
     /// The handle as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn reserved() -> Denied {
+    unusable("session_id is reserved for the bridge itself")
+}
+
+fn unusable(message: &str) -> Denied {
+    Denied::new(Code::InvalidArguments, message).hint("use a handle such as a, b or reviewer")
 }
 
 impl fmt::Display for SessionId {
@@ -86,9 +109,7 @@ impl FromStr for SessionId {
     type Err = Denied;
 
     fn from_str(text: &str) -> Result<Self, Denied> {
-        let refuse = |message: &str| {
-            Err(Denied::new(Code::InvalidArguments, message).hint("use a handle such as a, b or reviewer"))
-        };
+        let refuse = |message: &str| Err(unusable(message));
         if text.is_empty() || text.len() > SESSION_ID_MAX_CHARS {
             return refuse("session_id must be 1 to 32 characters");
         }
@@ -98,7 +119,7 @@ impl FromStr for SessionId {
             return refuse("session_id must be lower-case letters, digits, _ and -, a letter first");
         }
         if RESERVED_SESSION_IDS.contains(&text) {
-            return refuse("session_id is reserved for the bridge itself");
+            return Err(reserved());
         }
         Ok(Self(text.to_owned()))
     }

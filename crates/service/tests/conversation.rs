@@ -4,7 +4,7 @@
 mod kit;
 
 use kit::{Agent, House, texts};
-use mab_core::Code;
+use mab_core::{Code, SessionId};
 use mab_service::table;
 use serde_json::{Value, json};
 
@@ -114,8 +114,42 @@ async fn invited_handle_when_chosen_or_taken_is_kept_or_refused() {
     assert_eq!(named["session_id"], "reviewer");
     let taken = json!({"role": "reviewer", "new_session_id": "b"});
     assert_eq!(a.code(&house.bridge, "invite_agent", taken).await, Code::Conflict);
-    let reserved = json!({"role": "reviewer", "new_session_id": "system"});
-    assert_eq!(a.code(&house.bridge, "invite_agent", reserved).await, Code::InvalidArguments);
+}
+
+#[tokio::test]
+async fn handle_when_it_passes_for_somebody_who_is_no_agent_is_not_given() {
+    let house = House::new();
+    let (a, _b) = house.pair().await;
+    for handle in [
+        "system",
+        "person",
+        "you",
+        "admin",
+        "root",
+        "approver",
+        "mab",
+        "user",
+        "operator-2",
+        "sys_tem",
+        "admin1",
+    ] {
+        let named = json!({"role": "reviewer", "new_session_id": handle});
+        let denied = a.call(&house.bridge, "invite_agent", named).await.unwrap_err();
+        assert_eq!(denied.code, Code::InvalidArguments, "{handle}");
+        assert!(
+            denied.message.contains("session_id is reserved for the bridge itself"),
+            "{handle}: {denied}"
+        );
+        assert_eq!(denied.hint.as_deref(), Some("use a handle such as a, b or reviewer"), "{handle}");
+    }
+    // What is stored is read as before.
+    for handle in ["person", "admin", "operator-2"] {
+        assert_eq!(handle.parse::<SessionId>().unwrap().as_str(), handle);
+    }
+    for handle in ["rooted", "approver-bot", "yours"] {
+        let named = json!({"role": "reviewer", "new_session_id": handle});
+        assert_eq!(a.ok(&house.bridge, "invite_agent", named).await["session_id"], handle);
+    }
 }
 
 #[tokio::test]

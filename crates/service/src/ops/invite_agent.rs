@@ -75,8 +75,9 @@ async fn invite(call: &Call<'_>, arguments: &Arguments) -> Result<Answer, Failur
     let (bridge, opener, member) = (call.bridge, call.opener()?, call.member()?);
     let conversation = member.conversation;
     let session = if let Some(chosen) = &arguments.new_session_id {
-        refuse_secret(call, &chosen.0).await?;
-        chosen.0.clone()
+        let chosen = chosen.0.clone().for_new()?;
+        refuse_secret(call, &chosen).await?;
+        chosen
     } else {
         let taken = bridge.store.agents(member.conversation_pk).await?;
         let free = |session: &SessionId| !taken.iter().any(|state| state.session == *session);
