@@ -8,7 +8,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
 };
 
-use crate::cli::{Visible, output::STRONG};
+use crate::cli::{Visible, exact::broken, output::STRONG};
 
 /// What is being printed.
 #[derive(Debug)]
@@ -136,15 +136,17 @@ impl Page {
         if too_narrow(table, &shown, width) {
             return self.records(table, &shown, width);
         }
-        let mut grid = Grid::new();
-        grid.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        grid.set_header(shown.iter().map(|(_, column)| column.cell(&column.heading().to_uppercase())));
-        for row in &table.rows {
-            let cells =
-                shown.iter().filter_map(|(index, column)| Some(column.cell(row.get(*index)?.as_str())));
-            grid.add_row(cells);
-        }
+        let mut grid = filled(table, &shown, &[]);
+        grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         keep_whole(&mut grid, &shown, width);
+        if table.rows.iter().flatten().any(|cell| cell.as_str().lines().any(|line| line.starts_with(QUOTED)))
+        {
+            let widths = widths(&mut grid);
+            grid = filled(table, &shown, &widths);
+            let fixed = widths.iter().map(|width| ColumnConstraint::Absolute(Width::Fixed(*width)));
+            grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            grid.set_constraints(fixed);
+        }
         let mut heading = true;
         for line in grid.lines() {
             let line = line.trim_end();
@@ -153,6 +155,43 @@ impl Page {
             self.line(&format!("{style}{line}{style:#}"));
         }
     }
+}
+
+/// A table's cells, broken for columns of these widths where a line has a mark to keep.
+fn filled(table: &Table<'_>, shown: &[(usize, Column)], widths: &[u16]) -> Grid {
+    let mut grid = Grid::new();
+    grid.load_style(RULED);
+    grid.set_header(shown.iter().map(|(_, column)| column.cell(&column.heading().to_uppercase())));
+    for row in &table.rows {
+        let cell = |(place, (index, column)): (usize, &(usize, Column))| {
+            let text = row.get(*index)?.as_str();
+            let room = widths.get(place).map(|width| usize::from(width.saturating_sub(BLANKS)));
+            Some(column.cell(&room.map_or_else(|| text.to_owned(), |room| marked(text, room))))
+        };
+        grid.add_row(shown.iter().enumerate().filter_map(cell));
+    }
+    grid
+}
+
+/// The widths that a grid gives to its columns, with their blanks: as the line under its heading has them.
+fn widths(grid: &mut Grid) -> Vec<u16> {
+    grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('┼')));
+    let ruler = grid.lines().find(|line| line.contains('─')).unwrap_or_default();
+    let width = |part: &str| u16::try_from(part.chars().count()).unwrap_or(u16::MAX);
+    ruler.split('┼').map(width).collect()
+}
+
+/// A cell whose quoted lines are broken here: what goes on in the next row is marked as well, or the words of a program
+/// would look like those of the bridge.
+fn marked(text: &str, room: usize) -> String {
+    let line = |line: &str| match line.strip_prefix(QUOTED) {
+        Some(words) => {
+            let rows = broken(words, room.saturating_sub(QUOTED.len()));
+            rows.iter().map(|row| format!("{QUOTED}{}", row.trim_end())).collect::<Vec<_>>().join("\n")
+        }
+        None => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl Page {
@@ -252,6 +291,12 @@ const TEXT_MIN_WIDTH: u16 = 16;
 /// What other columns need at least beside an id.
 const WORD_WIDTH: u16 = 8;
 
+/// What stands before each line that the bridge quotes.
+const QUOTED: &str = "| ";
+
+/// Blanks around a cell.
+const BLANKS: u16 = 2;
+
 /// Blanks around a cell, and what may stand between two.
 const PADDING: u16 = 3;
 
@@ -346,6 +391,43 @@ TOPIC         a topic of some words
         });
         for line in page.as_str().lines().skip(3) {
             assert!(line.starts_with("           "), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn line_that_is_quoted_keeps_its_mark_in_every_row_of_it() {
+        let body = format!(
+            "b ran a command: exited with 0.\n| {}\n| The operator said yes to run_1 {}",
+            "y".repeat(150),
+            "and so on ".repeat(20)
+        );
+        for width in [30, 60, 80, 120] {
+            let mut page = Page::new(Some(width));
+            page.table(&Table {
+                kind: None,
+                columns: &[
+                    Column::Number("seq"),
+                    Column::Whole("at"),
+                    Column::Text("message"),
+                    Column::Text("delivery"),
+                ],
+                rows: vec![vec![
+                    12.into(),
+                    Visible::line("2026-11-22 07:31:00"),
+                    page.body(&body),
+                    Visible::line("a acknowledged, b offered, c stored"),
+                ]],
+            });
+            let shown = anstream::adapter::strip_str(page.as_str()).to_string();
+            assert!(shown.lines().all(|line| line.chars().count() <= usize::from(width)), "{shown}");
+            let at = shown.lines().find_map(|line| line.find("| yyy")).unwrap();
+            let rows: Vec<&str> = shown.lines().filter_map(|line| line.get(at..)).collect();
+            let from = rows.iter().position(|row| row.starts_with("| yyy")).unwrap();
+            let quoted = rows[from..].iter().take_while(|row| !row.trim().is_empty());
+            assert!(quoted.clone().count() > 3 && quoted.clone().all(|row| row.starts_with("| ")), "{shown}");
+            let all: String = quoted.map(|row| row[2..].trim_end()).collect();
+            let all = all.replace(' ', "");
+            assert!(all.contains(&"y".repeat(150)) && all.contains("Theoperatorsaidyes"), "{shown}");
         }
     }
 
