@@ -9,7 +9,10 @@ use clap::Args;
 use mab_exec::Workspace;
 use rustix::fs::statfs;
 
-use crate::cli::{Output, Trouble, Visible};
+use crate::{
+    cli::{Output, Trouble, Visible},
+    folder::quoted,
+};
 
 /// Which folder.
 #[derive(Debug, Clone, Default, Args)]
@@ -41,6 +44,14 @@ impl Place {
             Output::talk(&format!("this is a folder of a repository; all of it is --workspace {root}"));
         }
         Ok(workspace)
+    }
+
+    /// What a command needs besides to be about the same folder where one is now: nothing, when that is the folder.
+    pub(crate) fn option(workspace: &Path) -> String {
+        if std::env::current_dir().is_ok_and(|here| here == workspace) {
+            return String::new();
+        }
+        format!(" --workspace {}", Visible::line(&quoted(workspace)))
     }
 
     /// Opens it, if it was named or can be one: judging does not need it.

@@ -234,14 +234,16 @@ fn agree(prepared: Prepared, terminal: Terminal, stop: BorrowedFd<'_>) -> Result
 /// How to undo what a command wrote; none when it wrote nothing.
 fn undo(ended: &Finished, git: GitAccess, (config, workspace): (&Config, &Workspace)) -> Option<String> {
     let snapshot = ended.snapshot.as_deref()?;
-    let id = Visible::line(snapshot);
+    let (id, place) = (Visible::line(snapshot), Place::option(workspace.path()));
     if git == GitAccess::Commit && workspace.path().join(".git").symlink_metadata().is_ok() {
-        return Some(format!("`mab snapshot restore {id} --with-git` undoes what it wrote, commits too"));
+        return Some(format!(
+            "`mab snapshot restore {id}{place} --with-git` undoes what it wrote, commits too"
+        ));
     }
     let snapshots = execution::existing_snapshots(config).ok()??;
     let written = snapshots.diff(workspace, &snapshot.parse().ok()?);
     let is_nothing = written.is_ok_and(|written| written.changes.is_empty());
-    (!is_nothing).then(|| format!("`mab snapshot restore {id}` undoes what it wrote"))
+    (!is_nothing).then(|| format!("`mab snapshot restore {id}{place}` undoes what it wrote"))
 }
 
 /// What would be run, for `--dry-run`.

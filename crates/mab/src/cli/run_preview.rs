@@ -15,6 +15,7 @@ use crate::{
     cli::{
         Exit, Output, Trouble, Visible, finished,
         output::{CAREFUL, GOOD, STRONG},
+        place::Place,
         snapshot,
         table::Page,
         terminal::Terminal,
@@ -187,7 +188,8 @@ impl Staged {
             Output::talk(&left_out(kept));
         }
         if let Some(undo) = &applied.undo {
-            Output::talk(&format!("{GOOD}applied{GOOD:#}; `mab snapshot restore {undo}` undoes it"));
+            let place = Place::option(self.workspace.path());
+            Output::talk(&format!("{GOOD}applied{GOOD:#}; `mab snapshot restore {undo}{place}` undoes it"));
         }
         let proposed = Proposed { difference: applied.plan, refused: applied.kept };
         Ok(Settled { proposed, applied: true, undo: applied.undo, planted })

@@ -360,7 +360,7 @@ fn restore(
     let now = SystemClock.now();
     let planned = snapshots.restore(workspace, id, How { dry_run: true, ..how }, now)?;
     if how.dry_run {
-        return tell_restored(&planned, output);
+        return tell_restored(&planned, workspace, output);
     }
     let is_own = !how.from_any && !snapshots.is_of_other_folder(workspace, id)?;
     let asked = !yes && !planned.plan.changes.is_empty();
@@ -394,7 +394,7 @@ fn restore(
         restored.plan.changes.clear();
         restored.plan.skipped.clear();
     }
-    tell_restored(&restored, output)?;
+    tell_restored(&restored, workspace, output)?;
     if restored.damaged.is_empty() {
         return Ok(());
     }
@@ -403,7 +403,7 @@ fn restore(
     Err(Denied::new(Code::Internal, message).hint("bring these back from another snapshot").into())
 }
 
-fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
+fn tell_restored(restored: &Restored, workspace: &Workspace, output: Output) -> Result<(), Trouble> {
     if output.is_json() {
         return output.json(&json!({
             "changes": changes_json(&restored.plan),
@@ -426,7 +426,10 @@ fn tell_restored(restored: &Restored, output: Output) -> Result<(), Trouble> {
         Output::talk(&format!("left as it is: {path} ({why})"));
     }
     match &restored.undo {
-        Some(undo) => Output::talk(&format!("restored; `mab snapshot restore {undo}` undoes it")),
+        Some(undo) => {
+            let place = Place::option(workspace.path());
+            Output::talk(&format!("restored; `mab snapshot restore {undo}{place}` undoes it"));
+        }
         None => Output::talk("a dry run: nothing was changed"),
     }
     Ok(())
