@@ -42,6 +42,21 @@ impl Allowed {
     }
 }
 
+impl Allowed {
+    /// The same in one cell of a table: `restricted, 1 waits, 2 wishes`.
+    pub(crate) fn mark(&self) -> String {
+        let enabled = self.enabled.as_ref().map(|enabled| enabled.mode.clone());
+        let counted = |count: u64, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
+        };
+        let parts =
+            [enabled, counted(self.requests, "waits", "wait"), counted(self.wishes, "wish", "wishes")];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl Enabled {
     /// The mode, and until when in hours and minutes (UTC); it lasts a day at most.
     pub(crate) fn line(&self) -> String {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Output, Trouble, Visible,
+    allowed::Allowed,
     operator::Operator,
     table::{Column, Page, Table, optional},
 };
@@ -17,7 +18,7 @@ use crate::cli::{
     mab list --all --json | jq -r '.conversations[].conversation_id'\n\n\
     Without a terminal each conversation is one line of tab-separated cells:\n\
     conversation, state, agents, messages, bytes, audit entries, created, expires,\n\
-    topic.")]
+    topic, and how agents' commands stand: what is enabled, what waits for you.")]
 pub(crate) struct List {
     /// Also those that expired or were cleaned up.
     #[arg(long)]
@@ -63,6 +64,7 @@ struct Row {
     messages: u64,
     size_bytes: u64,
     audit_entries: u64,
+    execution: Option<Allowed>,
 }
 
 fn render(listing: &Listing, page: &mut Page) {
@@ -77,6 +79,7 @@ fn render(listing: &Listing, page: &mut Page) {
             page.moment(Some(&row.created_at)),
             page.moment(Some(&row.expires_at)),
             optional(row.topic.as_deref()),
+            optional(row.execution.as_ref().map(Allowed::mark).as_deref()),
         ]
     };
     let rows: Vec<_> = listing.conversations.iter().map(row).collect();
@@ -93,6 +96,7 @@ fn render(listing: &Listing, page: &mut Page) {
                 Column::ForPrograms,
                 Column::Whole("expires (UTC)"),
                 Column::Text("topic"),
+                Column::Text("commands"),
             ],
             rows,
         });
@@ -108,15 +112,17 @@ mod tests {
         let listing = serde_json::from_value(json!({"more": false, "conversations": [
             {"conversation_id": "conv_0123456789abcdef", "topic": "x\u{1b}]0;t\u{7}\u{202e}\nconv_f", "state": "active",
              "created_at": "2026-11-22T07:30:00.125Z", "expires_at": "2026-11-22T10:30:00.125Z", "members": 2,
-             "messages": 3, "size_bytes": 2048, "audit_entries": 9},
+             "messages": 3, "size_bytes": 2048, "audit_entries": 9,
+             "execution": {"enabled": {"mode": "yolo", "workspace": "/x", "expires_at": "2026-11-22T08:30:00.125Z"},
+                "requests": 2, "wishes": 1}},
             {"conversation_id": "conv_1123456789abcdef", "state": "purged", "created_at": "2026-11-22T07:30:00.125Z",
              "expires_at": "2026-11-22T10:30:00.125Z", "members": 0, "messages": 0, "size_bytes": 0, "audit_entries": 4},
         ]}))?;
         let mut page = Page::new(None);
         render(&listing, &mut page);
         insta::assert_snapshot!(page.as_str(), @r#"
-conv_0123456789abcdef	active	2	3	2048	9	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	x\u{1b}]0;t\u{7}\u{202e}\nconv_f
-conv_1123456789abcdef	purged	0	0	0	4	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	-
+conv_0123456789abcdef	active	2	3	2048	9	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	x\u{1b}]0;t\u{7}\u{202e}\nconv_f	yolo, 2 wait, 1 wish
+conv_1123456789abcdef	purged	0	0	0	4	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	-	-
 "#);
         Ok(())
     }

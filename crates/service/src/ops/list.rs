@@ -9,6 +9,7 @@ use crate::{
     Bridge,
     door::{Call, Op},
     reading::{Opener, PEER},
+    running::standing::{Standing, standing_of},
 };
 
 /// Conversations in one answer when the caller does not say.
@@ -34,9 +35,20 @@ pub(crate) struct Arguments {
 /// Its answer.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
-    conversations: Vec<Summary>,
+    conversations: Vec<Listed>,
     /// Whether there are more
     more: bool,
+}
+
+/// One conversation, with how agents' commands stand in it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Listed {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Absent when nothing is enabled and nobody asks
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Standing>,
 }
 
 /// One conversation.
@@ -71,13 +83,17 @@ impl Op for List {
         let mut states = bridge.store.conversations((!arguments.all).then_some(now), limit + 1).await?;
         let more = states.len() > limit as usize;
         states.truncate(limit as usize);
-        Ok(Answer {
-            conversations: states
-                .iter()
-                .map(|state| summary(state, opener(bridge, state).as_ref(), now))
-                .collect(),
-            more,
-        })
+        let commands = bridge.store.execution(None).await?;
+        let mut conversations = Vec::new();
+        for state in &states {
+            let opener = opener(bridge, state);
+            let execution = match commands.iter().find(|commands| commands.conversation == state.id) {
+                Some(commands) => standing_of(bridge, commands, opener.as_ref()).await?.0,
+                None => None,
+            };
+            conversations.push(Listed { summary: summary(state, opener.as_ref(), now), execution });
+        }
+        Ok(Answer { conversations, more })
     }
 }
 

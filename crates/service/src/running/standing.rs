@@ -49,11 +49,20 @@ pub(crate) async fn standing(
     conversation: ConversationId,
     opener: Option<&Opener>,
 ) -> Result<(Option<Standing>, Option<Timestamp>), Failure> {
-    let Some(state) = bridge.store.execution(Some(conversation)).await?.pop() else {
-        return Ok((None, None));
-    };
+    match bridge.store.execution(Some(conversation)).await?.pop() {
+        Some(state) => standing_of(bridge, &state, opener).await,
+        None => Ok((None, None)),
+    }
+}
+
+/// The same, of what was read already.
+pub(crate) async fn standing_of(
+    bridge: &Bridge,
+    state: &ExecutionState,
+    opener: Option<&Opener>,
+) -> Result<(Option<Standing>, Option<Timestamp>), Failure> {
     let (enabled, mut ends) = match opener {
-        Some(opener) => in_force(bridge, opener, &state).await?.unzip(),
+        Some(opener) => in_force(bridge, opener, state).await?.unzip(),
         None => (None, None),
     };
     let now = bridge.clock.now();
