@@ -21,7 +21,7 @@ use crate::{
         judge::judge_checked,
         operator::Operator,
         output::{BAD, CAREFUL, FAINT},
-        paged,
+        paged::{self, Early},
         person::Person,
         plan,
         request::{self, LAST},
@@ -202,7 +202,7 @@ impl Desk {
         }
         let question =
             format!("its last {LAST} digits agree to exactly this, n (and why) refuses, Enter leaves it:");
-        let mut typed = paged::ask(&self.person, (&page, &end), &question)?;
+        let mut typed = paged::ask(&self.person, (&page, &end), (&question, Early::No))?;
         for left in (0..TRIES).rev() {
             match typed.as_str() {
                 "" => return Ok(Answer::Nothing),

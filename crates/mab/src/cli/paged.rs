@@ -2,13 +2,35 @@
 
 use crate::cli::{Trouble, exact::wide, person::Person, table::Page};
 
+/// What can be said before the last screen, besides going on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// `n`, and `q`, an empty answer.
+    No,
+    /// `q` alone: there is nobody to refuse anything.
+    Leave,
+}
+
+impl Early {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::No => "Enter goes on, n refuses, q leaves it:",
+            Self::Leave => "Enter goes on, q leaves it:",
+        }
+    }
+}
+
 /// Shows `body` and then `end`, as much at once as the terminal holds, and asks after the last of it. What scrolls away may
-/// be out of reach: nobody gets to the question who did not have every line before his eyes. `n` and an empty answer (from
-/// `q`) are answers at any time.
+/// be out of reach: nobody gets to the question who did not have every line before his eyes. Only what is `early` is an
+/// answer at any time.
 ///
 /// # Errors
 /// As [`Person::ask`].
-pub(crate) fn ask(person: &Person, (body, end): (&Page, &Page), question: &str) -> Result<String, Trouble> {
+pub(crate) fn ask(
+    person: &Person,
+    (body, end): (&Page, &Page),
+    (question, early): (&str, Early),
+) -> Result<String, Trouble> {
     let lines: Vec<&str> = body.as_str().lines().chain(end.as_str().lines()).collect();
     let end = body.as_str().lines().count();
     let mut at = 0;
@@ -25,16 +47,16 @@ pub(crate) fn ask(person: &Person, (body, end): (&Page, &Page), question: &str) 
         if left == 0 {
             return person.ask(&page, question);
         }
-        let mut more = format!("{left} more lines: Enter goes on, n refuses, q leaves it:");
+        let mut more = format!("{left} more lines: {}", early.words());
         loop {
             match person.ask(&page, &more)?.as_str() {
                 "" => break,
                 "q" => return Ok(String::new()),
-                no @ ("n" | "no") => return Ok(no.to_owned()),
+                no @ ("n" | "no") if early == Early::No => return Ok(no.to_owned()),
                 _ => {}
             }
             page = person.page();
-            more = format!("read on first. {left} more lines: Enter goes on, n refuses, q leaves it:");
+            more = format!("read on first. {left} more lines: {}", early.words());
         }
     }
 }
@@ -45,8 +67,9 @@ fn screen(lines: &[&str], body: usize, question: &str, (columns, rows): (usize, 
         let plain = anstream::adapter::strip_str(line).to_string();
         wide(&plain).div_ceil(columns).max(1)
     };
-    // A blank and what is typed come after the question.
-    let mut room = rows.saturating_sub(wide(question).saturating_add(ANSWER).div_ceil(columns));
+    // A blank and what is typed come after the question, which may be of several lines.
+    let asked = question.lines().map(|line| wide(line).saturating_add(ANSWER).div_ceil(columns)).sum();
+    let mut room = rows.saturating_sub(asked);
     let mut count = 0;
     for line in lines {
         let Some(rest) = room.checked_sub(rows_of(line)) else { break };
@@ -92,6 +115,8 @@ mod tests {
         assert_eq!(screens(&lines, 8, (80, 0)), [1; 12]);
         // The question needs two rows, and so does every line.
         assert_eq!(screens(&["123456789012"; 4], 3, (11, 8)), [3, 1]);
+        // A question of two rows.
+        assert_eq!(screen(&["x"; 12], 8, "type: this\n>", (80, 13)), 8);
         assert_eq!(screens(&["\u{1b}[1m123456\u{1b}[0m"; 4], 3, (11, 6)), [4]);
     }
 }

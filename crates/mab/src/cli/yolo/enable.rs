@@ -19,9 +19,11 @@ use crate::{
         calls::Calls,
         operator::Operator,
         output::{CAREFUL, FAINT},
+        paged::{self, Early},
         person::Person,
         place,
         standing::{Standing, Standings, Wish},
+        table::Page,
         unlocking::{self, Known, TRIES, Unlocked},
     },
     config::Config,
@@ -78,16 +80,17 @@ impl Enable {
         let wish = self.wished(&calls)?;
         let terms = self.terms((&place, &calls.config), wish.as_ref())?;
         Known::ask(&calls)?.is_usable()?;
-        let mut page = person.page();
-        meaning::render(&terms, (&place, &calls.config), &mut page);
-        meaning::careful(&terms, &calls.config, &mut page);
+        let (mut body, mut end) = (person.page(), person.page());
+        meaning::who(&terms, &place, &mut body);
+        meaning::render(&terms, &calls.config, &mut end);
+        meaning::careful(&terms, &calls.config, &mut end);
         let nothing = |trouble| {
             if matches!(trouble, Trouble::Cancelled) {
                 crate::cli::Output::talk("\nnothing was enabled");
             }
             trouble
         };
-        agree(&person, page, &terms).map_err(nothing)?;
+        agree(&person, (&body, &end), &terms).map_err(nothing)?;
         let Unlocked { approver, assurance, .. } = unlocking::unlock(&person, &calls).map_err(nothing)?;
         let text = Terms { assurance, ..terms }.text()?;
         let signature = hex::encode(approver.sign_terms(&text));
@@ -250,21 +253,25 @@ fn written(path: &Path) -> Result<String, Denied> {
 }
 
 /// Takes the phrase that is made for these terms and no others.
-fn agree(person: &Person, mut page: crate::cli::table::Page, terms: &Terms) -> Result<(), Trouble> {
+fn agree(person: &Person, shown: (&Page, &Page), terms: &Terms) -> Result<(), Trouble> {
     let digest = hex::encode(Terms::digest(&terms.text()?));
     let last = digest.get(digest.len().saturating_sub(LAST)..).unwrap_or_default();
     let phrase = format!("enable {} {last}", terms.mode);
+    let question = format!("to enable exactly this, type: {phrase}\n>");
+    let mut typed = paged::ask(person, shown, (&question, Early::Leave))?;
     for left in (0..TRIES).rev() {
-        let question = format!("to enable exactly this, type: {phrase}\n>");
-        let typed = person.ask(&page, &question)?;
         if typed == phrase {
             return Ok(());
         }
         if typed.is_empty() {
             return Err(Trouble::Cancelled);
         }
-        page = person.page();
+        if left == 0 {
+            break;
+        }
+        let mut page = person.page();
         page.line(&format!("{CAREFUL}this is not the phrase{CAREFUL:#}; {left} more"));
+        typed = person.ask(&page, &question)?;
     }
     Err(Denied::new(Code::ApprovalRequired, "the phrase was not typed; nothing was enabled")
         .hint("run it again, and type the phrase as it is shown")

@@ -50,8 +50,8 @@ impl Place {
     }
 }
 
-/// Adds what these terms mean, the most important last.
-pub(super) fn render(terms: &Terms, (place, config): (&Place, &Config), page: &mut Page) {
+/// Adds whom these terms are for.
+pub(super) fn who(terms: &Terms, place: &Place, page: &mut Page) {
     if page.for_person() {
         page.line("");
     }
@@ -76,6 +76,10 @@ pub(super) fn render(terms: &Terms, (place, config): (&Place, &Config), page: &m
             page,
         );
     }
+}
+
+/// Adds what these terms mean, the most important last.
+pub(super) fn render(terms: &Terms, config: &Config, page: &mut Page) {
     wrapped("folder", exact(&terms.workspace).as_str(), page);
     wrapped("may read", &reads(config), page);
     let (at_once, asks) = what(terms);
