@@ -26,6 +26,7 @@ use crate::{
         plan,
         request::{self, LAST},
         standing::{Command, Standings},
+        still,
         table::Page,
         unlocking::{self, Known, TRIES, Unlocked},
         yolo::Place,
@@ -70,27 +71,29 @@ impl Approve {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let person = Person::at_terminal(operator.environment)?;
         let calls = Calls::open(operator)?;
-        let desk = Desk { person, calls, output: operator.output };
+        let desk = Desk { person, calls, operator: *operator, output: operator.output };
         if self.runs.is_empty() { desk.serve() } else { desk.answer(&self.runs) }
     }
 }
 
-struct Desk {
+struct Desk<'a> {
     person: Person,
     calls: Calls,
+    operator: Operator<'a>,
     output: Output,
 }
 
-impl Desk {
+impl Desk<'_> {
     /// Asks about these; the key is opened after the first yes.
     fn answer(&self, runs: &[RunId]) -> Result<Exit, Trouble> {
         let mut key = None;
         let mut exit = Exit::OK;
         for id in runs {
             let standings = Standings::of_all(&self.calls)?;
-            let (conversation, run) = standings.find(&id.to_string())?;
+            let (it, run) = standings.find(&id.to_string())?;
             let hash = waiting(run)?;
-            match self.ask(conversation, run, &hash)? {
+            still::could_run(it, run, &self.operator.config()?)?;
+            match self.ask(&it.conversation_id, run, &hash)? {
                 Answer::Yes => {}
                 Answer::No(reason) => {
                     self.deny(run, reason.as_deref())?;
@@ -123,9 +126,9 @@ impl Desk {
             self.still_counts(&unlocked)?;
             let standings = Standings::of_all(&self.calls)?;
             let runs = standings.conversations.iter();
-            let runs = runs.flat_map(|it| it.runs.iter().map(|run| (it.conversation_id.as_str(), run)));
+            let runs = runs.flat_map(|it| it.runs.iter().map(move |run| (it, run)));
             let next = runs.filter(|(_, run)| run.waits() && !seen.contains(&run.run_id));
-            let Some((conversation, run)) = next.min_by_key(|(_, run)| run.created_at.as_str()) else {
+            let Some((it, run)) = next.min_by_key(|(_, run)| run.created_at.as_str()) else {
                 match self.person.rest(LOOK_EVERY) {
                     Err(Trouble::Cancelled) => return Ok(Exit::OK),
                     rested => rested?,
@@ -133,8 +136,12 @@ impl Desk {
                 continue;
             };
             seen.insert(run.run_id.clone());
-            let outcome = match waiting(run) {
-                Ok(hash) => self.one((conversation, run, &hash), &unlocked, &mut typed_ms),
+            let hash = waiting(run).and_then(|hash| {
+                still::could_run(it, run, &self.operator.config()?)?;
+                Ok(hash)
+            });
+            let outcome = match hash {
+                Ok(hash) => self.one((&it.conversation_id, run, &hash), &unlocked, &mut typed_ms),
                 Err(denied) => Err(denied.into()),
             };
             match outcome {
@@ -250,7 +257,7 @@ impl Desk {
     fn reason(&self, run: &Command) -> Option<(Decision, String)> {
         let request = run.request.as_ref()?;
         let workspace = Workspace::open(&request.profile.workspace).ok()?;
-        let judge = execution::judge(&self.calls.config, None, Some(&workspace)).ok()?;
+        let judge = execution::judge(&self.operator.config().ok()?, None, Some(&workspace)).ok()?;
         let verdict = judge_checked(&judge, request.mode, &request.command, Some(&workspace));
         Some((verdict.decision, verdict.reason))
     }

@@ -69,6 +69,7 @@ mod setup_list;
 mod show;
 mod snapshot;
 mod standing;
+mod still;
 mod stopping;
 mod table;
 mod terminal;

@@ -43,6 +43,7 @@ pub(crate) struct Wish {
     pub(crate) session_id: String,
     pub(crate) asked_at: String,
     pub(crate) mode: Option<String>,
+    pub(crate) settings: Option<String>,
     pub(crate) workspace: Option<String>,
     pub(crate) timeout: Option<u64>,
 }
@@ -79,10 +80,10 @@ impl Standings {
     }
 
     /// A command, with its conversation.
-    pub(crate) fn find(&self, run_id: &str) -> Result<(&str, &Command), Trouble> {
+    pub(crate) fn find(&self, run_id: &str) -> Result<(&Standing, &Command), Trouble> {
         let all = self.conversations.iter();
-        let found = all.flat_map(|it| it.runs.iter().map(|run| (it.conversation_id.as_str(), run)));
-        found.clone().find(|(_, run)| run.run_id == run_id).ok_or_else(|| {
+        let mut found = all.flat_map(|it| it.runs.iter().map(move |run| (it, run)));
+        found.find(|(_, run)| run.run_id == run_id).ok_or_else(|| {
             Denied::new(Code::NotFound, "no such request waits or runs")
                 .hint("`mab pending` shows what waits")
                 .into()

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod another_user;
 mod audit;
+mod desk;
 mod doors;
 mod evidence;
 mod hardened;

@@ -19,15 +19,15 @@ pub(crate) const PASSPHRASE: &str = "several plain words together";
 const HOSTILE: &str = "echo '\\033[2J' > m\u{430}de;                                    rm notes.txt";
 
 /// A home in which agents may ask for commands, with two of them.
-struct Room {
-    scene: Scene,
-    a: Agent,
+pub(crate) struct Room {
+    pub(crate) scene: Scene,
+    pub(crate) a: Agent,
     b: Agent,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Room {
-    fn new() -> Anything<Self> {
+    pub(crate) fn new() -> Anything<Self> {
         let scene = Scene::new("agents = true\nas_root = true\nmode = 'yolo'\nworkspaces = ['~/space']\n")?;
         let mut a = scene.home.agent_with(&[("MAB_YOLO", "1"), ("MAB_AGENT", "ann")])?;
         let made = a.call(
@@ -44,12 +44,12 @@ impl Room {
         Ok(Self { scene, a, b, id })
     }
 
-    fn enabled() -> Anything<Self> {
+    pub(crate) fn enabled() -> Anything<Self> {
         Self::enabled_in("restricted")
     }
 
     /// With an approver, and commands enabled.
-    fn enabled_in(mode: &str) -> Anything<Self> {
+    pub(crate) fn enabled_in(mode: &str) -> Anything<Self> {
         let room = Self::new()?;
         room.enrolled(PASSPHRASE)?;
         let mut person = room.at(&format!("mab yolo enable CONV --mode {mode}"), 100)?;
@@ -63,11 +63,11 @@ impl Room {
     }
 
     /// A person who runs this; CONV stands for the conversation.
-    fn at(&self, words: &str, width: u16) -> Anything<Person> {
+    pub(crate) fn at(&self, words: &str, width: u16) -> Anything<Person> {
         Person::starts(&words.replace("CONV", &self.id), (self.scene.home.path(), &self.scene.space), width)
     }
 
-    fn enrolled(&self, passphrase: &str) -> Anything {
+    pub(crate) fn enrolled(&self, passphrase: &str) -> Anything {
         let mut person = self.at("mab yolo enroll", 100)?;
         twice(&mut person, passphrase)?;
         let left = person.ends()?;
@@ -76,7 +76,7 @@ impl Room {
         Ok(())
     }
 
-    fn status(&self) -> Anything<Value> {
+    pub(crate) fn status(&self) -> Anything<Value> {
         self.scene.mab(&["yolo", "status", "--json"])?.json()
     }
 
@@ -86,7 +86,7 @@ impl Room {
     }
 
     /// Has an agent ask for a command that waits; returns its name.
-    fn asks(&mut self, words: &[&str]) -> Anything<String> {
+    pub(crate) fn asks(&mut self, words: &[&str]) -> Anything<String> {
         let answer = self.a.call("execute_command", &json!({"argv": words, "wait_seconds": 0}))?;
         assert_eq!(answer.get("state"), Some(&json!("pending")), "{answer}");
         Ok(answer.get("run_id").and_then(Value::as_str).ok_or("no run")?.to_owned())
@@ -116,7 +116,7 @@ fn twice(person: &mut Person, passphrase: &str) -> Anything {
 }
 
 /// The phrase that is asked for.
-fn phrase(person: &mut Person) -> Anything<String> {
+pub(crate) fn phrase(person: &mut Person) -> Anything<String> {
     person.sees("\n> ")?;
     let all = person.so_far();
     let phrase = all.rsplit("type: ").next().and_then(|rest| rest.lines().next()).ok_or("no phrase")?;
@@ -124,7 +124,7 @@ fn phrase(person: &mut Person) -> Anything<String> {
 }
 
 /// The last digits that a request on the screen asks for.
-fn digits(person: &mut Person) -> Anything<String> {
+pub(crate) fn digits(person: &mut Person) -> Anything<String> {
     person.sees("digits agree to exactly this")?;
     let all = person.so_far();
     let line = all.lines().rev().find(|line| line.starts_with("request ")).ok_or("no request")?;

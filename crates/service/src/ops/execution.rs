@@ -88,6 +88,9 @@ struct InForce {
 #[schemars(inline)]
 struct Wish {
     session_id: String,
+    /// The digest of the settings that were signed with it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<String>,
     asked_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
@@ -206,6 +209,7 @@ fn wish(row: &WishRow, opener: Option<&Opener>) -> Wish {
 
 fn run(row: &RunRow, opener: Option<&Opener>, now: Timestamp) -> Command {
     let text = request(row, |place, sealed| opener?.key.open(place, sealed).ok());
+        settings: terms.map(|terms| terms.settings.clone()),
     let is_over = match row.state {
         RunState::Pending => row.expires_at <= now,
         RunState::Approved => row.decided_at.is_none_or(|at| at.plus_seconds(VALID_S) <= now),

@@ -1,10 +1,7 @@
 //! `mab yolo status`: the approver, what is enabled, and who is locked out.
 
-use std::path::Path;
-
 use clap::Args;
-use mab_core::{ConversationId, execution::Mode};
-use mab_exec::Workspace;
+use mab_core::ConversationId;
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,12 +12,12 @@ use crate::{
         operator::Operator,
         output::{BAD, FAINT, GOOD, STRONG},
         plan,
-        standing::{InForce, Standing, Standings},
+        standing::{Standing, Standings},
+        still::stopped,
         table::{Page, absent, optional},
         unlocking::Known,
     },
     config::Config,
-    workbench,
 };
 
 /// Arguments of `mab yolo status`.
@@ -98,28 +95,6 @@ fn table(standings: &Standings, config: &Config, page: &mut Page) {
     if page.for_person() && standings.conversations.iter().any(is_on) {
         page.line(&format!("{GOOD}`mab yolo disable` ends it at once{GOOD:#}"));
     }
-}
-
-/// Why nothing runs under terms that are on: the settings as they are here and now say no. A server may read others.
-fn stopped(terms: &InForce, config: &Config) -> Option<String> {
-    let at = &config.execution;
-    if !at.agents {
-        return Some("execution.agents is off".to_owned());
-    }
-    let mode = terms.mode.as_deref().and_then(|mode| mode.parse::<Mode>().ok());
-    if mode.is_some_and(|mode| mode > at.mode) {
-        return Some(format!("execution.mode is {} now", at.mode));
-    }
-    if terms.network && !at.network {
-        return Some("execution.network is off".to_owned());
-    }
-    let folder = Path::new(terms.workspace.as_deref()?);
-    let Ok(workspace) = Workspace::open(folder) else {
-        return Some("its folder cannot be used any more".to_owned());
-    };
-    workbench::is_inside(config, &workspace)
-        .err()
-        .map(|_| "its folder is in none of execution.workspaces".to_owned())
 }
 
 fn block(cells: &[Visible], why: Option<&str>, page: &mut Page) {
