@@ -1,6 +1,9 @@
 //! `mab pending`: what agents wish and ask for, and nobody has answered.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use clap::Args;
 use mab_core::ConversationId;
@@ -15,7 +18,7 @@ use crate::cli::{
     output::{CAREFUL, FAINT, STRONG},
     plan,
     request::writes,
-    standing::{Command, Standings, Wish},
+    standing::{Command, Named, Standings, Wish},
     stopping::Stop,
     table::{Page, absent, optional},
 };
@@ -31,12 +34,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
     Looking changes nothing and answers nothing. The command is in one line here;\n\
     `mab approve` shows it whole. Without a terminal each line is tab-separated: request,\n\
     its id, conversation, agent, since, until, mode, folder, what it may write, command;\n\
-    or wish, -, conversation, agent, since, -, mode, folder, -, -.")]
+    or wish, -, conversation, agent, since, -, mode, folder, -, -. With --follow also:\n\
+    became, its id, conversation, agent, and approved, denied, withdrawn, expired, running,\n\
+    finished or lost.")]
 pub(crate) struct Pending {
     /// Only this conversation.
     #[arg(value_parser = arguments::conversation)]
     conversation: Option<ConversationId>,
-    /// Go on, and print what is new as it comes.
+    /// Go on, and print what is new as it comes, and what became of the requests.
     #[arg(long)]
     follow: bool,
 }
@@ -55,10 +60,10 @@ struct Item {
 impl Pending {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let calls = Calls::open(operator)?;
-        let items = self.look(&calls, operator)?;
         if self.follow {
-            return self.go_on(&calls, operator, items);
+            return self.go_on(&calls, operator);
         }
+        let (items, _) = self.look(&calls, operator, &Shown::default())?;
         if operator.output.is_json() {
             operator.output.json(&items.into_iter().map(|item| item.value).collect())?;
             return Ok(Exit::OK);
@@ -82,11 +87,16 @@ impl Pending {
         Ok(Exit::OK)
     }
 
-    /// Prints each thing once, until it is interrupted.
-    fn go_on(&self, calls: &Calls, operator: &Operator<'_>, mut items: Vec<Item>) -> Result<Exit, Trouble> {
+    /// Prints each thing once, and what became of each request, until it is interrupted.
+    fn go_on(&self, calls: &Calls, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let stop = Stop::listen()?;
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut shown) = (BTreeSet::new(), Shown::default());
         loop {
+            let (mut items, named) = self.look(calls, operator, &shown)?;
+            for became in shown.news(named) {
+                became_line(&became, operator.output)?;
+            }
+            shown.add(&items);
             items.retain(|item| seen.insert((item.name.clone(), item.since.clone())));
             if operator.output.is_json() {
                 for item in &items {
@@ -100,14 +110,18 @@ impl Pending {
             if stop.within(LOOK_EVERY)? {
                 return Ok(Exit::OK);
             }
-            items = self.look(calls, operator)?;
         }
     }
 
-    /// What waits now, oldest first.
-    fn look(&self, calls: &Calls, operator: &Operator<'_>) -> Result<Vec<Item>, Trouble> {
+    /// What waits now, oldest first, and how those stand that were shown.
+    fn look(
+        &self,
+        calls: &Calls,
+        operator: &Operator<'_>,
+        shown: &Shown,
+    ) -> Result<(Vec<Item>, Vec<Named>), Trouble> {
         let id = self.conversation.map(|id| id.to_string());
-        let answer = calls.call("execution", json!({"conversation_id": id}))?;
+        let answer = calls.call("execution", json!({"conversation_id": id, "runs": shown.names()}))?;
         let page = operator.output.page();
         let raw = answer.clone();
         let raw = |conversation: usize, list: &str, at: usize| {
@@ -125,7 +139,72 @@ impl Pending {
             }
         }
         items.sort_by(|one, other| one.since.cmp(&other.since));
-        Ok(items)
+        Ok((items, standings.named))
+    }
+}
+
+/// The requests that were shown and can still become something else, each with the state that was told last.
+#[derive(Default)]
+struct Shown(BTreeMap<String, String>);
+
+impl Shown {
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    fn add(&mut self, items: &[Item]) {
+        for item in items.iter().filter(|item| item.kind == "request") {
+            self.0.entry(item.name.clone()).or_insert_with(|| "pending".to_owned());
+        }
+    }
+
+    /// Those that are not what was told last; what has ended is not looked at again.
+    fn news(&mut self, named: Vec<Named>) -> Vec<Named> {
+        let mut news = Vec::new();
+        for now in named {
+            if self.0.get(&now.run_id).is_none_or(|told| *told == now.state) {
+                continue;
+            }
+            if matches!(now.state.as_str(), "pending" | "approved" | "running") {
+                self.0.insert(now.run_id.clone(), now.state.clone());
+            } else {
+                self.0.remove(&now.run_id);
+            }
+            news.push(now);
+        }
+        news
+    }
+}
+
+fn became_line(now: &Named, output: Output) -> Result<(), Trouble> {
+    if output.is_json() {
+        return Output::json_line(&json!({
+            "kind": "became", "run_id": now.run_id, "conversation_id": now.conversation_id,
+            "session_id": now.session_id, "state": now.state,
+        }));
+    }
+    let mut page = output.page();
+    let [run, place, agent, state] =
+        [&now.run_id, &now.conversation_id, &now.session_id, &now.state].map(|text| Visible::line(text));
+    if page.for_person() {
+        page.line(&format!("{STRONG}{run}{STRONG:#} of {agent}: {}", became(&now.state)));
+        page.line("");
+    } else {
+        page.line(&format!("became\t{run}\t{place}\t{agent}\t{state}"));
+    }
+    Output::data(page.as_str())
+}
+
+fn became(state: &str) -> &str {
+    match state {
+        "approved" => "agreed to; it can start within five minutes",
+        "running" => "runs",
+        "finished" => "has run; `mab show` and the agents have its result",
+        "denied" => "refused; it is not run",
+        "withdrawn" => "taken back or ended; it is not run",
+        "expired" => "its time is over; it is not run",
+        "lost" => "lost: what ran it died before it could say how it ended",
+        other => other,
     }
 }
 

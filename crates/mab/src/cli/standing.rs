@@ -11,6 +11,17 @@ use crate::cli::{Trouble, calls::Calls};
 #[derive(Debug, Deserialize)]
 pub(crate) struct Standings {
     pub(crate) conversations: Vec<Standing>,
+    #[serde(default)]
+    pub(crate) named: Vec<Named>,
+}
+
+/// A command that was asked about by its name, whether it has ended or not.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) run_id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) session_id: String,
+    pub(crate) state: String,
 }
 
 /// One conversation.
@@ -32,6 +43,7 @@ pub(crate) struct InForce {
     pub(crate) network: bool,
     pub(crate) elicitation: bool,
     pub(crate) quorum: u8,
+    pub(crate) settings: Option<String>,
     pub(crate) expires_at: String,
     pub(crate) active: bool,
     pub(crate) sound: bool,
@@ -43,7 +55,6 @@ pub(crate) struct Wish {
     pub(crate) session_id: String,
     pub(crate) asked_at: String,
     pub(crate) mode: Option<String>,
-    pub(crate) settings: Option<String>,
     pub(crate) workspace: Option<String>,
     pub(crate) timeout: Option<u64>,
 }

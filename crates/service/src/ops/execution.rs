@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::approve_run::request;
+use super::approve_run::{RunArgument, request};
 use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
@@ -24,6 +24,9 @@ use crate::{
 /// The operation.
 pub(crate) struct Execution;
 
+/// Most commands that are looked up by their names.
+const NAMED_MAX: usize = 1_000;
+
 /// Its arguments.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,12 +34,28 @@ pub(crate) struct Arguments {
     /// Only this one
     #[serde(default)]
     conversation_id: Option<ConversationArgument>,
+    /// Tell of these commands too, wherever they are and whether they have ended; at most 1000
+    #[serde(default)]
+    runs: Vec<RunArgument>,
 }
 
 /// Its answer.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     conversations: Vec<Standing>,
+    /// The commands that were named, as far as they are known
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    named: Vec<Named>,
+}
+
+/// How a command stands that was named.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Named {
+    run_id: String,
+    conversation_id: String,
+    session_id: String,
+    state: RunState,
 }
 
 /// One conversation.
@@ -69,6 +88,9 @@ struct InForce {
     network: bool,
     elicitation: bool,
     quorum: u8,
+    /// The digest of the settings that were signed with it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assurance: Option<Assurance>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,9 +110,6 @@ struct InForce {
 #[schemars(inline)]
 struct Wish {
     session_id: String,
-    /// The digest of the settings that were signed with it
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<String>,
     asked_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
@@ -136,13 +155,22 @@ impl Op for Execution {
         if has_swept {
             states = bridge.store.execution(id).await?;
         }
+        let mut named = Vec::new();
+        for id in arguments.runs.iter().take(NAMED_MAX) {
+            named.extend(bridge.store.run(id.0).await?.map(|row| Named {
+                run_id: row.id.to_string(),
+                conversation_id: row.conversation.to_string(),
+                session_id: row.session.to_string(),
+                state: row.state,
+            }));
+        }
         let approver = bridge.store.approver().await?;
         let key = approver.and_then(|row| telling::sound(bridge, &row));
         let standing = |state: &ExecutionState| {
             let opener = telling::opener(bridge, state);
             standing(state, opener.as_ref(), key.as_ref(), now)
         };
-        Ok(Answer { conversations: states.iter().map(standing).collect() })
+        Ok(Answer { conversations: states.iter().map(standing).collect(), named })
     }
 }
 
@@ -181,6 +209,7 @@ fn enabled(row: &TermsRow, opener: Option<&Opener>, key: Option<&ApproverKey>, n
         network: terms.is_some_and(|terms| terms.network),
         elicitation: terms.is_some_and(|terms| terms.elicitation),
         quorum: terms.map_or(0, |terms| terms.quorum),
+        settings: terms.map(|terms| terms.settings.clone()),
         assurance: terms.map(|terms| terms.assurance),
         enabled_at: terms.map(|terms| Timestamp::from_millis(terms.enabled_at_ms).to_string()),
         expires_at: row.expires_at.to_string(),
@@ -209,7 +238,6 @@ fn wish(row: &WishRow, opener: Option<&Opener>) -> Wish {
 
 fn run(row: &RunRow, opener: Option<&Opener>, now: Timestamp) -> Command {
     let text = request(row, |place, sealed| opener?.key.open(place, sealed).ok());
-        settings: terms.map(|terms| terms.settings.clone()),
     let is_over = match row.state {
         RunState::Pending => row.expires_at <= now,
         RunState::Approved => row.decided_at.is_none_or(|at| at.plus_seconds(VALID_S) <= now),
