@@ -20,7 +20,7 @@ use crate::cli::{
 #[derive(Debug, Args)]
 pub(super) struct Disable {
     /// The conversation.
-    #[arg(value_parser = arguments::conversation, required_unless_present = "all")]
+    #[arg(value_parser = arguments::conversation)]
     conversation: Option<ConversationId>,
     /// Every conversation.
     #[arg(long, conflicts_with = "conversation")]
@@ -34,7 +34,12 @@ impl Disable {
         let standing: Standings = calls.read("execution", json!({"conversation_id": id}))?;
         let is_on = |it: &&Standing| it.terms.is_some() || !it.runs.is_empty();
         let all = standing.conversations.iter().filter(is_on).map(|it| it.conversation_id.clone());
-        let ids: Vec<String> = id.map_or_else(|| all.collect(), |id| vec![id]);
+        let all: Vec<String> = all.collect();
+        let ids = match id {
+            Some(id) => vec![id],
+            None if self.all => all,
+            None => return Err(unnamed(&all).into()),
+        };
         let mut answers = Vec::new();
         for id in &ids {
             answers.push(calls.call("execution_disable", json!({"conversation_id": id}))?);
@@ -60,6 +65,21 @@ impl Disable {
             Output::talk("nothing was enabled");
         }
         ended(&going_on)
+    }
+}
+
+/// The refusal when nobody said where, with what can be said.
+fn unnamed(all: &[String]) -> Denied {
+    let denied = |message: &str| Denied::new(Code::InvalidArguments, message);
+    match all {
+        [] => denied("no conversation was named, and nothing is enabled")
+            .hint("`mab yolo status` shows how all stand"),
+        [one] => denied("no conversation was named").hint(format!("`mab yolo disable {one}`, or --all")),
+        several => {
+            let names = several.join(", ");
+            denied("no conversation was named")
+                .hint(format!("name one of {names}, or give --all to end them all"))
+        }
     }
 }
 
