@@ -127,10 +127,14 @@ async fn find(
     if asked.mode == Mode::Yolo {
         return Err(not_by_agents("in mode yolo only a person answers", id).into());
     }
-    if hash.is_some_and(|hash| hash != hex::encode(row.hash)) {
-        return Err(void("this is the hash of another request").into());
+    match hash {
+        Some(hash) if hex::decode_to_slice(hash, &mut [0; 32]).is_err() => Err(no_hash().into()),
+        Some(hash) if hash != hex::encode(row.hash) => {
+            Err(void("this is the hash of another request").into())
+        }
+        // Only a no goes without.
+        Some(_) | None => Ok((row, enabled)),
     }
-    Ok((row, enabled))
 }
 
 impl Asked {
@@ -180,6 +184,14 @@ fn words(step: &Step) -> impl Iterator<Item = Vec<String>> {
 fn void(why: &str) -> Denied {
     Denied::new(Code::ApprovalVoid, format!("{why}; nothing was changed"))
         .hint("moderate with action requests lists what waits")
+}
+
+fn no_hash() -> Denied {
+    Denied::new(
+        Code::InvalidArguments,
+        "request_hash must be the 64 hexadecimal digits of the request you read",
+    )
+    .hint("moderate with action requests shows it: read the command there, then call again")
 }
 
 fn not_by_agents(why: &str, id: RunId) -> Denied {

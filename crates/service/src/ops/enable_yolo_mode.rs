@@ -18,7 +18,7 @@ use crate::{
     running::{
         KIND, answering,
         enabled::{Enabled, enabled, workbench},
-        ending, looking, recorded, telling_all,
+        ending, looking, recorded, refuse, telling_all,
     },
     screening::{Part, Screen},
     sealing::wish_place,
@@ -127,6 +127,9 @@ impl Op for EnableYoloMode {
             return Ok(Answer::new(State::Withdrawn, &opener, holds));
         };
         let session = &call.member()?.session;
+        if state.as_ref().is_some_and(|state| state.locked.contains(session)) {
+            return Err(refuse(&call, looking::locked(&call)).await);
+        }
         if holds.as_ref().is_some_and(|enabled| covers(enabled, &wish)) {
             return Ok(Answer::new(State::Enabled, &opener, holds).next(String::from(
                 "call execute_command; what it asks for waits for your user's yes to that command",

@@ -94,7 +94,7 @@ enum State {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Considered {
-    /// allow: at once; ask: after a yes; deny
+    /// allow: at once; ask: after a yes
     verdict: Decision3,
     why: String,
     mode: Mode,
@@ -113,6 +113,9 @@ enum Decision3 {
     Ask,
     /// Not at all.
     Deny,
+    /// Not here: the sandbox is missing.
+    #[serde(rename = "sandbox_unavailable")]
+    SandboxUnavailable,
 }
 
 /// What a command would get.
@@ -201,6 +204,7 @@ async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer
     let bridge = call.bridge;
     bridge.store.charge(bridge.stamp(call.permit.clone(), KIND, Detail::default())).await?;
     let mode = look.enabled.terms.mode;
+    let mut next = None;
     let considered = match filing::consider(call, look, wanted).await? {
         Ok((verdict, request)) => {
             let why = bridge.redact_alone(&verdict.reason)?;
@@ -214,9 +218,14 @@ async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer
         Err(Denied { code: Code::Internal, .. }) => {
             return Err(mab_core::Fault::new("considering a command").into());
         }
-        Err(denied) => Considered { verdict: Decision3::Deny, why: denied.message, mode, needs: None },
+        Err(Denied { code, message, hint, .. }) => {
+            let is_missing = code == Code::SandboxUnavailable;
+            let verdict = if is_missing { Decision3::SandboxUnavailable } else { Decision3::Deny };
+            next = hint.filter(|_| is_missing);
+            Considered { verdict, why: message, mode, needs: None }
+        }
     };
-    Ok(Answer { considered: Some(considered), ..Answer::new(State::DryRun) })
+    Ok(Answer { next, considered: Some(considered), ..Answer::new(State::DryRun) })
 }
 
 impl Decision3 {

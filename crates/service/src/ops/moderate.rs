@@ -171,7 +171,11 @@ impl TryFrom<Given> for Arguments {
             (Doing::Requests, None) => Ok(Self::Requests),
             (Doing::Approve | Doing::Refuse, None) => {
                 let id = run_id.ok_or("run_id: which command this is about is missing")?.0;
-                Ok(Self::Answer { id, hash: request_hash, agrees: matches!(action, Doing::Approve) })
+                let agrees = matches!(action, Doing::Approve);
+                if agrees && request_hash.is_none() {
+                    return Err("request_hash: approve needs that of what you read, as requests shows it");
+                }
+                Ok(Self::Answer { id, hash: request_hash, agrees })
             }
             (
                 Doing::Leave

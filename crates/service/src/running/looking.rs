@@ -112,7 +112,8 @@ impl Look {
 /// How long a request can be run: as long as it may wait for an answer, and then be started.
 const VALID_S: u64 = mab_core::execution::PENDING_S + mab_core::execution::VALID_S;
 
-fn locked(call: &Call<'_>) -> Denied {
+/// The refusal of an agent whose commands were denied too often.
+pub(crate) fn locked(call: &Call<'_>) -> Denied {
     let about = match call.member() {
         Ok(member) => format!("mab yolo unlock {} {}", member.conversation, member.session),
         Err(_) => "mab yolo unlock".to_owned(),

@@ -104,6 +104,17 @@ async fn dry_run_when_asked_tells_the_verdict_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn dry_run_when_the_sandbox_is_missing_says_so_and_not_that_it_is_denied() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    scene.machine.settings.lock().unwrap().sandbox =
+        Some(mab_exec::Tier::Container(mab_exec::Engine::Podman));
+    let answer = scene.run(json!({"command": "ls", "dry_run": true})).await;
+    assert_eq!(answer["verdict"], "sandbox_unavailable", "{answer}");
+    assert!(text(&answer["next"]).contains("`mab doctor`"), "{answer}");
+    assert_eq!(scene.run(json!({"command": "rm -rf /", "dry_run": true})).await["verdict"], "deny");
+}
+
+#[tokio::test]
 async fn command_when_it_holds_a_secret_is_refused_and_stored_nowhere() {
     let scene = Scene::enabled(Mode::Yolo).await;
     let key = concat!("AKIA", "Q3EGR7TWXKJ2PZ5M");

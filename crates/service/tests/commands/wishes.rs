@@ -78,6 +78,23 @@ async fn wish_when_it_makes_no_sense_is_refused() {
     assert_eq!(code, Code::ExecutionDisabled, "a server that runs no commands");
 }
 
+#[tokio::test]
+async fn wish_when_the_agents_commands_are_refused_is_refused_with_what_lifts_it() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    for number in 1..=3 {
+        scene.deny(&scene.pending(&format!("touch f{number}")).await).await;
+    }
+    // As much is enabled, and more is not.
+    for mode in ["restricted", "yolo"] {
+        let wished = scene.a.call(&scene.house.bridge, "enable_yolo_mode", json!({"mode": mode})).await;
+        let denied = wished.unwrap_err();
+        assert_eq!(denied.code, Code::ExecutionLocked, "{denied}");
+        assert!(denied.hint.unwrap().contains(&format!("`mab yolo unlock {} a`", scene.id)));
+    }
+    assert_eq!(wish(&scene, json!({"mode": "disabled"})).await["state"], "withdrawn");
+    assert_eq!(scene.standing().await["wishes"], json!([]));
+}
+
 /// What c is answered when it moderates.
 /// That many of the agents that are approvers now.
 fn quorum(terms: &mut Terms, many: u8) {
@@ -162,13 +179,40 @@ async fn approver_when_no_person_wanted_it_answers_nothing() {
     }
     // Whoever is no approver is refused anyway; that goes for the requester and its partner.
     for agent in [&scene.a, &scene.b] {
-        let approve = json!({"action": "approve", "run_id": pending["run_id"]});
+        let approve =
+            json!({"action": "approve", "run_id": pending["run_id"], "request_hash": "0".repeat(64)});
         assert_eq!(agent.code(&scene.house.bridge, "moderate", approve).await, Code::Forbidden);
     }
     scene.enable(Mode::Yolo, |_| {}).await;
     let pending = scene.pending("touch made").await;
     assert_eq!(moderate(&scene, "approve", &pending).await, Err(Code::Forbidden));
     assert_eq!(scene.file("made"), None);
+}
+
+#[tokio::test]
+async fn approver_when_it_does_not_say_what_it_read_agrees_to_nothing() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    let pending = scene.pending("touch made").await;
+    let approving = async |hash: Value| {
+        let arguments = json!({"action": "approve", "run_id": pending["run_id"], "request_hash": hash});
+        scene.c.call(&scene.house.bridge, "moderate", arguments).await.unwrap_err()
+    };
+    let missing = approving(Value::Null).await;
+    assert_eq!(missing.code, Code::InvalidArguments, "{missing}");
+    assert!(missing.message.contains("request_hash") && missing.hint.is_some(), "{missing:?}");
+    for bad in ["", "abc", &"g".repeat(64)] {
+        let denied = approving(json!(bad)).await;
+        assert_eq!(denied.code, Code::InvalidArguments, "{denied}");
+        assert!(denied.hint.unwrap().contains("action requests"));
+    }
+    let another = approving(json!("0".repeat(64))).await;
+    assert_eq!(another.code, Code::ApprovalVoid, "{another}");
+    assert!(another.hint.unwrap().contains("action requests"));
+    assert_eq!(scene.standing().await["runs"][0]["state"], "pending");
+    // A no is free.
+    let refusing = json!({"action": "refuse", "run_id": pending["run_id"]});
+    assert_eq!(scene.c.ok(&scene.house.bridge, "moderate", refusing).await["state"], "denied");
 }
 
 #[tokio::test]
