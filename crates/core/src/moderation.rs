@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Code, Denied, Fault, SessionId, Timestamp,
+    Code, ConversationId, Denied, Fault, SessionId, Timestamp,
     agent::{Permission, named_enum},
+    policy::Action,
 };
 
 named_enum! {
@@ -60,6 +61,18 @@ impl PausedBy {
             Self::Moderator => "an owner or moderator has paused the conversation",
             Self::Operator => "the operator has paused the conversation",
         }
+    }
+
+    /// The refusal of whatever this pause stops, for an agent with this permission.
+    pub fn refusal(self, id: ConversationId, who: Option<Permission>) -> Denied {
+        let hint = match self {
+            Self::LoopGuard | Self::Operator => format!("tell your user, who can run `mab resume {id}`"),
+            Self::Moderator if who.is_some_and(|who| Action::Resume.is_of(who)) => {
+                "you may lift it: moderate with action resume".to_owned()
+            }
+            Self::Moderator => "stop until an owner or moderator resumes, and tell your user".to_owned(),
+        };
+        Denied::new(Code::Paused, self.reason()).hint(hint)
     }
 }
 

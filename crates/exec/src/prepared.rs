@@ -55,6 +55,19 @@ impl Prepared {
         typed.len() >= TYPED_MIN && self.hash().to_string().ends_with(typed)
     }
 
+    /// Refuses while another command writes in the workspace, for whose end it waits a moment; for who is about to use up
+    /// a yes. It holds nothing: another one may still be first.
+    ///
+    /// # Errors
+    /// [`Code::Busy`].
+    pub fn look(&self) -> Result<(), Denied> {
+        self.0.sandbox.look(&self.0.profile).map_err(|why| {
+            Denied::new(Code::Busy, format!("{}; nothing was run", why.reason))
+                .hint(why.hint)
+                .retry_after(RETRY_AFTER_S)
+        })
+    }
+
     /// The proof, when nobody needs to be asked.
     ///
     /// # Errors
@@ -111,5 +124,7 @@ impl std::fmt::Debug for Approved {
     }
 }
 
+/// When to try again where another command writes, in seconds.
+const RETRY_AFTER_S: u64 = 5;
 /// Fewest digits that tell one request from another: a slip of the finger is none of them.
 const TYPED_MIN: usize = 6;

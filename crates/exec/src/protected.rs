@@ -56,9 +56,8 @@ impl Protection {
         let cannot = |error| unavailable(format!("the workspace cannot be listed: {error}"));
         let ground = Ground::open(&profile.workspace).map_err(cannot)?;
         // Before anything is looked at: nobody else changes it from here on, in a run that writes.
-        let is_held = profile.writable || binds == Binds::Trusted;
-        let hold = if profile.writable { Hold::Alone } else { Hold::Shared };
-        let stubs = is_held.then(|| Stubs::open(records, &profile.workspace, hold)).transpose()?;
+        let hold = hold(profile, binds);
+        let stubs = hold.map(|hold| Stubs::open(records, &profile.workspace, hold)).transpose()?;
         let found = secret_names::find(&profile.workspace).map_err(cannot)?.whole()?;
         let mut builder = Builder { profile, view, ground: &ground, mounts: Vec::new(), stubs };
         if profile.writable {
@@ -67,6 +66,23 @@ impl Protection {
         let Builder { mut mounts, stubs, .. } = builder;
         mounts.extend(found.secrets.iter().filter_map(|path| hide(path)));
         Ok(Self { mounts, stubs, ground })
+    }
+}
+
+/// Whether a run with this profile would get the workspace now, for which it waits a moment.
+///
+/// # Errors
+/// [`Unavailable`] when another run writes there.
+pub(crate) fn look(profile: &Profile, records: &Path, binds: Binds) -> Result<(), Unavailable> {
+    hold(profile, binds).map_or(Ok(()), |hold| Stubs::look(records, &profile.workspace, hold))
+}
+
+/// How a run holds the workspace; none when it does not.
+fn hold(profile: &Profile, binds: Binds) -> Option<Hold> {
+    match (profile.writable, binds) {
+        (true, _) => Some(Hold::Alone),
+        (false, Binds::Trusted) => Some(Hold::Shared),
+        (false, Binds::Checked) => None,
     }
 }
 

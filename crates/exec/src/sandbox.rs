@@ -24,6 +24,15 @@ pub trait Sandbox: Send + Sync {
         false
     }
 
+    /// Whether a run with this profile would get its workspace now: another one may write there. What is true now need not
+    /// be when it is started.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it would not.
+    fn look(&self, _profile: &Profile) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     /// Starts `stage`. The program's own standard input, output and other descriptors are not passed on; nor is its
     /// environment.
     ///

@@ -69,8 +69,7 @@ impl Stubs {
             hint: "look at it and at the data folder, and whether both can be written".to_owned(),
         };
         let opened = || {
-            let found = workspace.symlink_metadata()?;
-            let note = records.join(format!("{}-{}", found.dev(), found.ino()));
+            let note = note(workspace, records)?;
             let note = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(note)?;
             Ok(Self { note, workspace: workspace.to_owned(), folder: folder(workspace)? })
         };
@@ -83,12 +82,28 @@ impl Stubs {
                 Err(error) => return Err(failed(error)),
             }
         }
-        let who =
-            stubs.holder().map_or_else(|| "another process".to_owned(), |number| format!("process {number}"));
-        Err(Unavailable {
-            reason: format!("another command is running in this workspace and may write there ({who})"),
-            hint: "wait until it has ended, or end it, and try again".to_owned(),
-        })
+        Err(held(&stubs.note))
+    }
+
+    /// Whether another run keeps [`Self::open`] from taking hold of the workspace now; it waits as long. Nothing is held
+    /// afterwards, so that another run may still be first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when another run holds it. What else may be wrong, [`Self::open`] says.
+    pub(crate) fn look(records: &Path, workspace: &Path, hold: Hold) -> Result<(), Unavailable> {
+        let Ok(note) = note(workspace, records).and_then(File::open) else { return Ok(()) };
+        let how = match hold {
+            Hold::Alone => FlockOperation::NonBlockingLockExclusive,
+            Hold::Shared => FlockOperation::NonBlockingLockShared,
+        };
+        for attempt in 0..=ATTEMPTS {
+            match flock(&note, how) {
+                Err(Errno::WOULDBLOCK) if attempt < ATTEMPTS => std::thread::sleep(BETWEEN_ATTEMPTS),
+                Err(Errno::WOULDBLOCK) => return Err(held(&note)),
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Whether it is held now.
@@ -108,13 +123,6 @@ impl Stubs {
             Hold::Alone => Ok(alone),
             Hold::Shared => lock(FlockOperation::NonBlockingLockShared),
         }
-    }
-
-    /// The process that holds it, as it said.
-    fn holder(&self) -> Option<u32> {
-        let mut note = &self.note;
-        note.seek(SeekFrom::Start(0)).ok()?;
-        BufReader::new(note).lines().map_while(Result::ok).find_map(|line| serde_json::from_str(&line).ok())
     }
 
     /// Puts `stub` at `below`, if nothing is there.
@@ -222,6 +230,26 @@ fn sweep_one(note: &Path) -> io::Result<()> {
         Ok(folder) => Stubs { note, workspace, folder }.take_away(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => note.set_len(0),
         Err(error) => Err(error),
+    }
+}
+
+/// Where it is noted what is put into a workspace.
+fn note(workspace: &Path, records: &Path) -> io::Result<PathBuf> {
+    let found = workspace.symlink_metadata()?;
+    Ok(records.join(format!("{}-{}", found.dev(), found.ino())))
+}
+
+/// The process that holds a note, as it said.
+fn holder(mut note: &File) -> Option<u32> {
+    note.seek(SeekFrom::Start(0)).ok()?;
+    BufReader::new(note).lines().map_while(Result::ok).find_map(|line| serde_json::from_str(&line).ok())
+}
+
+fn held(note: &File) -> Unavailable {
+    let who = holder(note).map_or_else(|| "another process".to_owned(), |number| format!("process {number}"));
+    Unavailable {
+        reason: format!("another command is running in this workspace and may write there ({who})"),
+        hint: "wait until it has ended, or end it, and try again".to_owned(),
     }
 }
 

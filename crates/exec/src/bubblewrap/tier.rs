@@ -31,7 +31,7 @@ use crate::{
     ground::Mounted,
     inside::{Order, READY},
     keeper::{Brood, Kept, Pipes, readable},
-    protected::{Binds, Protection, hide},
+    protected::{self, Binds, Protection, hide},
     spawn::Birth,
 };
 
@@ -55,6 +55,10 @@ impl Sandbox for Bubblewrap {
 
     fn previews(&self) -> bool {
         true
+    }
+
+    fn look(&self, profile: &Profile) -> Result<(), Unavailable> {
+        protected::look(profile, &self.records, Binds::Checked)
     }
 
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {

@@ -22,7 +22,7 @@ use crate::{
     Binary, Digest, Ending, Engine, Killed, Profile, Running, Sandbox, Stage, Tier, Unavailable, View,
     bubblewrap::Mount,
     keeper::{Brood, Kept, Pipes},
-    protected::{Binds, Protection, hide},
+    protected::{self, Binds, Protection, hide},
     spawn::Birth,
     stubs::Stubs,
 };
@@ -147,6 +147,10 @@ impl Sandbox for Container {
 
     fn brings(&self) -> Option<Binary> {
         Some(self.image.clone())
+    }
+
+    fn look(&self, profile: &Profile) -> Result<(), Unavailable> {
+        protected::look(profile, &self.records, Binds::Trusted)
     }
 
     fn start(&self, stage: &Stage<'_>) -> Result<Box<dyn Running>, Unavailable> {

@@ -7,6 +7,7 @@ use mab_core::{
     audit::Detail,
     entity::{NewRun, RunRow, RunStart},
     execution::{Agreed, Asked, Assurance, RunState},
+    limit::Kind,
 };
 use mab_exec::{Approved, Ask, Network, Prepared, Request};
 
@@ -17,7 +18,7 @@ use crate::{
         filing::unrun,
         following::{Ended, Job, follow},
         looking::{Look, look},
-        recorded, request,
+        recorded, refuse, request,
     },
     spending,
 };
@@ -58,15 +59,42 @@ pub(crate) async fn agreed(call: &Call<'_>, row: &RunRow) -> Result<Ended, Failu
     let bridge = call.bridge;
     let look = recorded(call, look(call).await).await?;
     let (prepared, agreed) = recorded(call, anew(call, &look, row).await).await?;
+    let prepared = before_it_is_spent(call, prepared, row).await?;
     let request = prepared.request().clone();
     if !spending::spend(bridge, row.hash).await? {
-        return Err(crate::running::refuse(call, void("it was used already")).await);
+        return Err(refuse(call, void("it was used already")).await);
     }
     let lost_at = lost_at(&request, bridge.clock.now());
-    let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
+    // It was charged before.
+    let stamp = bridge.stamp(call.permit.clone(), Kind::Operator, Detail::default());
     bridge.store.start_run(stamp, RunStart { id: row.id, agreed, lost_at }).await?;
     let approved = Approved::by_agreement(prepared, &agreed)?;
     follow(call, job(look, (row.id, request), (approved, agreed.assurance()))).await
+}
+
+/// Refuses for all that can be known to keep the command from starting now and to end by itself, and leaves the yes as good
+/// as it was. What comes between this and the start still burns it: a pause, another command that takes the workspace, a
+/// store that is held too long. The order stays: a yes may be lost, never used twice.
+async fn before_it_is_spent(call: &Call<'_>, prepared: Prepared, row: &RunRow) -> Result<Prepared, Failure> {
+    let bridge = call.bridge;
+    bridge.store.charge(bridge.stamp(call.permit.clone(), KIND, Detail::default())).await?;
+    let id = call.member()?.conversation;
+    let good = |denied: Denied| Denied {
+        message: format!("{}; the yes stays good until {}", denied.message, row.expires_at),
+        ..denied
+    };
+    if let Some(pause) = bridge.store.conversation(id).await?.and_then(|state| state.pause) {
+        let permission = call.permit.seat().map(|seat| seat.permission);
+        return Err(refuse(call, good(pause.by.refusal(id, permission))).await);
+    }
+    let looked = aside("looking whether the workspace is free", move || Ok((prepared.look(), prepared)));
+    match looked.await? {
+        (Ok(()), prepared) => Ok(prepared),
+        (Err(busy), _) => {
+            let hint = "wait retry_after_s seconds, then call execute_command with its approval_token again";
+            Err(refuse(call, good(busy.hint(hint))).await)
+        }
+    }
 }
 
 /// Prepares the stored request anew, and judges the yes to it.

@@ -174,13 +174,54 @@ async fn yes_that_was_ended_when_an_older_state_of_the_store_comes_back_starts_n
 }
 
 #[tokio::test]
-async fn yes_when_the_conversation_is_paused_starts_nothing() {
+async fn yes_when_the_conversation_is_paused_starts_nothing_and_is_good_afterwards() {
     let scene = Scene::enabled(Mode::Yolo).await;
     let pending = scene.pending("touch made").await;
     scene.approve(&pending).await;
     scene.house.operator("pause", json!({"conversation_id": scene.id})).await.unwrap();
-    assert_eq!(go_on(&scene, &pending).await, Code::Paused);
+    let refused = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
+    assert_eq!(refused.code, Code::Paused);
+    assert!(refused.hint.as_ref().unwrap().contains(&format!("`mab resume {}`", scene.id)), "{refused:?}");
+    assert!(refused.message.contains("the yes stays good until "), "{refused}");
     assert_eq!(scene.file("made"), None);
+    scene.house.operator("resume", json!({"conversation_id": scene.id})).await.unwrap();
+    assert_eq!(scene.run(json!({"approval_token": pending["approval_token"]})).await["outcome"], "exited");
+}
+
+#[tokio::test]
+async fn yes_when_another_command_writes_in_the_workspace_starts_nothing_and_is_good_afterwards() {
+    let scene = Arc::new(Scene::enabled(Mode::Yolo).await);
+    let first = scene.pending("touch began; while ! test -e end; do sleep 0.05; done").await;
+    let second = scene.pending("touch made").await;
+    scene.approve(&first).await;
+    scene.approve(&second).await;
+    let own = Arc::clone(&scene);
+    let running =
+        tokio::spawn(async move { own.run(json!({"approval_token": first["approval_token"]})).await });
+    while scene.file("began").is_none() {
+        assert!(!running.is_finished());
+        tokio::task::yield_now().await;
+    }
+    let refused = scene.refused(json!({"approval_token": second["approval_token"]})).await;
+    assert_eq!(refused.code, Code::Busy, "{refused}");
+    assert!(refused.message.contains("the yes stays good until "), "{refused}");
+    assert!(refused.retry_after_s.is_some() && refused.hint.unwrap().contains("approval_token"));
+    scene.write("end", "");
+    assert_eq!(running.await.unwrap()["outcome"], "exited");
+    assert_eq!(scene.run(json!({"approval_token": second["approval_token"]})).await["outcome"], "exited");
+    assert_eq!(scene.file("made").as_deref(), Some(""));
+}
+
+#[tokio::test]
+async fn yes_when_too_many_commands_were_asked_for_is_good_afterwards() {
+    let scene = Scene::with(|settings| settings.limits.execute_per_minute = 2).await;
+    scene.enable(Mode::Restricted, |_| {}).await;
+    let pending = scene.pending("touch made").await;
+    scene.approve(&pending).await;
+    scene.run(json!({"command": "ls"})).await;
+    assert_eq!(go_on(&scene, &pending).await, Code::RateLimited);
+    scene.house.clock.advance_s(60);
+    assert_eq!(scene.run(json!({"approval_token": pending["approval_token"]})).await["outcome"], "exited");
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! The loop guard's pause, set by the message that makes the agents' talk too long, and what every pause does to sends.
 
 use mab_core::{
-    Code, ConversationId, Denied, Failure,
-    agent::Permission,
+    Denied, Failure,
     loop_guard::LoopGuard,
     moderation::{Pause, PausedBy},
-    policy::{Action, Stamp},
+    policy::Stamp,
 };
 
 use super::{
@@ -16,19 +15,7 @@ use super::{
 /// Refuses to let an agent speak while its conversation is paused.
 pub(super) fn refuse_when_paused(stamp: &Stamp, entered: &Entered) -> Result<(), Denied> {
     let (Some(pause), Some(seat)) = (entered.ledger.pause, stamp.seat()) else { return Ok(()) };
-    Err(paused(pause.by, seat.conversation, entered.permission))
-}
-
-/// The refusal of whatever a pause stops, for an agent with this permission.
-pub(super) fn paused(by: PausedBy, id: ConversationId, who: Option<Permission>) -> Denied {
-    let hint = match by {
-        PausedBy::LoopGuard | PausedBy::Operator => format!("tell your user, who can run `mab resume {id}`"),
-        PausedBy::Moderator if who.is_some_and(|who| Action::Resume.is_of(who)) => {
-            "you may lift it: moderate with action resume".to_owned()
-        }
-        PausedBy::Moderator => "stop until an owner or moderator resumes, and tell your user".to_owned(),
-    };
-    Denied::new(Code::Paused, by.reason()).hint(hint)
+    Err(pause.by.refusal(seat.conversation, entered.permission))
 }
 
 impl Tx<'_> {

@@ -13,7 +13,6 @@ use mab_core::{
 use rusqlite::params;
 
 use super::{
-    guard::paused,
     members::{no_agent, no_conversation},
     rows,
     tx::{Entered, Tx},
@@ -116,7 +115,7 @@ impl Tx<'_> {
             let Entered { permission, mut ledger, .. } = self.enter_conversation(stamp, id)?;
             let before = ledger.pause.take().map(|pause| pause.by);
             match (before, permission) {
-                (Some(by), _) if !by.yields_to(permission) => return Err(paused(by, id, permission).into()),
+                (Some(by), _) if !by.yields_to(permission) => return Err(by.refusal(id, permission).into()),
                 (None, Some(_)) => return Ok(None),
                 (Some(_), Some(_)) => {}
                 (Some(_) | None, None) => ledger.calm_seq = ledger.last_seq,
