@@ -16,6 +16,7 @@ pub(crate) mod ending;
 pub(crate) mod filing;
 pub(crate) mod following;
 pub(crate) mod looking;
+pub(crate) mod over;
 pub(crate) mod request;
 pub(crate) mod showing;
 pub(crate) mod standing;

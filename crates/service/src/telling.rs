@@ -57,7 +57,7 @@ pub(crate) fn enabled(terms: &Terms) -> String {
         }
     };
     format!(
-        "The operator enabled commands in this conversation until {}: execute_command, mode {}, in\n{}\nIn this mode {asks}; \
+        "The operator enabled commands in this conversation until {}, when what still runs is ended: execute_command, mode {}, in\n{}\nIn this mode {asks}; \
          {network}{who}. ({})",
         terms.expires_at(),
         terms.mode,

@@ -99,7 +99,7 @@ fn server_when_told_to_end_ends_its_command_first_and_tells_everybody() {
     all_end(&processes, Duration::ZERO);
     assert_eq!(scene.runs(&conversation), Vec::<Value>::new());
     let told = told_last(&mut b);
-    assert!(told.contains("cancelled"), "{told}");
+    assert!(told.contains("because its server was stopped"), "{told}");
     b.end();
     scene.verified();
 }

@@ -270,10 +270,10 @@ impl Answer {
 
 fn ended(ended: Ended) -> Answer {
     match ended {
-        Ended::Finished(id, finished, assurance) => Answer {
+        Ended::Finished(id, over) => Answer {
             run_id: Some(id.to_string()),
-            request_hash: Some(finished.request_hash.to_string()),
-            ended: Some(Shown::of(&finished, assurance)),
+            request_hash: Some(over.finished.request_hash.to_string()),
+            ended: Some(Shown::of(&over)),
             ..Answer::new(State::Finished)
         },
         Ended::StillRunning(id, hash) => running((id, &hash), HERE),

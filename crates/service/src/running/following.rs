@@ -12,7 +12,7 @@ use std::{
 };
 
 use mab_core::{
-    Failure, Fault, Random, RunId, SessionId,
+    Clock, Failure, Fault, Random, RunId, SessionId, Timestamp,
     audit::Detail,
     entity::{Notice, RunEnd},
     execution::{Assurance, RunState},
@@ -35,7 +35,12 @@ use crate::{
     notices::sealed,
     reading::Opener,
     remembering::Knowledge,
-    running::{ending, showing::word, telling_all},
+    running::{
+        ending,
+        over::{Over, Stopped},
+        showing::word,
+        telling_all,
+    },
     screening,
     waiting::PROGRESS_EVERY,
 };
@@ -60,12 +65,14 @@ pub(crate) struct Job {
     pub(crate) approved: Approved,
     /// How sure it is that a person agreed.
     pub(crate) assurance: Assurance,
+    /// Until when what lets it run is enabled: it ends with that.
+    pub(crate) until: Timestamp,
 }
 
 /// How following a command ended.
 pub(crate) enum Ended {
     /// It has ended.
-    Finished(RunId, Box<Finished>, Assurance),
+    Finished(RunId, Box<Over>),
     /// It runs on, and the caller bears no longer wait.
     StillRunning(RunId, RequestHash),
 }
@@ -116,7 +123,7 @@ impl Drop for UnderWay {
 /// # Errors
 /// A fault of ours before it was started.
 pub(crate) async fn follow(call: &Call<'_>, job: Job) -> Result<Ended, Failure> {
-    let (id, hash, assurance) = (job.id, job.request.hash()?, job.assurance);
+    let (id, hash) = (job.id, job.request.hash()?);
     let cancel = Arc::new(Notify::new());
     let mut run = begin(call, job, Arc::clone(&cancel)).await?;
     let (began, mut next_progress, mut is_cancelled) = (Instant::now(), Instant::now(), false);
@@ -127,8 +134,8 @@ pub(crate) async fn follow(call: &Call<'_>, job: Job) -> Result<Ended, Failure> 
         tokio::select! {
             biased;
             finished = &mut run => {
-                let finished = finished.map_err(|source| Fault::from_source("running a command", source))?;
-                return Ok(Ended::Finished(id, Box::new(finished), assurance));
+                let over = finished.map_err(|source| Fault::from_source("running a command", source))?;
+                return Ok(Ended::Finished(id, Box::new(over)));
             }
             () = call.waiter.cancelled(), if !is_cancelled => {
                 is_cancelled = true;
@@ -146,12 +153,12 @@ pub(crate) async fn follow(call: &Call<'_>, job: Job) -> Result<Ended, Failure> 
 }
 
 /// Begins to run it, apart from the caller.
-async fn begin(call: &Call<'_>, job: Job, cancel: Arc<Notify>) -> Result<JoinHandle<Finished>, Failure> {
+async fn begin(call: &Call<'_>, job: Job, cancel: Arc<Notify>) -> Result<JoinHandle<Over>, Failure> {
     let bridge = call.bridge;
     let (knowledge, tokens) = screening::of_output(call).await?;
     let (stopped, stop) = std::io::pipe().map_err(|source| Fault::from_source("making a pipe", source))?;
     let hash = job.request.hash()?;
-    let Job { executor, opener, id, request, approved, assurance } = job;
+    let Job { executor, opener, id, request, approved, assurance, until } = job;
     let teller = Teller {
         store: Arc::clone(&bridge.store),
         random: Arc::clone(&bridge.random),
@@ -165,59 +172,87 @@ async fn begin(call: &Call<'_>, job: Job, cancel: Arc<Notify>) -> Result<JoinHan
         opener,
         id,
         request,
-        assurance,
     };
     let watched = Arc::new(Watched { id, stopped, knowledge, tokens, learned: Mutex::default() });
-    let (clock, store) = (Arc::clone(&bridge.clock), Arc::clone(&bridge.store));
+    let clock = Arc::clone(&bridge.clock);
+    let stopping = Stopping {
+        stop: Some(stop),
+        stopped: None,
+        store: Arc::clone(&bridge.store),
+        clock: Arc::clone(&clock),
+        until,
+        cancel,
+        runs: Arc::clone(&bridge.runs),
+    };
     let under_way = UnderWay::begin(&bridge.runs);
     Ok(tokio::spawn(async move {
         let observer = Arc::clone(&watched);
         let run = move || executor.run(approved, clock.now(), observer.as_ref());
-        let stopping = Stopping { stop: Some(stop), cancel, runs: Arc::clone(&under_way.0) };
-        let finished = stopping.until_ended(&store, id, tokio::task::spawn_blocking(run)).await;
-        let finished = finished.unwrap_or_else(|| lost(hash));
-        teller.tell(&finished, watched.take_learned()).await;
+        let (finished, stopped) = stopping.until_ended(id, tokio::task::spawn_blocking(run)).await;
+        let over = Over { finished: finished.unwrap_or_else(|| lost(hash)), assurance, stopped };
+        teller.tell(&over, watched.take_learned()).await;
         drop(under_way);
-        finished
+        over
     }))
 }
 
-/// Ends a command when somebody wants that.
+/// Ends a command when somebody wants that, or when what lets it run ends.
 struct Stopping {
     /// Dropped, it ends the command.
     stop: Option<PipeWriter>,
+    /// Who dropped it.
+    stopped: Option<Stopped>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    until: Timestamp,
     cancel: Arc<Notify>,
     runs: Arc<Runs>,
 }
 
 impl Stopping {
-    /// How it ended; none when what ran it failed.
+    /// How it ended, none when what ran it failed; and who asked for that.
     async fn until_ended(
         mut self,
-        store: &Arc<dyn Store>,
         id: RunId,
         mut run: JoinHandle<Finished>,
-    ) -> Option<Finished> {
+    ) -> (Option<Finished>, Option<Stopped>) {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let runs = Arc::clone(&self.runs);
+        let (cancel, runs) = (Arc::clone(&self.cancel), Arc::clone(&self.runs));
         loop {
-            tokio::select! {
+            let stopped = tokio::select! {
                 biased;
                 finished = &mut run => {
                     let failed = |error: &_| tracing::error!(%error, run = %id, "what ran a command failed");
-                    return finished.inspect_err(failed).ok();
+                    return (finished.inspect_err(failed).ok(), self.stopped);
                 }
-                () = self.cancel.notified() => self.stop = None,
-                () = runs.stop.notified() => self.stop = None,
-                _ = look.tick(), if self.stop.is_some() => {
-                    let row = store.run(id).await;
-                    let is_to_end = row.is_ok_and(|row| row.is_none_or(|row| row.end_asked));
-                    if is_to_end || runs.is_stopping.load(Ordering::SeqCst) {
-                        self.stop = None;
-                    }
-                }
+                () = cancel.notified() => Some(Stopped::Caller),
+                () = runs.stop.notified() => Some(Stopped::Server),
+                _ = look.tick(), if self.stop.is_some() => self.looked(id).await,
+            };
+            if stopped.is_some() {
+                self.stop = None;
+                self.stopped = self.stopped.or(stopped);
             }
+        }
+    }
+
+    /// Who wants it to end by now.
+    async fn looked(&self, id: RunId) -> Option<Stopped> {
+        if self.runs.is_stopping.load(Ordering::SeqCst) {
+            return Some(Stopped::Server);
+        }
+        if self.clock.now() >= self.until {
+            return Some(Stopped::Terms);
+        }
+        match self.store.run(id).await {
+            Ok(Some(row)) if row.end_asked => {
+                let agents = self.store.agents(row.conversation_pk).await.unwrap_or_default();
+                let is_gone = agents.iter().any(|agent| agent.session == row.session && agent.revoked);
+                Some(if is_gone { Stopped::Place } else { Stopped::Operator })
+            }
+            Ok(None) => Some(Stopped::Operator),
+            Ok(Some(_)) | Err(_) => None,
         }
     }
 }
@@ -273,14 +308,13 @@ struct Teller {
     opener: Opener,
     id: RunId,
     request: Request,
-    assurance: Assurance,
 }
 
 impl Teller {
     /// Records the end, with what was learned of secrets, and tells every member.
-    async fn tell(mut self, finished: &Finished, learned: Vec<Digest>) {
+    async fn tell(mut self, over: &Over, learned: Vec<Digest>) {
         for attempt in 1..=ATTEMPTS {
-            let Err(failure) = self.try_to_tell(finished, &learned).await else { return };
+            let Err(failure) = self.try_to_tell(over, &learned).await else { return };
             if attempt == ATTEMPTS {
                 tracing::error!(run = %self.id, ?failure, "the end of a command was not recorded");
             }
@@ -292,7 +326,8 @@ impl Teller {
         }
     }
 
-    async fn try_to_tell(&self, finished: &Finished, learned: &[Digest]) -> Result<bool, Failure> {
+    async fn try_to_tell(&self, over: &Over, learned: &[Digest]) -> Result<bool, Failure> {
+        let finished = &over.finished;
         let (charge, refusals) = (self.charge.clone(), self.refusals.clone());
         let mut stamp = self.permit.clone().stamp(charge, refusals, Detail::default());
         if !learned.is_empty() {
@@ -310,17 +345,15 @@ impl Teller {
             exit_code,
             duration_ms: finished.duration_ms,
         };
-        self.store.end_run(stamp, end, Some(self.notice(finished)?)).await
+        self.store.end_run(stamp, end, Some(self.notice(over)?)).await
     }
 
-    fn notice(&self, finished: &Finished) -> Result<Notice, Failure> {
-        let text = telling_all::ended(self.id, &self.request, (finished, self.assurance));
+    fn notice(&self, over: &Over) -> Result<Notice, Failure> {
+        let text = telling_all::ended(self.id, &self.request, over);
         let seal = |text: &str| sealed((&self.redactor, self.random.as_ref()), &self.opener, text);
         match seal(&text) {
             // What it printed may not be stored at all, or not be looked through: that it ended is told all the same.
-            Err(Failure::Denied(_)) => {
-                seal(&telling_all::ended_untold(self.id, &self.session, &finished.outcome))
-            }
+            Err(Failure::Denied(_)) => seal(&telling_all::ended_untold(self.id, &self.session, over)),
             told => told,
         }
     }

@@ -1,9 +1,11 @@
 //! How a run is shown to the agent that asked for it: small enough for a model, nothing left out unsaid.
 
 use mab_core::execution::Assurance;
-use mab_exec::{Captured, Finished, Killed, Outcome};
+use mab_exec::{Captured, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::running::over::Over;
 
 /// Bytes of the beginning, and of the end, of stdout.
 const STDOUT_BYTES: usize = 16 * 1024;
@@ -60,10 +62,11 @@ fn is_zero(count: &u64) -> bool {
 
 impl Shown {
     /// What an agent sees of a run.
-    pub(crate) fn of(finished: &Finished, assurance: Assurance) -> Self {
+    pub(crate) fn of(over: &Over) -> Self {
+        let (finished, why) = (&over.finished, over.why());
         let (exit_code, reason) = match &finished.outcome {
             Outcome::Exited { code } => (Some(*code), None),
-            Outcome::Killed { reason } => (None, Some(killed(*reason).to_owned())),
+            Outcome::Killed { .. } => (None, why.map(|(word, _)| word.to_owned())),
             Outcome::Denied { reason, .. } | Outcome::SandboxUnavailable { reason } => {
                 (None, Some(reason.clone()))
             }
@@ -72,7 +75,7 @@ impl Shown {
             outcome: word(&finished.outcome),
             exit_code,
             reason,
-            assurance,
+            assurance: over.assurance,
             duration_ms: finished.duration_ms,
             tier: finished.tier.map(|tier| tier.name().to_owned()),
             enforced: finished.enforced.clone(),
@@ -104,17 +107,6 @@ pub(crate) const fn word(outcome: &Outcome) -> &'static str {
         Outcome::Killed { .. } => "killed",
         Outcome::Denied { .. } => "denied",
         Outcome::SandboxUnavailable { .. } => "sandbox_unavailable",
-    }
-}
-
-/// Why a run was ended, in one word.
-pub(crate) const fn killed(reason: Killed) -> &'static str {
-    match reason {
-        Killed::Timeout => "timeout",
-        Killed::Output => "output",
-        Killed::Memory => "memory",
-        Killed::Cancelled => "cancelled",
-        Killed::Lost => "lost",
     }
 }
 

@@ -137,8 +137,9 @@ async fn anew(call: &Call<'_>, look: &Look, row: &RunRow) -> Result<(Prepared, A
 }
 
 fn job(look: Look, (id, request): (RunId, Request), (approved, assurance): (Approved, Assurance)) -> Job {
-    let Look { opener, bench, .. } = look;
-    Job { executor: Arc::clone(&bench.executor), opener, id, request, approved, assurance }
+    let Look { opener, bench, enabled, .. } = look;
+    let (executor, until) = (Arc::clone(&bench.executor), enabled.terms.expires_at());
+    Job { executor, opener, id, request, approved, assurance, until }
 }
 
 fn nonce(request: &Request) -> Option<[u8; 16]> {

@@ -9,9 +9,12 @@ use mab_core::{
     execution::{Assurance, Mode, RunState},
     visible::visible,
 };
-use mab_exec::{Captured, Finished, GitAccess, Killed, Network, Outcome, Request, Wanted};
+use mab_exec::{Captured, GitAccess, Network, Outcome, Request, Wanted};
 
-use crate::running::showing::{Cut, cut};
+use crate::running::{
+    over::Over,
+    showing::{Cut, cut},
+};
 
 /// Most characters of a command in a message; `mab pending` and `mab approve` show all of it.
 const COMMAND_MAX_CHARS: usize = 400;
@@ -93,10 +96,10 @@ pub(crate) fn late(row: &RunRow, end: RunState) -> String {
 }
 
 /// A command has ended.
-pub(crate) fn ended(run: RunId, request: &Request, (finished, assurance): (&Finished, Assurance)) -> String {
-    let who = request.agent.as_deref().unwrap_or("an agent");
-    let (how, seconds) = (how(&finished.outcome), seconds(finished.duration_ms));
-    let (mode, by) = (request.mode, agreed_by(assurance));
+pub(crate) fn ended(run: RunId, request: &Request, over: &Over) -> String {
+    let (who, finished) = (request.agent.as_deref().unwrap_or("an agent"), &over.finished);
+    let (how, seconds) = (how(over), seconds(finished.duration_ms));
+    let (mode, by) = (request.mode, agreed_by(over.assurance));
     let mut parts = vec![
         format!("{who} ran a command ({run}, mode {mode}, agreed to by: {by}): {how} after {seconds}."),
         quoted(&one_line(&request.command)),
@@ -121,10 +124,10 @@ pub(crate) fn ended(run: RunId, request: &Request, (finished, assurance): (&Fini
 }
 
 /// The same without anything that it printed or says of itself, when that cannot be told.
-pub(crate) fn ended_untold(run: RunId, who: &SessionId, outcome: &Outcome) -> String {
+pub(crate) fn ended_untold(run: RunId, who: &SessionId, over: &Over) -> String {
     format!(
         "{who} ran a command ({run}): {}. What it was and printed is not shown, because it may hold a secret.",
-        how(outcome)
+        how(over)
     )
 }
 
@@ -156,22 +159,15 @@ pub(crate) fn one_line(wanted: &Wanted) -> String {
 }
 
 /// How a run ended, in a few words.
-pub(crate) fn how(outcome: &Outcome) -> String {
-    match outcome {
+fn how(over: &Over) -> String {
+    match &over.finished.outcome {
         Outcome::Exited { code } => format!("exited with {code}"),
-        Outcome::Killed { reason } => format!("ended, with all it had started, because {}", why(*reason)),
+        Outcome::Killed { .. } => {
+            let why = over.why().map_or("somebody ended it", |(_, why)| why);
+            format!("ended, with all it had started, because {why}")
+        }
         Outcome::Denied { .. } => "not run: it was refused".to_owned(),
         Outcome::SandboxUnavailable { .. } => "not run: the sandbox is not there".to_owned(),
-    }
-}
-
-const fn why(reason: Killed) -> &'static str {
-    match reason {
-        Killed::Timeout => "its time was over",
-        Killed::Output => "it printed more than it may",
-        Killed::Memory => "it used more memory than it may",
-        Killed::Cancelled => "it was cancelled",
-        Killed::Lost => "it could not be followed any longer",
     }
 }
 

@@ -72,7 +72,9 @@ async fn begun(
         if found["state"] == state {
             return (call, found);
         }
-        assert!(!call.is_finished(), "it ended before it was {state}");
+        if call.is_finished() {
+            panic!("it ended before it was {state}: {:?}", call.await);
+        }
         tokio::task::yield_now().await;
     }
 }
@@ -148,9 +150,44 @@ async fn command_when_disabled_while_it_runs_is_killed_and_all_are_told() {
     }
     scene.disable().await;
     let answer = call.await.unwrap().unwrap();
-    assert_eq!((&answer["outcome"], &answer["reason"]), (&json!("killed"), &json!("cancelled")), "{answer}");
+    let ended = (&answer["outcome"], &answer["reason"]);
+    assert_eq!(ended, (&json!("killed"), &json!("ended_by_operator")), "{answer}");
     let told = scene.told(&scene.b).await;
-    assert!(told.last().unwrap().contains("because it was cancelled"), "{told:?}");
+    assert!(told.last().unwrap().contains("because the operator ended what was enabled"), "{told:?}");
+}
+
+#[tokio::test]
+async fn command_when_the_time_of_the_terms_is_over_ends_with_them() {
+    let scene = Arc::new(Scene::enabled(Mode::Yolo).await);
+    *scene.machine.time_s.lock().unwrap() = Some(1_800);
+    let (call, asked) = begun(&scene, "sleep 600", "pending").await;
+    scene.house.clock.advance_s(1_700);
+    scene.approve(&asked).await;
+    while scene.standing().await["runs"][0]["state"] != "running" {
+        tokio::task::yield_now().await;
+    }
+    scene.house.clock.advance_s(1_900);
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!((&answer["outcome"], &answer["reason"]), (&json!("killed"), &json!("terms_over")), "{answer}");
+    let told = scene.told(&scene.b).await;
+    let why = "because the time of what was enabled was over";
+    assert!(told.iter().any(|one| one.contains(why)), "{told:?}");
+}
+
+#[tokio::test]
+async fn command_when_its_agent_is_removed_while_it_runs_says_so() {
+    let scene = Arc::new(Scene::enabled(Mode::Yolo).await);
+    let (call, asked) = begun(&scene, "sleep 600", "pending").await;
+    scene.approve(&asked).await;
+    while scene.standing().await["runs"][0]["state"] != "running" {
+        tokio::task::yield_now().await;
+    }
+    let removing = json!({"conversation_id": scene.id, "agent": "a"});
+    scene.house.operator("remove", removing).await.unwrap();
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!(answer["reason"], "requester_removed", "{answer}");
+    let told = scene.told(&scene.b).await;
+    assert!(told.last().unwrap().contains("because who asked for it is no member any more"), "{told:?}");
 }
 
 #[tokio::test]
@@ -168,7 +205,7 @@ async fn command_when_its_caller_is_out_of_patience_runs_on_and_ends_with_the_se
     assert!(again["next"].as_str().unwrap().contains("or the server that ran it died"), "{again}");
     scene.house.bridge.end_runs().await;
     let told = scene.told(&scene.b).await;
-    assert!(told.last().unwrap().contains("because it was cancelled"), "{told:?}");
+    assert!(told.last().unwrap().contains("because its server was stopped"), "{told:?}");
     assert_eq!(scene.standing().await["runs"], json!([]));
 }
 

@@ -95,7 +95,7 @@ pub(super) fn render(terms: &Terms, config: &Config, page: &mut Page) {
     }
     let timeout = terms.timeout_s.unwrap_or(config.execution.limits.time_s);
     page.field("each for", &Visible::line(&format!("{timeout} s at most")));
-    page.field("until", &Visible::line(&terms.expires_at().to_string()));
+    page.field("until", &Visible::line(&format!("{}, also what still runs then", terms.expires_at())));
     page.line("");
     words(
         "What an agent asks for may be what its partner, or a file that it read, talked it into. Read each request as if a \

@@ -1,4 +1,4 @@
-use mab_exec::{Digest, Limits, Plan, Profile, Tier};
+use mab_exec::{Digest, Finished, Killed, Limits, Plan, Profile, Tier};
 
 use super::*;
 
@@ -56,6 +56,10 @@ fn finished(outcome: Outcome, stdout: &str) -> Finished {
     }
 }
 
+fn over(finished: Finished, assurance: Assurance) -> Over {
+    Over { finished, assurance, stopped: None }
+}
+
 #[test]
 fn texts_when_words_are_hostile_keep_them_behind_the_mark() {
     let a: SessionId = "a".parse().unwrap();
@@ -69,10 +73,10 @@ fn texts_when_words_are_hostile_keep_them_behind_the_mark() {
         asked(RUN, &argv, Timestamp::from_millis(0)),
         wished(("conv_0011223344556677", &a), (Mode::Yolo, Some("/x\n| y"), Some(60))),
         wished(("conv_0011223344556677", &a), (Mode::Safe, None, None)),
-        ended(RUN, &hostile, (&ended_well, Assurance::Passphrase)),
-        ended(RUN, &argv, (&killed, Assurance::Policy)),
-        ended(RUN, &argv, (&finished(denied, ""), Assurance::Approvers)),
-        ended_untold(RUN, &a, &Outcome::Exited { code: 1 }),
+        ended(RUN, &hostile, &over(ended_well, Assurance::Passphrase)),
+        ended(RUN, &argv, &over(killed, Assurance::Policy)),
+        ended(RUN, &argv, &over(finished(denied, ""), Assurance::Approvers)),
+        ended_untold(RUN, &a, &over(finished(Outcome::Exited { code: 1 }, ""), Assurance::Policy)),
     ];
     for text in &texts {
         for line in text.lines().filter(|line| line.contains("system:")) {
