@@ -4,12 +4,14 @@
 //!
 //! ```text
 //! rows of a chain ──► Walk ──► Replay          hashes, marks, checkpoints, witnesses; then what the entries say of the
-//!                      │          │            tables: members, messages
+//!                      │          │            tables: members, messages, commands
 //!                      └─ Finding ┘
 //! ```
 //!
 //! A chain's walk ends at its first bad entry, because everything after it hangs on it.
 
+mod commands;
+mod enrolment;
 mod finding;
 mod order;
 mod points;
@@ -17,6 +19,8 @@ mod replay;
 mod report;
 mod walk;
 
+pub use commands::{CommandRow, CommandsRow, DenialsRow, EnabledRow, digest};
+pub use enrolment::EnrolledRow;
 pub use finding::{Finding, Kind};
 pub use order::{HeldRow, OrderRow};
 pub use points::{Point, Source, Witness, points_of};

@@ -1,4 +1,5 @@
-//! What the entries of a conversation say of its tables: who is a member and as what, and which messages there are.
+//! What the entries of a conversation say of its tables: who is a member and as what, which messages there are, and, by
+//! [`super::order`] and [`super::commands`], the rest.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -7,7 +8,9 @@ use crate::{
     MessageId,
     agent::{Permission, SYSTEM_ORDINAL},
     evidence::{
-        Finding, Kind, OrderRow, Row,
+        CommandsRow, EnrolledRow, Finding, Kind, OrderRow, Row,
+        commands::{Commands, Told},
+        enrolment::Enrolment,
         order::{Order, OrderFacts},
     },
 };
@@ -23,6 +26,8 @@ pub struct StateRow {
     pub members: Vec<MemberRow>,
     /// Held messages, pause and policy; `None` when the schema is older.
     pub order: Option<OrderRow>,
+    /// Its commands; `None` when the schema is older.
+    pub commands: Option<CommandsRow>,
 }
 
 /// What a member's row says.
@@ -92,6 +97,10 @@ pub struct Replay {
     last_seq: u64,
     purged: bool,
     order: Order,
+    commands: Commands,
+    enrolment: Enrolment,
+    /// An entry about the approver that is not understood.
+    unknown_enrolment: Option<u64>,
 }
 
 /// The facts of an entry that tables follow from.
@@ -127,6 +136,12 @@ impl Replay {
         if outcome != b"ok" {
             return None;
         }
+        if action == b"manage_approver" && self.enrolment.take(row.at, detail).is_none() {
+            self.unknown_enrolment = self.unknown_enrolment.or(Some(row.n));
+        }
+        if COMMANDING.contains(&action) && self.commanded(row).is_none() {
+            self.unknown = self.unknown.or(Some(row.n));
+        }
         let known = match action {
             b"send" => return self.told(row),
             b"pause" | b"resume" => {
@@ -137,12 +152,13 @@ impl Replay {
             b"cleanup" => {
                 self.purged = true;
                 self.order.purge();
+                self.commands.purge();
                 true
             }
             b"create" | b"join" | b"invite" | b"manage_tokens" | b"remove" | b"leave" | b"transfer" => {
                 let facts = serde_json::from_slice(detail).ok();
                 facts.is_some_and(|facts| {
-                    self.change(action, &String::from_utf8_lossy(actor), facts).is_some()
+                    self.change((action, row.at), &String::from_utf8_lossy(actor), facts).is_some()
                 })
             }
             _ if TELLING.contains(&action) && names_a_message(detail) => return self.told(row),
@@ -162,6 +178,20 @@ impl Replay {
             self.unknown = self.unknown.or(Some(row.n));
         }
         sent
+    }
+
+    fn commanded(&mut self, row: &Row<'_>) -> Option<()> {
+        let [actor, action, _, detail] = row.fields;
+        let Self { members, commands, .. } = self;
+        let may_agree = |session: &str| {
+            let mut members = members.iter();
+            members.any(|it| {
+                it.session == session && !it.revoked && it.permission == Permission::Approver.as_str()
+            })
+        };
+        let actor = String::from_utf8_lossy(actor);
+        let told = Told { n: row.n, at: row.at, actor: &actor, action, may_agree: &may_agree };
+        commands.take(&told, detail)
     }
 
     fn ordered(&mut self, action: &[u8], detail: &[u8]) -> Option<()> {
@@ -201,7 +231,7 @@ impl Replay {
     }
 
     /// Applies an entry; `None` when it cannot be understood.
-    fn change(&mut self, action: &[u8], actor: &str, facts: Facts) -> Option<()> {
+    fn change(&mut self, (action, at): (&[u8], i64), actor: &str, facts: Facts) -> Option<()> {
         let owner = Permission::Owner.as_str();
         match action {
             b"create" => {
@@ -214,10 +244,8 @@ impl Replay {
             }
             b"invite" => self.admit(facts.session.first()?, &facts.permission?),
             b"join" => self.member(actor)?.epoch = facts.epoch?,
-            b"leave" => self.member(actor)?.remove(),
-            b"remove" => {
-                facts.session.iter().try_for_each(|session| self.member(session).map(MemberRow::remove))?;
-            }
+            b"leave" => self.remove(actor, at)?,
+            b"remove" => facts.session.iter().try_for_each(|session| self.remove(session, at))?,
             b"transfer" => {
                 for before in &facts.before {
                     Permission::Member.as_str().clone_into(&mut self.member(before)?.permission);
@@ -226,13 +254,15 @@ impl Replay {
             }
             _ => {
                 let change = facts.change?;
-                let effect: fn(&mut MemberRow) = match change.as_str() {
-                    "shown" => |_| (),
-                    "rotated" => |member| member.epoch += 1,
-                    "revoked" => MemberRow::remove,
+                let mut members = facts.session.iter();
+                match change.as_str() {
+                    "shown" => {}
+                    "rotated" => {
+                        members.try_for_each(|one| self.member(one).map(|member| member.epoch += 1))?;
+                    }
+                    "revoked" => members.try_for_each(|one| self.remove(one, at))?,
                     _ => return None,
-                };
-                facts.session.iter().try_for_each(|session| self.member(session).map(effect))?;
+                }
             }
         }
         Some(())
@@ -242,6 +272,14 @@ impl Replay {
         let (session, permission) = (session.to_owned(), permission.to_owned());
         let ordinal = self.members.last().map_or(0, |member| member.ordinal + 1);
         self.members.push(MemberRow { ordinal, session, permission, epoch: 0, revoked: false });
+    }
+
+    fn remove(&mut self, session: &str, at: i64) -> Option<()> {
+        let member = self.member(session)?;
+        member.epoch += 1;
+        member.revoked = true;
+        self.commands.end_of(session, at);
+        Some(())
     }
 
     fn member(&mut self, session: &str) -> Option<&mut MemberRow> {
@@ -261,12 +299,23 @@ impl Replay {
                 found.push(mismatch(what));
             }
             found.extend(state.order.as_ref().and_then(|order| self.order.differs(order)).map(mismatch));
+            let impossible = self.commands.impossible().filter(|_| state.commands.is_some());
+            found.extend(impossible.map(|(n, what)| mismatch(what.clone()).at(*n)));
+            found.extend(state.commands.as_ref().and_then(|it| self.commands.differs(it)).map(mismatch));
         }
         if self.purged != state.purged {
             let said = |purged| if purged { "purged" } else { "not purged" };
             found.push(mismatch(format!("{}, recorded: {}", said(state.purged), said(self.purged))));
         }
         found
+    }
+
+    /// Ends the replay of the bridge's own chain against the rows of the approver.
+    pub fn finish_bridge(&self, approvers: &[EnrolledRow]) -> Option<Finding> {
+        if let Some(n) = self.unknown_enrolment {
+            return Some(Finding::new(Kind::StateUnknown).at(n));
+        }
+        self.enrolment.differs(approvers).map(|what| Finding::new(Kind::StateMismatch).what(what))
     }
 
     /// The first member that is another one than was recorded.
@@ -303,13 +352,6 @@ impl Replay {
     }
 }
 
-impl MemberRow {
-    fn remove(&mut self) {
-        self.epoch += 1;
-        self.revoked = true;
-    }
-}
-
 /// The places of these members, as bits; `None` when one is not known.
 fn bits(members: &[MemberRow], sessions: &[String]) -> Option<i64> {
     sessions.iter().try_fold(0, |bits, session| {
@@ -328,6 +370,19 @@ const TELLING: &[&[u8]] = &[
     b"enable_execution",
     b"disable_execution",
     b"manage_approver",
+];
+
+/// Actions that commands follow from, besides those that end a member's place.
+const COMMANDING: &[&[u8]] = &[
+    b"ask_execution",
+    b"execute",
+    b"approve",
+    b"deny_run",
+    b"end_run",
+    b"enable_execution",
+    b"disable_execution",
+    b"manage_approver",
+    b"unlock_execution",
 ];
 
 /// Whether an entry's facts name a message.

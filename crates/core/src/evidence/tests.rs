@@ -1,5 +1,6 @@
 //! Whatever is done to a chain is named, at the right entry.
 
+mod commands;
 mod state;
 
 use proptest::prelude::*;

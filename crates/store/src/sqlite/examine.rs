@@ -15,8 +15,11 @@ use rusqlite::{
     types::ValueRef,
 };
 
+use self::commands::Commands;
 use super::{archive, frame, options::Options, rows, schema::MARKED_SINCE, tx};
 use crate::Progress;
+
+mod commands;
 
 /// Entries between two reports of progress.
 const PROGRESS_EVERY: u64 = 1_024;
@@ -84,12 +87,15 @@ pub(super) fn examine(
     let (checked, marks) = judge.marks(&snapshot, schema)?;
     let conversations = conversations(&snapshot, examination.conversation, schema)?;
     judge.progress.begin(conversations.iter().map(|conversation| conversation.claim.length).sum());
+    let pks: Vec<_> = conversations.iter().map(|conversation| conversation.pk).collect();
     if examination.conversation.is_none() {
-        let pks: Vec<_> = conversations.iter().map(|conversation| conversation.pk).collect();
         findings.extend(frame::stray_rows(&snapshot, &pks)?);
     }
     let members = members(&snapshot, &conversations)?;
-    let chain = Chain { connection: &snapshot, examination, judge, marks, schema, members };
+    let only = examination.conversation.map(|_| pks.first().copied().unwrap_or(-1));
+    let commands = Commands::read(&snapshot, (only, &pks), schema)?;
+    findings.extend(commands.iter().filter_map(|it| it.strays.first().cloned()));
+    let chain = Chain { connection: &snapshot, examination, judge, marks, schema, members, commands };
     let chains = conversations.iter().map(|it| chain.examine(it)).collect::<rusqlite::Result<Vec<_>>>()?;
     if judge.opened == archive::IMMUTABLE && archive::traces(&judge.path) != judge.traces {
         return Err(rusqlite::Error::SqliteFailure(
@@ -147,6 +153,7 @@ struct Chain<'a> {
     marks: Marks<'a>,
     schema: u32,
     members: Members,
+    commands: Option<Commands>,
 }
 
 /// The members of each conversation's row, in join order.
@@ -212,8 +219,14 @@ impl Chain<'_> {
         if findings.is_empty() {
             let audiences = std::mem::take(&mut messages.audiences);
             findings.extend(messages.finish()?);
-            if conversation.id.is_some() {
-                findings.extend(replay.finish(&self.state(conversation, audiences)?));
+            let state = self.state(conversation, audiences)?;
+            match (&conversation.id, &self.commands) {
+                (Some(_), _) => findings.extend(replay.finish(&state)),
+                (None, Some(commands)) => {
+                    findings.extend(replay.finish_bridge(&commands.approvers));
+                    findings.extend(commands.bridge_differs());
+                }
+                (None, None) => {}
             }
         }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
@@ -241,7 +254,14 @@ impl Chain<'_> {
         } else {
             None
         };
-        Ok(StateRow { last_seq: conversation.last_seq, purged: conversation.purged, members, order })
+        let commands = self.commands.as_ref().map(|commands| commands.of(conversation.pk));
+        Ok(StateRow {
+            last_seq: conversation.last_seq,
+            purged: conversation.purged,
+            members,
+            order,
+            commands,
+        })
     }
 }
 

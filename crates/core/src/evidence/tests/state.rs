@@ -2,17 +2,17 @@
 
 use super::*;
 
-fn told(n: u64, actor: &str, action: &str, detail: &str) -> Kept {
+pub(super) fn told(n: u64, actor: &str, action: &str, detail: &str) -> Kept {
     let fields = [actor, action, "ok", detail].map(|field| field.as_bytes().to_vec());
     Kept { fields, ..entry(n) }
 }
 
-fn member(session: &str, permission: &str, epoch: u32, revoked: bool) -> MemberRow {
+pub(super) fn member(session: &str, permission: &str, epoch: u32, revoked: bool) -> MemberRow {
     let ordinal = i64::from(session.as_bytes()[0] - b'a');
     MemberRow { ordinal, session: session.into(), permission: permission.into(), epoch, revoked }
 }
 
-fn replayed(rows: &[Kept], state: &StateRow) -> Vec<String> {
+pub(super) fn replayed(rows: &[Kept], state: &StateRow) -> Vec<String> {
     let mut replay = Replay::default();
     for row in rows {
         replay.take(&row.row());
@@ -41,7 +41,7 @@ fn lived() -> (Vec<Kept>, StateRow) {
         member("c", "observer", 1, true),
         member("d", "moderator", 1, true),
     ];
-    (rows, StateRow { last_seq: 0, purged: false, members, order: Some(OrderRow::default()) })
+    (rows, StateRow { last_seq: 0, purged: false, members, order: Some(OrderRow::default()), commands: None })
 }
 
 #[test]
@@ -175,7 +175,13 @@ fn message_of_the_bridge_itself_is_held_against_the_entry_that_names_it() {
             assert!(!sent.is(&other), "{action}: {other:?}");
         }
         let members = vec![member("a", "owner", 0, false), member("b", "member", 0, false)];
-        let state = StateRow { last_seq: 1, purged: false, members, order: Some(OrderRow::default()) };
+        let state = StateRow {
+            last_seq: 1,
+            purged: false,
+            members,
+            order: Some(OrderRow::default()),
+            commands: None,
+        };
         assert_eq!(replay.finish(&state), [], "{action}: it counts as the newest message");
         let found = |detail: &str| replayed(&[created.clone(), told(2, actor, action, detail)], &state);
         assert_eq!(found("{}"), ["state_mismatch: newest message: 1, recorded: 0"], "{action}");
@@ -220,7 +226,7 @@ fn governed() -> (Vec<Kept>, StateRow) {
         paused: true,
         inbound: true,
     };
-    (rows, StateRow { last_seq: 3, purged: false, members, order: Some(order) })
+    (rows, StateRow { last_seq: 3, purged: false, members, order: Some(order), commands: None })
 }
 
 type Change = fn(&mut OrderRow);

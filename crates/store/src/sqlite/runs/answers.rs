@@ -4,6 +4,7 @@ use mab_core::{
     Code, ConversationId, Denied, Failure, Fault, RunId, SessionId,
     audit::Detail,
     entity::{Notice, RunAnswer, RunRow, Says},
+    evidence,
     execution::{Assurance, Consent, DENIALS_MAX, RunState, VALID_S},
     policy::{Seat, Stamp},
     source::Uptime,
@@ -38,17 +39,19 @@ impl Tx<'_> {
             let (state, detail) = match &answer.says {
                 Says::Signed { text, signature, assurance } => {
                     let yes = Yes { assurance: *assurance, signed: Some((text, signature)), uptime: None };
-                    (self.agree(stamp, run_pk, &yes)?, detail.name("assurance", assurance.as_str()))
+                    self.agree(stamp, run_pk, &yes, detail)?
                 }
                 Says::Elicited => {
                     let uptime = Some(answer.uptime);
                     let yes = Yes { assurance: Assurance::Elicitation, signed: None, uptime };
-                    (self.agree(stamp, run_pk, &yes)?, detail.name("assurance", yes.assurance.as_str()))
+                    self.agree(stamp, run_pk, &yes, detail)?
                 }
-                Says::Vote { quorum } => match self.vote(stamp, &entered, run_pk, (answer, *quorum))? {
-                    Some(state) => (state, detail.name("assurance", Assurance::Approvers.as_str())),
-                    None => return Ok(run.state),
-                },
+                Says::Vote { quorum } => {
+                    match self.vote(stamp, (&entered, run_pk), (answer, *quorum), detail)? {
+                        Some(counted) => counted,
+                        None => return Ok(run.state),
+                    }
+                }
                 Says::No => self.deny_run(stamp, &run, run_pk, detail)?,
             };
             self.wake(run.agent_pk);
@@ -79,7 +82,13 @@ impl Tx<'_> {
     }
 
     /// Records a yes that is enough.
-    fn agree(&self, stamp: &Stamp, run_pk: i64, yes: &Yes<'_>) -> Result<RunState, Failure> {
+    fn agree(
+        &self,
+        stamp: &Stamp,
+        run_pk: i64,
+        yes: &Yes<'_>,
+        detail: Detail,
+    ) -> Result<(RunState, Detail), Failure> {
         const KEY: &str = "SELECT key FROM approver";
         const AGREE: &str =
             "UPDATE run SET state = 'approved', decided_at = ?2, expires_at = ?3, assurance = ?4, approval = ?5,
@@ -99,17 +108,25 @@ impl Tx<'_> {
             AGREE,
             params![run_pk, now.millis(), until.millis(), assurance, text, signature, key, boot, uptime_ms],
         )?;
-        Ok(RunState::Approved)
+        let uptime_ms = uptime_ms.map(i64::to_be_bytes);
+        let (text, signature) = (text.map(String::as_bytes), signature.map(Vec::as_slice));
+        let (key, boot) = (key.as_deref(), boot.as_ref().map(<[u8; 16]>::as_slice));
+        let consent = [text, signature, key, boot, uptime_ms.as_ref().map(<[u8; 8]>::as_slice)];
+        let detail = detail.name("assurance", assurance);
+        let is_any = consent.iter().any(Option::is_some);
+        let detail =
+            if is_any { detail.digest("consent_sha256", &evidence::digest(&consent)) } else { detail };
+        Ok((RunState::Approved, detail))
     }
 
     /// Counts an agent's yes, once; `None` when it was counted already.
     fn vote(
         &self,
         stamp: &Stamp,
-        entered: &Entered,
-        run_pk: i64,
+        (entered, run_pk): (&Entered, i64),
         (answer, quorum): (&RunAnswer, u8),
-    ) -> Result<Option<RunState>, Failure> {
+        detail: Detail,
+    ) -> Result<Option<(RunState, Detail)>, Failure> {
         const VOTE: &str =
             "INSERT OR IGNORE INTO vote (run, agent, at, boot, uptime_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
         const QUORUM: &str = "UPDATE run SET quorum = ?2 WHERE pk = ?1";
@@ -123,14 +140,18 @@ impl Tx<'_> {
         if self.execute(VOTE, params![run_pk, entered.agent_pk, at, answer.uptime.boot, ms])? == 0 {
             return Ok(None);
         }
+        let moment = evidence::digest(&[Some(&answer.uptime.boot), Some(&ms.to_be_bytes())]);
+        let detail = detail.digest("vote_sha256", &moment);
         let votes = reads::count_votes(self.connection(), run_pk)
             .map_err(|source| failure("counting votes", source))?;
         if votes < usize::from(quorum) {
-            return Ok(Some(RunState::Pending));
+            let detail = detail.name("assurance", Assurance::Approvers.as_str());
+            return Ok(Some((RunState::Pending, detail)));
         }
         self.execute_one(QUORUM, params![run_pk, quorum])?;
+        let detail = detail.number("quorum", u64::from(quorum));
         let yes = Yes { assurance: Assurance::Approvers, signed: None, uptime: None };
-        self.agree(stamp, run_pk, &yes).map(Some)
+        self.agree(stamp, run_pk, &yes, detail).map(Some)
     }
 
     /// Records a no; a person's third since the agent was last let ask refuses its commands. Agents lock nobody out.

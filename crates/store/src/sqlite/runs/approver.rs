@@ -2,13 +2,16 @@
 
 use mab_core::{
     Code, Denied, Failure, Timestamp,
+    audit::{Detail, Outcome},
     entity::{ApproverRow, CodeUse, NewApprover},
+    evidence,
     policy::Stamp,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{
     super::{
+        ledger::Deed,
         rows,
         tx::{BRIDGE, Tx},
     },
@@ -57,14 +60,38 @@ impl Tx<'_> {
                 .into());
             }
             self.execute_one(KEEP, params![new.key, new.sealed, new.mac, self.now().millis()])?;
-            let terms = self.execute("DELETE FROM terms", [])? as u64;
-            let runs = self.end_all_runs()?;
+            let ended = self.end_everywhere()?;
+            let sum = |of: fn(&Ended) -> u64| ended.iter().map(of).sum();
+            let columns = [new.key.as_slice(), new.sealed.as_slice(), new.mac.as_slice()].map(Some);
             let mut detail = stamp.detail().clone().name("step", "enrolled").digest("key", &new.key);
+            detail = detail.digest("approver_sha256", &evidence::digest(&columns));
             if let Some(before) = &new.replaces {
                 detail = detail.name("step", "replaced").digest("before", before);
             }
-            self.done(&self.ledger(BRIDGE)?, stamp, detail.number("terms", terms).number("runs", runs))
+            detail = detail.number("terms", sum(|it| it.terms)).number("runs", sum(|it| it.runs));
+            self.done(&self.ledger(BRIDGE)?, stamp, detail)?;
+            ended.iter().try_for_each(|it| self.record_end(stamp, it))
         })
+    }
+
+    /// Ends what is enabled, and every command, in every conversation.
+    fn end_everywhere(&self) -> Result<Vec<Ended>, Failure> {
+        const WHERE: &str =
+            "SELECT pk FROM conversation WHERE pk <> 0 AND pk IN (SELECT conversation FROM terms
+             UNION SELECT conversation FROM run
+             WHERE state IN ('pending', 'approved', 'running') AND end_asked_at IS NULL)";
+        const END: &str = "DELETE FROM terms WHERE conversation = ?1";
+        let found: Vec<i64> = self.rows(WHERE, [], |row| row.get(0))?;
+        let end = |pk| Ok(Ended { pk, terms: self.execute(END, [pk])? as u64, runs: self.end_runs_of(pk)? });
+        found.into_iter().map(end).collect()
+    }
+
+    /// Records in a conversation's own chain what ended there with the approver.
+    fn record_end(&self, stamp: &Stamp, ended: &Ended) -> Result<(), Failure> {
+        let detail = Detail::default().name("step", "disabled").number("runs", ended.runs);
+        let (actor, action) = (stamp.principal().actor(), stamp.action());
+        let deed = Deed { actor, action, outcome: Outcome::Done, detail };
+        self.record(&self.ledger(ended.pk)?, deed).map(drop)
     }
 
     /// Takes note of a one-time code.
@@ -95,15 +122,25 @@ impl Tx<'_> {
                 params![rows::stored(step), rows::stored(kept), until.map(Timestamp::millis)],
             )?;
             let mut detail = stamp.detail().clone().name("step", "code").name("code", code);
+            detail = detail.number("code_step", step);
             if wrong > 0 {
                 detail = detail.number("wrong", wrong);
             }
-            if locked {
+            if let Some(until) = until {
                 detail = detail.name("then", "locked");
+                detail = detail.number("locked_until_ms", until.millis().unsigned_abs());
             }
             self.done(&self.ledger(BRIDGE)?, stamp, detail)
         })
     }
+}
+
+/// What ended in a conversation.
+struct Ended {
+    /// Its row.
+    pk: i64,
+    terms: u64,
+    runs: u64,
 }
 
 fn too_many_wrong(until: Timestamp, now: Timestamp) -> Denied {

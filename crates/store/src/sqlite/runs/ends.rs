@@ -95,12 +95,6 @@ impl Tx<'_> {
         self.end_runs(END, params![self.now().millis(), conversation_pk])
     }
 
-    /// As [`Self::end_runs_of`], everywhere.
-    pub(super) fn end_all_runs(&self) -> Result<u64, Failure> {
-        const END: &str = concat!(ending!(), " RETURNING agent");
-        self.end_runs(END, [self.now().millis()])
-    }
-
     /// As [`Self::end_runs_of`], of an agent whose place ends, which wishes nothing any more either.
     pub(in super::super) fn end_runs_of_agent(&self, agent_pk: i64) -> Result<u64, Failure> {
         const FORGET: &str = "DELETE FROM wish WHERE agent = ?1
@@ -118,7 +112,8 @@ impl Tx<'_> {
         const TERMS: &str = "DELETE FROM terms WHERE conversation = ?1";
         const WISHES: &str = "DELETE FROM wish WHERE conversation = ?1";
         const VOTES: &str = "DELETE FROM vote WHERE run IN (SELECT pk FROM run WHERE conversation = ?1)";
-        const RUNS: &str = "UPDATE run SET request = NULL, approval = NULL, signature = NULL,
+        const RUNS: &str = "UPDATE run SET request = NULL, approval = NULL, signature = NULL, key = NULL,
+             boot = NULL, uptime_ms = NULL,
              state = CASE WHEN state IN ('pending', 'approved') THEN 'expired' ELSE state END
              WHERE conversation = ?1";
         for sql in [TERMS, WISHES, VOTES, RUNS] {

@@ -3,6 +3,7 @@
 use mab_core::{
     Code, Denied, Failure, Fault,
     entity::{NewRun, NewWish, Notice},
+    evidence,
     execution::{Assurance, OPEN_IN_CONVERSATION_MAX, OPEN_MAX, RunState},
     policy::Stamp,
 };
@@ -89,7 +90,10 @@ impl Tx<'_> {
                 params![id, conversation, agent, state, new.hash, request, now, until, assurance, started_at],
             )?;
             let detail = stamp.detail().clone().run("run", &new.id).digest("request", &new.hash);
-            let mut detail = detail.name("step", state);
+            let mut detail = detail
+                .name("step", state)
+                .digest("request_sha256", &evidence::digest(&[Some(request)]))
+                .number("expires_at_ms", until.unsigned_abs());
             if let Some(assurance) = assurance {
                 detail = detail.name("assurance", assurance);
             }

@@ -55,6 +55,7 @@ impl Tx<'_> {
             }
             let detail = stamp.detail().clone().run("run", &start.id).digest("request", start.agreed.hash());
             let detail = detail.name("step", "started").name("assurance", start.agreed.assurance().as_str());
+            let detail = detail.number("expires_at_ms", start.lost_at.millis().unsigned_abs());
             Ok(((), detail))
         })
     }

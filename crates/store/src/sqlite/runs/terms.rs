@@ -3,6 +3,7 @@
 use mab_core::{
     Code, ConversationId, Denied, Failure,
     entity::{NewTerms, Notice},
+    evidence,
     policy::Stamp,
 };
 use rusqlite::params;
@@ -41,7 +42,8 @@ impl Tx<'_> {
                 .name("step", "enabled")
                 .name("mode", new.mode.as_str());
             let detail = detail.name("assurance", new.assurance.as_str()).digest("key", &new.key);
-            let detail = detail.digest_of_sealed("terms_sha256", terms);
+            let columns = [Some(terms), Some(new.signature.as_slice()), Some(new.key.as_slice())];
+            let detail = detail.digest("terms_sha256", &evidence::digest(&columns));
             let detail = detail.number("expires_at_ms", until.unsigned_abs());
             let detail = self.tell(&mut entered.ledger, notice, detail)?;
             self.done(&entered.ledger, stamp, detail)
@@ -63,11 +65,12 @@ impl Tx<'_> {
             let mut place = self.place(conversation)?;
             let active = self.row(ACTIVE, params![place.pk, self.now().millis()], |row| row.get(0))?;
             let active = rows::count(active.unwrap_or_default());
-            self.execute(END, [place.pk])?;
             let (wishes, runs) = (self.execute(FORGET, [place.pk])? as u64, self.end_runs_of(place.pk)?);
             if active + wishes + runs == 0 {
+                // Terms whose time is over enable nothing: what no entry tells of stays as it is.
                 return Ok(false);
             }
+            self.execute(END, [place.pk])?;
             let detail = stamp.detail().clone().name("step", "disabled");
             let mut detail = detail.number("runs", runs).number("wishes", wishes);
             if !place.purged {

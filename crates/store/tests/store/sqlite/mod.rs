@@ -7,6 +7,8 @@ mod engine;
 mod kept;
 mod lowered;
 mod opening;
+
+mod tampered;
 mod traces;
 
 pub(crate) use engine::{SqliteEngine, connect, options};
