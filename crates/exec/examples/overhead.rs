@@ -79,7 +79,7 @@ fn measure(helper: PathBuf) -> Result<String, Box<dyn std::error::Error>> {
         Ok(())
     };
     let all = (0..63).fold("git add".to_owned(), |words, number| format!("{words} f{number}"));
-    let rows: Vec<(&str, Box<dyn Fn() -> Measured + '_>)> = vec![
+    let rows: Vec<(&str, Work<'_>)> = vec![
         ("plain", Box::new(|| plain().status().map(|_| ()).map_err(Into::into))),
         ("T1", Box::new(|| run(&t1, &reading, &system, &[]))),
         ("T2 reading", Box::new(|| run(&t2, &reading, &system, &[]))),
@@ -101,6 +101,7 @@ fn measure(helper: PathBuf) -> Result<String, Box<dyn std::error::Error>> {
     Ok(table(times))
 }
 
+type Work<'a> = Box<dyn Fn() -> Measured + 'a>;
 type Measured = Result<(), Box<dyn std::error::Error>>;
 
 fn plan(program: String) -> Plan {

@@ -230,11 +230,13 @@ impl Policy {
             self.programs.remove(name);
         }
         self.lists.extend(file.options.iter().map(|(name, text)| (name.clone(), text.get_ref().clone())));
-        for (name, files) in &file.obeys {
-            let files = files.split_whitespace().map(ToOwned::to_owned);
+        for (name, text) in &file.obeys {
+            let files = text.files.split_whitespace().map(ToOwned::to_owned);
             self.obeys.entry(name.clone()).or_default().extend(files);
+            if text.runs_code {
+                self.runs_code.insert(name.clone());
+            }
         }
-        self.runs_code.extend(file.runs_code.iter().cloned());
         self.add_programs(&file, source)?;
         self.add_forms(&file.form, source, author)?;
         for rule in &file.rule {
@@ -414,7 +416,7 @@ fn only_tightens(file: &File, source: &Source) -> Result<(), Denied> {
     if let Some(list) = file.options.values().next() {
         return refuse(list.span().start, "list options");
     }
-    if !file.obeys.is_empty() || !file.runs_code.is_empty() {
+    if !file.obeys.is_empty() {
         return refuse(0, "say what programs obey");
     }
     if !file.paths.shown.is_empty() {

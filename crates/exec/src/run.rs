@@ -16,7 +16,7 @@ use mab_redact::{Memory, Redactor, Scope};
 use crate::{
     Approved, Ask, Binary, Captured, Decision, Digest, Finished, GitAccess, Isolates, Judges, Layer, Mode,
     Network, Obeys, Observer, Outcome, Prepared, Profile, Request, Sandbox, Saves, Stage, Surface, Tier,
-    Unavailable, Verdict, View, Workspace,
+    Unavailable, Verdict, View, Wanted, Workspace,
     binaries::Binaries,
     follow::{Stopwatch, follow},
     output::{Gathering, Knowledge},
@@ -148,11 +148,6 @@ impl Executor {
             Decision::Allow if saving => self.save(&verdict, (workspace, None), now)?,
             Decision::Allow | Decision::Ask | Decision::Deny => None,
         };
-        // What runs at once runs now.
-        let obeys = match verdict.decision {
-            Decision::Ask => self.judge.obeyed(ask.mode, &ask.wanted, workspace),
-            Decision::Allow | Decision::Deny => Obeys::default(),
-        };
         let request = Request {
             version: 1,
             conversation: ask.conversation.clone(),
@@ -161,7 +156,7 @@ impl Executor {
             command: ask.wanted.clone(),
             plan,
             binaries,
-            obeys,
+            obeys: self.obeyed(&verdict, (ask.mode, &ask.wanted), workspace),
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
             profile: self.without_values(&profile, nonce),
@@ -395,13 +390,21 @@ impl Executor {
             let checked = request.binaries.iter().try_for_each(|binary| self.binaries.recheck(binary));
             checked.map_err(|why| self.refuse(Layer::Policy, &why))?;
         }
-        if inner.verdict.decision == Decision::Ask {
-            let now = self.judge.obeyed(request.mode, &request.command, &inner.workspace);
-            if let Some(what) = request.obeys.change(&now) {
-                return Err(self.refuse(Layer::Policy, &format!("{what} the command was judged; ask again")));
+        let now = self.obeyed(&inner.verdict, (request.mode, &request.command), &inner.workspace);
+        match request.obeys.change(&now) {
+            Some(what) => {
+                Err(self.refuse(Layer::Policy, &format!("{what} the command was judged; ask again")))
             }
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// What it is known to run or obey of the workspace. What runs at once runs now, so that nobody looks.
+    fn obeyed(&self, verdict: &Verdict, (mode, wanted): (Mode, &Wanted), workspace: &Workspace) -> Obeys {
+        match verdict.decision {
+            Decision::Ask => self.judge.obeyed(mode, wanted, workspace),
+            Decision::Allow | Decision::Deny => Obeys::default(),
+        }
     }
 
     /// What is known of secrets: the conversation's, and what the operator passes in.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{Judge, read_strictly, shell};
-use crate::{Digest, Mode, Obeyed, Obeys, Wanted, Workspace, policy::Paths};
+use crate::{Digest, Mode, Obeyed, Obeys, Wanted, Workspace, secret_names::is_secret_name};
 
 /// Most files of one request: each is a row that a person reads.
 const FILES_MAX: usize = 64;
@@ -39,7 +39,7 @@ impl Judge {
         let policy = self.policy();
         let known: Vec<&str> =
             programs.iter().flat_map(|name| policy.obeyed_by(name)).map(String::as_str).collect();
-        let mut looking = Looking::new(workspace, policy.paths());
+        let mut looking = Looking::new(workspace);
         for name in &known {
             looking.look(Path::new(name), Why::Known);
         }
@@ -139,16 +139,15 @@ fn last(path: &str) -> &str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     /// A program looks for it. An empty one says nothing, and may be there only to be protected while another command
-    /// runs. One with a hidden name counts: it is the policy that names it.
+    /// runs.
     Known,
-    /// The command names it. What is hidden from commands is hidden from this one.
+    /// The command names it. What the sandbox hides, as it may hold secrets, has no digest for anybody to guess by.
     Named,
 }
 
 /// What was found so far.
 struct Looking<'a> {
     workspace: &'a Workspace,
-    paths: &'a Paths,
     seen: BTreeSet<PathBuf>,
     files: Vec<Obeyed>,
     /// Folders on the way to what was named, without the workspace's own.
@@ -159,10 +158,9 @@ struct Looking<'a> {
 }
 
 impl<'a> Looking<'a> {
-    fn new(workspace: &'a Workspace, paths: &'a Paths) -> Self {
+    const fn new(workspace: &'a Workspace) -> Self {
         Self {
             workspace,
-            paths,
             seen: BTreeSet::new(),
             files: Vec::new(),
             folders: BTreeSet::new(),
@@ -180,11 +178,10 @@ impl<'a> Looking<'a> {
         self.looks += 1;
         let Some((file, real)) = self.workspace.open_read(name) else { return };
         let Ok(found) = file.metadata() else { return };
-        let is_hidden = real.iter().any(|part| self.paths.is_hidden(&part.to_string_lossy()));
+        if real.iter().any(is_secret_name) {
+            return;
+        }
         if why == Why::Named {
-            if is_hidden {
-                return;
-            }
             self.pass(if found.is_dir() { Some(real.as_path()) } else { real.parent() });
         }
         if !found.is_file() || (why == Why::Known && found.len() == 0) || self.seen.contains(&real) {

@@ -24,12 +24,9 @@ pub(crate) struct File {
     /// Programs that are refused whatever follows, with why.
     #[serde(default)]
     pub(crate) refused: BTreeMap<String, String>,
-    /// Files of the workspace that a program looks for by itself and obeys, by the program's name.
+    /// What programs obey of the workspace, by the program's name.
     #[serde(default)]
-    pub(crate) obeys: BTreeMap<String, String>,
-    /// Programs that run code of the workspace.
-    #[serde(default)]
-    pub(crate) runs_code: Vec<String>,
+    pub(crate) obeys: BTreeMap<String, ObeysText>,
     /// Commands that are understood, in order.
     #[serde(default)]
     pub(crate) form: Vec<Spanned<FormText>>,
@@ -66,6 +63,18 @@ pub(crate) struct ProgramText {
     /// What is put into its environment.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// What a program obeys of the workspace.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObeysText {
+    /// Files that it looks for by itself.
+    #[serde(default)]
+    pub(crate) files: String,
+    /// Whether it runs what files say.
+    #[serde(default)]
+    pub(crate) runs_code: bool,
 }
 
 /// One way to call a program, or some programs that are called alike.

@@ -43,14 +43,14 @@ fn project_refused(text: &str) -> String {
 
 #[test]
 fn project_when_it_says_what_programs_obey_is_refused() {
-    for text in ["runs_code = [\"x\"]", "[obeys]\nmake = \"x\""] {
-        let source = Source { name: "x".to_owned(), text: text.to_owned() };
-        let refused = Policy::builtin().add(&source, Author::Project).unwrap_err();
-        assert!(refused.message.contains("may not say what programs obey"), "{refused:?}");
-        let mut policy = Policy::builtin();
-        policy.add(&source, Author::Operator).unwrap();
-        assert!(policy.runs_code("x") || policy.obeyed_by("make").ends_with(&["x".to_owned()]));
-    }
+    let text = "[obeys]\nmake = { files = \"x\" }\nx = { runs_code = true }".to_owned();
+    let source = Source { name: "x".to_owned(), text };
+    let refused = Policy::builtin().add(&source, Author::Project).unwrap_err();
+    assert!(refused.message.contains("may not say what programs obey"), "{refused:?}");
+    let mut policy = Policy::builtin();
+    policy.add(&source, Author::Operator).unwrap();
+    assert!(policy.runs_code("x") && policy.runs_code("make"));
+    assert!(policy.obeyed_by("make").ends_with(&["Makefile".to_owned(), "x".to_owned()]));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn examples_of_the_page_are_valid() {
     let page = include_str!("../../../../docs/command-policy.md");
     let blocks: Vec<_> =
         page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 4);
+    assert_eq!(blocks.len(), 5);
     let folder = Folder::new();
     let policy =
         Policy::load(Some(&folder.file("policy.toml", blocks[1..].concat() + blocks[0])), None).unwrap();

@@ -18,7 +18,7 @@ use rustix::{
 use serde_json::Value;
 
 use super::*;
-use crate::{Argv, Ending, GitAccess, Limits, Link, Plan, Running, Step, Unavailable, Wanted};
+use crate::{Argv, Ending, GitAccess, Limits, Link, Plan, Running, Step, Unavailable};
 
 /// A run that ended at once, after it printed its plan's first argument.
 struct Ended {

@@ -111,7 +111,9 @@ impl Walk {
     pub(super) fn command(&mut self, words: &[Value], input: &Value) -> Result<Value, Refusal> {
         let Some((program, arguments)) = words.split_first() else { return Ok(input.clone()) };
         self.spend(words.len())?;
-        words.iter().for_each(|word| self.mention(word));
+        for word in words {
+            self.mention(word);
+        }
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return refuse(

@@ -183,7 +183,9 @@ fn files_that_a_command_names_beyond_the_bounds_are_counted_or_have_no_digest() 
     let names: Vec<String> = (0..70).map(|number| format!("f{number}")).collect();
     let all: Vec<&str> = ["git", "add"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut project = project(Mode::Restricted, words(&all));
-    names.iter().for_each(|name| project.put(name, "x"));
+    for name in &names {
+        project.put(name, "x");
+    }
     let obeys = project.prepare().request().obeys.clone();
     assert_eq!((obeys.files.len(), obeys.more), (64, 6));
     let large = std::fs::File::create(project.root().join("f1")).unwrap();
