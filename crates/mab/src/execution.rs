@@ -21,6 +21,7 @@ use crate::{
     config::{Config, Isolation},
     environment::Environment,
     folder::DataFolder,
+    hardening,
     system::OsRandom,
 };
 
@@ -100,6 +101,10 @@ pub(crate) fn can_preview(state_dir: &Path) -> Result<Result<(), Unavailable>, F
 }
 
 fn own_file() -> Result<PathBuf, Failure> {
+    // Of a copy in memory no sandbox can see the file: what it was copied from is its name.
+    if let Some(file) = std::env::args_os().next().filter(|_| hardening::is_copy()) {
+        return Ok(file.into());
+    }
     Ok(std::env::current_exe()
         .map_err(|error| mab_core::Fault::from_source("looking for the path of this program", error))?)
 }

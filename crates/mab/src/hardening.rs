@@ -10,7 +10,7 @@ use std::{
     fs::{self, File},
     io,
     os::{fd::AsRawFd as _, unix::process::CommandExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -119,7 +119,7 @@ fn is_hidden() -> bool {
 }
 
 /// Whether this process was started by [`start_anew`].
-fn is_copy() -> bool {
+pub(crate) fn is_copy() -> bool {
     let copy = format!("/memfd:{COPY}");
     fs::read_link("/proc/self/exe")
         .is_ok_and(|exe| exe.as_os_str().as_encoded_bytes().starts_with(copy.as_bytes()))
@@ -127,7 +127,7 @@ fn is_copy() -> bool {
 
 /// Starts this program in the place of this process, from a file that its user may execute and not read: the system hides
 /// the memory of such a program from the start (execve(2), `PR_SET_DUMPABLE`). Who has this memory open keeps what it was.
-/// It returns only when that cannot be done.
+/// It returns only when that cannot be done. The new program is named by the file of this one, whose copy has none.
 #[expect(clippy::disallowed_methods, reason = "it starts no other program, and no other process")]
 fn start_anew() -> io::Error {
     let copy = match copy_of_this() {
@@ -136,7 +136,9 @@ fn start_anew() -> io::Error {
     };
     let mut words = std::env::args_os();
     let mut program = Command::new(Path::new("/proc/self/fd").join(copy.as_raw_fd().to_string()));
-    if let Some(name) = words.next() {
+    let name = words.next();
+    let file = fs::read_link("/proc/self/exe").ok().map(PathBuf::into_os_string);
+    if let Some(name) = file.or(name) {
         program.arg0(name);
     }
     program.args(words).exec()

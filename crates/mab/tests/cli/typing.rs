@@ -61,7 +61,10 @@ fn home_of(user: u32) -> Anything<Option<(Home, String)>> {
 #[test]
 fn passphrase_is_typed_into_a_memory_that_nobody_could_open_before() -> Anything {
     let Some((home, mab)) = home_of(SOMEBODY)? else { return Ok(()) };
-    let (mut person, pid) = starts(&format!("{mab} yolo enroll"), &home)?;
+    // Found on the PATH, as people have it found.
+    let found = mab.replace(&home.path().join("mab").display().to_string(), "mab");
+    let shell = format!("env PATH={}:/usr/bin:/bin {found} yolo enroll", home.path().display());
+    let (mut person, pid) = starts(&shell, &home)?;
     person.sees("new passphrase:")?;
     let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     // What belongs to root there is hidden from the user.
@@ -69,6 +72,10 @@ fn passphrase_is_typed_into_a_memory_that_nobody_could_open_before() -> Anything
     // Not the memory that the program began with, which could be opened until it hid it.
     let program = fs::read_link(process.join("exe"))?;
     assert!(program.as_os_str().as_encoded_bytes().starts_with(b"/memfd:mab"), "{program:?}");
+    // What it would have a sandbox see is the file that it was copied from.
+    let words = fs::read(process.join("cmdline"))?;
+    let file = home.path().join("mab");
+    assert_eq!(words.split(|byte| *byte == 0).next(), Some(file.as_os_str().as_encoded_bytes()));
     person.types(PASSPHRASE)?;
     person.sees("the same again:")?;
     person.types(PASSPHRASE)?;
