@@ -43,8 +43,8 @@ impl Allowed {
 }
 
 impl Allowed {
-    /// The same in one cell of a table: `restricted, 1 waits, 2 wishes`.
-    pub(crate) fn mark(&self) -> String {
+    /// The same in a few words: `restricted`, `1 waits`, `2 wishes`.
+    pub(crate) fn marks(&self) -> Vec<String> {
         let enabled = self.enabled.as_ref().map(|enabled| enabled.mode.clone());
         let counted = |count: u64, one: &str, many: &str| match count {
             0 => None,
@@ -53,7 +53,7 @@ impl Allowed {
         };
         let parts =
             [enabled, counted(self.requests, "waits", "wait"), counted(self.wishes, "wish", "wishes")];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        parts.into_iter().flatten().collect()
     }
 }
 

@@ -69,9 +69,14 @@ struct Row {
 
 fn render(listing: &Listing, page: &mut Page) {
     let row = |row: &Row| {
+        let marks = row.execution.as_ref().map(Allowed::marks).unwrap_or_default();
+        // A column of its own would leave a person's terminal too little for the others.
+        let state = [std::slice::from_ref(&row.state), &marks].concat();
+        let state =
+            if page.for_person() { Visible::lines(&state.join("\n")) } else { Visible::line(&row.state) };
         vec![
             Visible::line(&row.conversation_id),
-            Visible::line(&row.state),
+            state,
             row.members.into(),
             row.messages.into(),
             page.bytes(row.size_bytes),
@@ -79,7 +84,7 @@ fn render(listing: &Listing, page: &mut Page) {
             page.moment(Some(&row.created_at)),
             page.moment(Some(&row.expires_at)),
             optional(row.topic.as_deref()),
-            optional(row.execution.as_ref().map(Allowed::mark).as_deref()),
+            optional(Some(marks.join(", ")).as_deref().filter(|marks| !marks.is_empty())),
         ]
     };
     let rows: Vec<_> = listing.conversations.iter().map(row).collect();
@@ -96,7 +101,7 @@ fn render(listing: &Listing, page: &mut Page) {
                 Column::ForPrograms,
                 Column::Whole("expires (UTC)"),
                 Column::Text("topic"),
-                Column::Text("commands"),
+                Column::ForPrograms,
             ],
             rows,
         });
@@ -124,6 +129,10 @@ mod tests {
 conv_0123456789abcdef	active	2	3	2048	9	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	x\u{1b}]0;t\u{7}\u{202e}\nconv_f	yolo, 2 wait, 1 wish
 conv_1123456789abcdef	purged	0	0	0	4	2026-11-22T07:30:00.125Z	2026-11-22T10:30:00.125Z	-	-
 "#);
+        let mut page = Page::new(Some(80));
+        render(&listing, &mut page);
+        let shown = anstream::adapter::strip_str(page.as_str()).to_string();
+        insta::assert_snapshot!(shown);
         Ok(())
     }
 }
