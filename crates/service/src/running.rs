@@ -11,6 +11,7 @@
 //! not judge a command, nor an approval: `mab_exec` and [`mab_core::execution::Agreed`] do.
 
 pub(crate) mod answering;
+pub(crate) mod became;
 pub(crate) mod enabled;
 pub(crate) mod ending;
 pub(crate) mod filing;

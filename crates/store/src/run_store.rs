@@ -55,6 +55,9 @@ pub trait RunStore: Send + Sync {
     /// One command.
     async fn run(&self, id: RunId) -> Result<Option<RunRow>, Failure>;
 
+    /// The commands of an agent that ended, newest first: those among the 64 newest of its conversation.
+    async fn ended_runs(&self, conversation_pk: i64, agent_pk: i64) -> Result<Vec<RunRow>, Failure>;
+
     /// Answers a command that waits, and wakes who asked. Returns how it stands then.
     ///
     /// Refuses with `not_found` (the operator) or `approval_void` when it does not wait (any more) or its hash is another,

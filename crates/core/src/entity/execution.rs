@@ -164,6 +164,12 @@ pub struct RunRow {
     pub decided_at: Option<Timestamp>,
     /// Whether its end was asked for while it ran: who runs it stops it.
     pub end_asked: bool,
+    /// How sure it is that a person agreed; none while nobody did.
+    pub assurance: Option<Assurance>,
+    /// When it was started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, run or not.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// An answer to a command that waits.

@@ -36,11 +36,13 @@ fn approval_when_64_processes_use_it_at_once_is_used_once() {
         server.ask("tools/call", params.clone());
     }
     let answers: Vec<Value> = servers.iter_mut().map(|server| server.answer()["result"].clone()).collect();
-    let (ran, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer["isError"] == false);
-    assert_eq!((ran.len(), refused.len()), (1, PROCESSES - 1), "{answers:?}");
-    assert_eq!(ran[0]["structuredContent"]["state"], "finished", "{ran:?}");
-    for answer in refused {
-        assert_eq!(answer["structuredContent"]["code"], "approval_void", "{answer}");
+    let told = answers.iter().map(|answer| &answer["structuredContent"]);
+    let (ran, others): (Vec<_>, Vec<_>) = told.partition(|told| told["state"] == "finished");
+    assert_eq!((ran.len(), others.len()), (1, PROCESSES - 1), "{answers:?}");
+    for told in others {
+        // Who comes late hears that it runs, or ran.
+        let is_late = told["state"] == "running" || told["state"] == "ran";
+        assert!(is_late || told["code"] == "approval_void", "{told}");
     }
     assert_eq!(scene.count(), 1, "it ran once");
     drop(servers);

@@ -14,10 +14,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    Bridge,
     door::Call,
     notices::notice,
     reading::{Opener, PEER},
     running::{
+        became,
         enabled::{Enabled, enabled},
         ending, recorded, request, telling_all,
     },
@@ -122,7 +124,7 @@ async fn find(
         return Err(not_by_agents(why, id).into());
     }
     let row = state.into_iter().flat_map(|state| state.runs).find(|row| row.id == id);
-    let row = row.ok_or_else(|| void("no such command waits here"))?;
+    let Some(row) = row else { return Err(gone(bridge, opener, id).await?.into()) };
     let asked = request::open(opener, &row).ok_or_else(|| void("it was changed in the database"))?;
     if asked.mode == Mode::Yolo {
         return Err(not_by_agents("in mode yolo only a person answers", id).into());
@@ -184,6 +186,13 @@ fn words(step: &Step) -> impl Iterator<Item = Vec<String>> {
 fn void(why: &str) -> Denied {
     Denied::new(Code::ApprovalVoid, format!("{why}; nothing was changed"))
         .hint("moderate with action requests lists what waits")
+}
+
+/// The refusal of an answer to what does not wait here any more, or never did.
+async fn gone(bridge: &Bridge, opener: &Opener, id: RunId) -> Result<Denied, Failure> {
+    let row = bridge.store.run(id).await?.filter(|row| row.conversation == opener.conversation);
+    let Some(row) = row else { return Ok(void("no such command waits here")) };
+    Ok(void(&became::of(bridge, opener, row).await?.in_short()))
 }
 
 fn no_hash() -> Denied {

@@ -22,7 +22,7 @@ const LIMIT_DEFAULT: u32 = 50;
 /// Most entries in one answer.
 const LIMIT_MAX: u32 = 100_000;
 /// The outcome of what was not refused.
-const DONE: &str = "ok";
+pub(crate) const DONE: &str = "ok";
 
 /// The operation.
 pub(crate) struct Audit;

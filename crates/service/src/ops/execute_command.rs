@@ -16,6 +16,7 @@ use crate::{
     running::{
         KIND,
         answering::{Answered, Patience},
+        became::{self, Became},
         filing,
         following::Ended,
         looking::{self, Look},
@@ -80,6 +81,8 @@ pub(crate) struct Answer {
 enum State {
     /// See the outcome.
     Finished,
+    /// It ran before this call.
+    Ran,
     /// It runs on.
     Running,
     /// It waits for an answer.
@@ -140,6 +143,12 @@ impl Op for ExecuteCommand {
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let patience = Patience::begin(&call, arguments.wait_seconds).await?;
         let (token, wanted) = (arguments.approval_token.clone(), wanted(&arguments)?);
+        if let Some(token) = token.as_deref() {
+            let ended = became::of_token(&call, token, wanted.as_ref()).await;
+            if let Some(ended) = recorded(&call, ended).await? {
+                return recorded(&call, past(ended)).await;
+            }
+        }
         let mut look = recorded(&call, looking::look(&call).await).await?;
         let goes_on = look.goes_on(&call, token.as_deref(), wanted.as_ref());
         let goes_on = recorded(&call, goes_on).await?;
@@ -149,7 +158,7 @@ impl Op for ExecuteCommand {
         }
         let (id, request) = match goes_on {
             Some((row, request)) if row.state == RunState::Running => {
-                return Ok(running((row.id, &request.hash()?), ELSEWHERE));
+                return Ok(running((row.id, &request.hash()?.to_string()), ELSEWHERE));
             }
             Some((row, request)) => (row.id, request),
             None => match begin(&call, look, wanted.ok_or_else(no_command)?).await? {
@@ -167,6 +176,7 @@ impl Op for ExecuteCommand {
                 let token = call.bridge.request_tokens.of(id, &row.hash, session)?;
                 Ok(pending((id, &request.hash()?), token, row.expires_at.to_string()))
             }
+            Answered::Became(became) => past(became),
             Answered::TakenBack => {
                 Ok(Answer { run_id: Some(id.to_string()), ..Answer::new(State::Withdrawn) })
             }
@@ -276,7 +286,22 @@ fn ended(ended: Ended) -> Answer {
             ended: Some(Shown::of(&over)),
             ..Answer::new(State::Finished)
         },
-        Ended::StillRunning(id, hash) => running((id, &hash), HERE),
+        Ended::StillRunning(id, hash) => running((id, &hash.to_string()), HERE),
+    }
+}
+
+/// What this call cannot change any more. What ran is told as far as it is recorded.
+fn past(became: Became) -> Result<Answer, Failure> {
+    match became {
+        Became::Void(row, void) => Err(void.refusal(row).into()),
+        Became::Runs(row) => Ok(running((row.id, &hex::encode(row.hash)), ELSEWHERE)),
+        Became::Ran(ran) => Ok(Answer {
+            run_id: Some(ran.row.id.to_string()),
+            request_hash: Some(hex::encode(ran.row.hash)),
+            next: Some(ran.next()),
+            ended: Some(Shown::recorded(*ran)),
+            ..Answer::new(State::Ran)
+        }),
     }
 }
 
@@ -287,10 +312,10 @@ const HERE: &str = "it runs on: its result comes as a message from system, with 
 const ELSEWHERE: &str = "it runs on, or the server that ran it died: its result, or that it was lost, comes as a message from \
                          system, with check_messages";
 
-fn running((id, hash): (RunId, &RequestHash), next: &str) -> Answer {
+fn running((id, hash): (RunId, &str), next: &str) -> Answer {
     Answer {
         run_id: Some(id.to_string()),
-        request_hash: Some(hash.to_string()),
+        request_hash: Some(hash.to_owned()),
         next: Some(next.to_owned()),
         ..Answer::new(State::Running)
     }

@@ -18,7 +18,13 @@ use crate::{
     door::Call,
     notices::notice,
     reading::Opener,
-    running::{KIND, enabled::enabled, ending, looking::Look, telling_all},
+    running::{
+        KIND,
+        became::{self, Became},
+        ending,
+        looking::Look,
+        telling_all,
+    },
     spending,
     waiting::{self, PROGRESS_EVERY, WAIT_MAX_S},
 };
@@ -31,6 +37,8 @@ pub(crate) enum Answered {
     NotYet(Box<RunRow>),
     /// Who asked took it back.
     TakenBack,
+    /// It waits no more.
+    Became(Became),
 }
 
 /// A wait for an answer.
@@ -59,7 +67,7 @@ impl Patience {
     /// Waits for the answer to a request, and asks the requester's own client if a person wanted that.
     ///
     /// # Errors
-    /// `command_denied`, `approval_void`, `approval_required` when nobody answered in time, `execution_disabled`.
+    /// `approval_void` when it is gone; a fault of ours.
     pub(crate) async fn answered(
         mut self,
         call: &Call<'_>,
@@ -77,7 +85,9 @@ impl Patience {
         loop {
             let row = match standing(call, look, id).await? {
                 Answered::NotYet(row) => row,
-                answered @ (Answered::Yes(_) | Answered::TakenBack) => return Ok(answered),
+                answered @ (Answered::Yes(_) | Answered::TakenBack | Answered::Became(_)) => {
+                    return Ok(answered);
+                }
             };
             let Some(bell) = self.bell.as_mut() else { return Ok(Answered::NotYet(row)) };
             let late_in = row.expires_at.millis_since(call.bridge.clock.now());
@@ -123,38 +133,13 @@ async fn standing(call: &Call<'_>, look: &Look, id: RunId) -> Result<Answered, F
     match row.state {
         RunState::Pending => Ok(Answered::NotYet(Box::new(row))),
         RunState::Approved => Ok(Answered::Yes(Box::new(row))),
-        RunState::Denied => Err(denied(call).await?.into()),
-        RunState::Withdrawn => {
-            let state = bridge.store.execution(Some(look.opener.conversation)).await?.pop();
-            enabled(bridge, &look.opener, state.as_ref()).await?;
-            Err(void("it was taken back").into())
-        }
-        RunState::Expired => Err(Denied::new(
-            Code::ApprovalRequired,
-            "nobody answered in time, or it was not started in time; nothing was run",
-        )
-        .hint("tell your user, then call execute_command with the command again, without approval_token")
-        .into()),
-        RunState::Running | RunState::Finished | RunState::Lost => Err(void("it was used already").into()),
+        RunState::Denied
+        | RunState::Withdrawn
+        | RunState::Expired
+        | RunState::Running
+        | RunState::Finished
+        | RunState::Lost => became::of(bridge, &look.opener, row).await.map(Answered::Became),
     }
-}
-
-/// The refusal of what a person, or an approver, refused.
-async fn denied(call: &Call<'_>) -> Result<Denied, Failure> {
-    let member = call.member()?;
-    let state = call.bridge.store.execution(Some(member.conversation)).await?.pop();
-    if state.is_some_and(|state| state.locked.contains(&member.session)) {
-        return Ok(Denied::new(
-            Code::CommandDenied,
-            "the command was denied; nothing was run. Too many of yours were: no more are taken",
-        )
-        .hint(format!(
-            "tell your user: `mab yolo unlock {} {}` lets you ask again",
-            member.conversation, member.session
-        )));
-    }
-    Ok(Denied::new(Code::CommandDenied, "the command was denied; nothing was run")
-        .hint("read why in the message from system, with check_messages; do not ask for the same again"))
 }
 
 /// Takes back a request of the agent, and tells everybody.

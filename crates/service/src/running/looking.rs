@@ -2,7 +2,7 @@
 //! has open.
 
 use mab_core::{
-    Code, Denied, Failure,
+    Code, ConversationId, Denied, Failure, SessionId,
     entity::{ExecutionState, RunRow},
 };
 use mab_exec::{Ask, Network, Request, Wanted};
@@ -114,22 +114,28 @@ const VALID_S: u64 = mab_core::execution::PENDING_S + mab_core::execution::VALID
 
 /// The refusal of an agent whose commands were denied too often.
 pub(crate) fn locked(call: &Call<'_>) -> Denied {
-    let about = match call.member() {
-        Ok(member) => format!("mab yolo unlock {} {}", member.conversation, member.session),
-        Err(_) => "mab yolo unlock".to_owned(),
+    let lifts = match call.member() {
+        Ok(member) => unlocks(member.conversation, &member.session),
+        Err(_) => "`mab yolo unlock` lets you ask again".to_owned(),
     };
     Denied::new(Code::ExecutionLocked, "your commands were denied too often; no more are taken")
-        .hint(format!("tell your user: `{about}` lets you ask again"))
+        .hint(format!("tell your user: {lifts}"))
+}
+
+/// What lets an agent ask again.
+pub(crate) fn unlocks(id: ConversationId, who: &SessionId) -> String {
+    format!("`mab yolo unlock {id} {who}` lets you ask again")
 }
 
 fn unknown_token() -> Denied {
-    Denied::new(Code::ApprovalVoid, "no open request of yours has this approval_token; nothing was run").hint(
-        "look with check_messages whether it has run already; if not, call execute_command with the command, without \
+    Denied::new(Code::ApprovalVoid, "no request of yours has this approval_token; nothing was run").hint(
+        "look with check_messages whether it ran long ago; if not, call execute_command with the command, without \
          approval_token",
     )
 }
 
-fn another() -> Denied {
+/// The refusal of a token with a command that is not its own.
+pub(crate) fn another() -> Denied {
     Denied::new(Code::ApprovalVoid, "the approval_token belongs to another command; nothing was run")
         .hint("call execute_command with either of them: approval_token to go on, or command to ask anew")
 }

@@ -1,11 +1,13 @@
 //! How a run is shown to the agent that asked for it: small enough for a model, nothing left out unsaid.
 
+use std::borrow::Cow;
+
 use mab_core::execution::Assurance;
 use mab_exec::{Captured, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::running::over::Over;
+use crate::running::{became::Ran, over::Over};
 
 /// Bytes of the beginning, and of the end, of stdout.
 const STDOUT_BYTES: usize = 16 * 1024;
@@ -17,7 +19,7 @@ const STDERR_BYTES: usize = 4 * 1024;
 #[schemars(inline)]
 pub(crate) struct Shown {
     /// exited, killed, or not run: denied, `sandbox_unavailable`
-    outcome: &'static str,
+    outcome: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<i32>,
     /// Why it was ended, or not run
@@ -25,6 +27,9 @@ pub(crate) struct Shown {
     reason: Option<String>,
     assurance: Assurance,
     duration_ms: u64,
+    /// Of one that ran before this call
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -35,8 +40,10 @@ pub(crate) struct Shown {
     /// What it left that others obey, and what was done about it
     #[serde(skip_serializing_if = "Vec::is_empty")]
     planted: Vec<String>,
-    stdout: Stream,
-    stderr: Stream,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout: Option<Stream>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<Stream>,
 }
 
 /// What was printed on one stream.
@@ -72,17 +79,36 @@ impl Shown {
             }
         };
         Self {
-            outcome: word(&finished.outcome),
+            outcome: word(&finished.outcome).into(),
             exit_code,
             reason,
             assurance: over.assurance,
             duration_ms: finished.duration_ms,
+            ended_at: None,
             tier: finished.tier.map(|tier| tier.name().to_owned()),
             enforced: finished.enforced.clone(),
             snapshot: finished.snapshot.clone(),
             planted: finished.planted.iter().map(ToString::to_string).collect(),
-            stdout: Stream::of(&finished.stdout, STDOUT_BYTES),
-            stderr: Stream::of(&finished.stderr, STDERR_BYTES),
+            stdout: Some(Stream::of(&finished.stdout, STDOUT_BYTES)),
+            stderr: Some(Stream::of(&finished.stderr, STDERR_BYTES)),
+        }
+    }
+
+    /// What an agent sees of one that ran before: as much as is recorded.
+    pub(crate) fn recorded(ran: Ran) -> Self {
+        Self {
+            assurance: ran.assurance(),
+            ended_at: ran.ended_at().map(|at| at.to_string()),
+            outcome: ran.outcome.into(),
+            exit_code: ran.exit_code,
+            reason: ran.reason.map(str::to_owned),
+            duration_ms: ran.duration_ms,
+            tier: None,
+            enforced: Vec::new(),
+            snapshot: None,
+            planted: Vec::new(),
+            stdout: None,
+            stderr: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod kit;
 
 mod answers;
 mod asking;
+mod became;
 mod bench;
 mod ends;
 mod standing;

@@ -24,7 +24,7 @@ async fn yes_when_the_server_was_started_anew_is_used_by_the_same_call() {
     let other = scene.house.second_bridge();
     let answer = scene.a.ok(&other, "execute_command", json!({"command": "touch made"})).await;
     assert_eq!((&answer["run_id"], &answer["outcome"]), (&pending["run_id"], &json!("exited")));
-    assert_eq!(go_on(&scene, &pending).await, Code::ApprovalVoid);
+    assert_eq!(scene.run(json!({"approval_token": pending["approval_token"]})).await["state"], "ran");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn yes_when_sixteen_calls_use_it_at_once_runs_one() {
     for call in calls.collect::<Vec<_>>() {
         match call.await.unwrap() {
             Ok(answer) if answer["state"] == "finished" => ran += 1,
-            Ok(answer) => assert_eq!(answer["state"], "running"),
+            Ok(answer) => assert!(["running", "ran"].contains(&text(&answer["state"])), "{answer}"),
             Err(denied) => assert_eq!(denied.code, Code::ApprovalVoid, "{denied}"),
         }
     }

@@ -190,6 +190,20 @@ async fn approver_when_no_person_wanted_it_answers_nothing() {
 }
 
 #[tokio::test]
+async fn approver_when_the_request_has_ended_is_told_what_became_of_it() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    let pending = scene.pending("touch made").await;
+    scene.deny(&pending).await;
+    let arguments =
+        json!({"action": "approve", "run_id": pending["run_id"], "request_hash": pending["request_hash"]});
+    let denied = scene.c.call(&scene.house.bridge, "moderate", arguments).await.unwrap_err();
+    assert_eq!(denied.code, Code::ApprovalVoid, "{denied}");
+    assert!(denied.message.contains("the operator denied it"), "{denied}");
+    assert!(denied.hint.unwrap().contains("action requests"));
+}
+
+#[tokio::test]
 async fn approver_when_it_does_not_say_what_it_read_agrees_to_nothing() {
     let scene = Scene::new().await;
     scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
@@ -246,7 +260,7 @@ async fn approver_when_it_refuses_ends_the_request() {
     assert_eq!(moderate(&scene, "refuse", &another).await, Err(Code::ApprovalVoid));
     assert_eq!(moderate(&scene, "refuse", &pending).await.unwrap()["state"], "denied");
     let void = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
-    assert_eq!(void.code, Code::ApprovalVoid);
+    assert_eq!(void.code, Code::CommandDenied);
 }
 
 #[tokio::test]

@@ -75,6 +75,11 @@ impl RunStore for SqliteStore {
         Ok(found.map(|(_, run)| run))
     }
 
+    async fn ended_runs(&self, conversation_pk: i64, agent_pk: i64) -> Result<Vec<RunRow>, Failure> {
+        let agent = (conversation_pk, agent_pk);
+        self.read("reading commands that ended", move |c| reads::ended(c, agent)).await
+    }
+
     async fn answer_run(&self, stamp: Stamp, answer: RunAnswer, notice: Notice) -> Result<RunState, Failure> {
         self.durable(move |tx| tx.answer_run(&stamp, &answer, &notice)).await
     }

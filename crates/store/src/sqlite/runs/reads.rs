@@ -11,12 +11,15 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::rows;
 
+/// Among how many of the newest commands of a conversation those are sought that ended.
+const ENDED_MAX: u32 = 64;
+
 /// What [`stored`] reads.
 macro_rules! run_columns {
     () => {
         "SELECT r.pk, r.id, c.id, r.conversation, r.agent, a.session, a.ordinal, r.state, r.request, r.hash,
          r.created_at, r.expires_at, r.decided_at, r.end_asked_at IS NOT NULL, r.assurance, r.approval,
-         r.signature, r.boot, r.uptime_ms
+         r.signature, r.boot, r.uptime_ms, r.started_at, r.ended_at
          FROM run r JOIN conversation c ON c.pk = r.conversation JOIN agent a ON a.pk = r.agent "
     };
 }
@@ -108,6 +111,21 @@ fn live(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Vec<R
     found.into_iter().map(|found| with_votes(connection, found).map(|(_, run)| run)).collect()
 }
 
+/// The newest of an agent's commands that ended, among the newest of its conversation.
+pub(super) fn ended(
+    connection: &Connection,
+    (conversation_pk, agent_pk): (i64, i64),
+) -> rusqlite::Result<Vec<RunRow>> {
+    const ENDED: &str = concat!(
+        run_columns!(),
+        "WHERE r.pk IN (SELECT pk FROM run WHERE conversation = ?1 ORDER BY pk DESC LIMIT ?3)
+         AND r.agent = ?2 AND r.state NOT IN ('pending', 'approved', 'running') ORDER BY r.pk DESC"
+    );
+    let mut find = connection.prepare_cached(ENDED)?;
+    let found = rows::sound(find.query_map((conversation_pk, agent_pk, ENDED_MAX), stored)?)?;
+    found.into_iter().map(|found| with_votes(connection, found).map(|(_, run)| run)).collect()
+}
+
 fn locked(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Vec<SessionId>> {
     const LOCKED: &str = "SELECT session FROM agent
          WHERE conversation = ?1 AND execution_locked_at IS NOT NULL ORDER BY ordinal";
@@ -168,6 +186,9 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<(i64, RunRow)> {
         votes: Vec::new(),
         decided_at,
         end_asked: row.get(13)?,
+        assurance: row.get::<_, Option<String>>(14)?.map(|_| rows::named(row, 14)).transpose()?,
+        started_at: rows::optional_time(row, 19)?,
+        ended_at: rows::optional_time(row, 20)?,
     };
     Ok((row.get(0)?, run))
 }
