@@ -12,6 +12,11 @@ pub(crate) const fn request_place(conversation: ConversationId, run: &[u8; 8]) -
     Place { table: "run", column: "request", conversation, row: run }
 }
 
+/// Where the reason of a no to a command is sealed: one part. The row is the command's name, as bytes.
+pub(crate) const fn reason_place(conversation: ConversationId, run: &[u8; 8]) -> Place<'_> {
+    Place { table: "run", column: "reason", conversation, row: run }
+}
+
 /// Where an agent's wish is sealed: one part, a JSON object with `mode`, `workspace`? and `timeout`?.
 pub(crate) fn wish_place(conversation: ConversationId, session: &SessionId) -> Place<'_> {
     Place { table: "wish", column: "body", conversation, row: session.as_str().as_bytes() }

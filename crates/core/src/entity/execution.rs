@@ -158,8 +158,12 @@ pub struct RunRow {
     pub expires_at: Timestamp,
     /// Who agreed so far, when it is enough or not.
     pub consent: Option<Consent>,
-    /// Agents that agreed.
+    /// Agents that agreed, and still may.
     pub votes: Vec<SessionId>,
+    /// How many of them were enough; 0 when nobody voted, or too few.
+    pub quorum: u8,
+    /// Why it was refused, sealed.
+    pub reason: Option<Vec<u8>>,
     /// When it was answered.
     pub decided_at: Option<Timestamp>,
     /// Whether its end was asked for while it ran: who runs it stops it.
@@ -183,6 +187,8 @@ pub struct RunAnswer {
     pub hash: [u8; 32],
     /// What is said.
     pub says: Says,
+    /// Why, with a no.
+    pub reason: Option<Sealed>,
     /// When, by the clock that nobody sets.
     pub uptime: Uptime,
 }
@@ -228,7 +234,8 @@ pub struct RunEnd {
     pub conversation: ConversationId,
     /// Which.
     pub id: RunId,
-    /// [`RunState::Finished`], [`RunState::Lost`] or [`RunState::Expired`].
+    /// [`RunState::Finished`], [`RunState::Lost`], [`RunState::Expired`], or [`RunState::Withdrawn`] for one that too few
+    /// agree to any more.
     pub state: RunState,
     /// How, in a word: `exited`, `timeout` …
     pub outcome: &'static str,

@@ -81,6 +81,7 @@ impl Op for ApproveRun {
             id,
             hash: run.hash,
             says,
+            reason: None,
             uptime: bridge.clock.uptime(),
         };
         let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;

@@ -96,6 +96,7 @@ pub(crate) async fn answer(
         id,
         hash: row.hash,
         says,
+        reason: None,
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &opener, &told)?;

@@ -5,6 +5,7 @@ use mab_core::{
     entity::{RunAnswer, Says},
     execution::RunState,
     policy::Action,
+    seal::Sealed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ use super::{
 use crate::{
     arguments::{Bytes, Reason},
     door::{Call, Op},
+    notices::notice,
+    ops::list,
+    sealing::reason_place,
     spending, telling,
 };
 
@@ -57,12 +61,20 @@ impl Op for DenyRun {
         }
         let state = conversation(bridge, run.conversation).await?;
         let reason = arguments.reason.as_ref().map(|reason| reason.0.as_str());
-        let told = telling::to_all(bridge, &state, &telling::denied(id, &run.session, reason))?;
+        let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
+        let told = notice(bridge, &opener, &telling::denied(id, &run.session, reason))?;
+        let row = id.bytes();
+        let place = reason_place(run.conversation, &row);
+        let kept = reason.map(|reason| -> Result<Sealed, Failure> {
+            let clean = bridge.redact_alone(reason)?;
+            Ok(opener.key.seal(bridge.random.as_ref(), &place, &[&clean])?)
+        });
         let answer = RunAnswer {
             conversation: run.conversation,
             id,
             hash: run.hash,
             says: Says::No,
+            reason: kept.transpose()?,
             uptime: bridge.clock.uptime(),
         };
         spending::end_run(bridge, &run).await;

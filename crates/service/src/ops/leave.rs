@@ -2,7 +2,7 @@
 
 use mab_core::Failure;
 
-use crate::door::Call;
+use crate::{door::Call, running::ending};
 
 /// Ends the agent's own place.
 pub(crate) async fn leave(call: &Call<'_>) -> Result<(), Failure> {
@@ -11,5 +11,6 @@ pub(crate) async fn leave(call: &Call<'_>) -> Result<(), Failure> {
     connection.forget(member.conversation, &member.session);
     call.bridge.remembering.left(member.conversation_pk, member.ordinal);
     call.bridge.forget(member.conversation, &member.session);
+    ending::after_a_change_of_members(call.bridge, member.conversation).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
+    running::ending,
 };
 
 /// The operation.
@@ -51,5 +52,6 @@ impl Op for Remove {
 pub(crate) async fn remove(call: &Call<'_>, id: ConversationId, agent: &SessionId) -> Result<(), Failure> {
     call.bridge.store.remove(call.keeping_order(), id, agent.clone()).await?;
     call.bridge.forget(id, agent);
+    ending::after_a_change_of_members(call.bridge, id).await;
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
     reading::PEER,
+    running::ending,
 };
 
 /// The operation.
@@ -70,6 +71,7 @@ impl Op for ManageTokens {
         // The operator is not limited: whoever can run this can read the key itself.
         let stamp = bridge.stamp(call.permit, Kind::Operator, Detail::default());
         bridge.store.manage_tokens(stamp, id, change).await?;
+        ending::after_a_change_of_members(bridge, id).await;
         let state = bridge.store.conversation(id).await?;
         let state = state.ok_or_else(|| Denied::new(Code::NotFound, "no such conversation"))?;
         let opener = opener(bridge, &state);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
+    running::ending,
 };
 
 /// The operation.
@@ -47,5 +48,6 @@ pub(crate) async fn transfer(call: &Call<'_>, id: ConversationId, agent: &Sessio
     if let Ok(member) = call.member() {
         call.bridge.forget(id, &member.session);
     }
+    ending::after_a_change_of_members(call.bridge, id).await;
     Ok(())
 }

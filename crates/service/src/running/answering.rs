@@ -163,6 +163,7 @@ async fn answer(call: &Call<'_>, look: &Look, (row, agreed): (&RunRow, bool)) ->
         id: row.id,
         hash: row.hash,
         says: if agreed { Says::Elicited } else { Says::No },
+        reason: None,
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &look.opener, &telling_all::elicited(row.id, &row.session, agreed))?;

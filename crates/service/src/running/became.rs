@@ -22,7 +22,9 @@ use crate::{
         looking::{another, unlocks},
         over::Stopped,
         request,
+        telling_all::quoted,
     },
+    sealing::reason_place,
 };
 
 /// How much later than the row the chain may date the same end, in seconds, after the clock was set back.
@@ -64,6 +66,8 @@ pub(crate) struct Void {
     /// In a few words.
     what: String,
     next: String,
+    /// Why, quoted from who refused it: for who asked for it, and for nobody else.
+    why: Option<String>,
 }
 
 /// What became of the agent's request that this token names; none when it names none that has ended.
@@ -94,7 +98,7 @@ pub(crate) async fn of_token(
 pub(crate) async fn of(bridge: &Bridge, opener: &Opener, row: RunRow) -> Result<Became, Failure> {
     let ending = Ending::of(bridge, &row).await?;
     let at = row.ended_at.map(|at| format!(" at {at}")).unwrap_or_default();
-    let void = |what: String| Void { code: Code::ApprovalVoid, what, next: format!("to ask anew, {ANEW}") };
+    let void = |what: String| Void::new(Code::ApprovalVoid, what, format!("to ask anew, {ANEW}"));
     let void = match row.state {
         RunState::Finished => return Ok(Became::Ran(Box::new(ending.ran(row)))),
         RunState::Running => return Ok(Became::Runs(Box::new(row))),
@@ -124,7 +128,14 @@ pub(crate) async fn of(bridge: &Bridge, opener: &Opener, row: RunRow) -> Result<
 impl Void {
     /// The refusal of who asked for the command.
     pub(crate) fn refusal(self, id: RunId) -> Denied {
-        Denied::new(self.code, format!("{id}: {}; nothing was run by this call", self.what)).hint(self.next)
+        let why =
+            self.why.map(|why| format!(". Why, in the words of who denied it:\n{why}")).unwrap_or_default();
+        Denied::new(self.code, format!("{id}: {}; nothing was run by this call{why}", self.what))
+            .hint(self.next)
+    }
+
+    const fn new(code: Code, what: String, next: String) -> Self {
+        Self { code, what, next, why: None }
     }
 }
 
@@ -163,7 +174,11 @@ async fn denied(
             ". Too many of yours were denied, no more are taken: tell your user, {lifts}"
         ));
     }
-    Ok(Void { code: Code::CommandDenied, what: format!("{who} denied it{at}"), next })
+    let place = row.id.bytes();
+    let place = reason_place(row.conversation, &place);
+    let reason = row.reason.as_ref().and_then(|sealed| opener.key.open(&place, sealed).ok());
+    let why = reason.map(|reason| quoted(&reason.concat()));
+    Ok(Void { why, ..Void::new(Code::CommandDenied, format!("{who} denied it{at}"), next) })
 }
 
 /// A request that was taken back, or ended with what was enabled.
@@ -186,9 +201,9 @@ async fn withdrawn(
     };
     let state = bridge.store.execution(Some(opener.conversation)).await?.pop();
     match enabled(bridge, opener, state.as_ref()).await {
-        Ok(_) => Ok(Void { code: Code::ApprovalVoid, what, next: format!("to ask anew, {ANEW}") }),
+        Ok(_) => Ok(Void::new(Code::ApprovalVoid, what, format!("to ask anew, {ANEW}"))),
         Err(Failure::Denied(Denied { code, hint, .. })) => {
-            Ok(Void { code, what, next: hint.unwrap_or_default() })
+            Ok(Void::new(code, what, hint.unwrap_or_default()))
         }
         Err(fault) => Err(fault),
     }

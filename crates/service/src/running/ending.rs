@@ -30,7 +30,15 @@ pub(crate) async fn settled(bridge: &Bridge, id: ConversationId) -> Result<Optio
     }
 }
 
-/// Ends what is past its time, and tells everybody; says whether there was anything.
+/// Ends at once what too few agree to any more, after somebody's place or permission changed. What cannot be ended now, the
+/// next look ends.
+pub(crate) async fn after_a_change_of_members(bridge: &Bridge, id: ConversationId) {
+    if let Err(error) = settled(bridge, id).await {
+        tracing::debug!(%error, "commands are looked at later");
+    }
+}
+
+/// Ends what is past its time, and what too few agree to any more, and tells everybody; says whether there was anything.
 pub(crate) async fn sweep(bridge: &Bridge, state: &ExecutionState) -> Result<bool, Failure> {
     let now = bridge.clock.now();
     let late: Vec<_> = state.runs.iter().filter_map(|row| Some((row, late(row, now)?))).collect();
@@ -46,12 +54,13 @@ pub(crate) async fn sweep(bridge: &Bridge, state: &ExecutionState) -> Result<boo
     Ok(ended)
 }
 
-/// What a command that is past its time has come to; none when it is not.
+/// What a command has come to that is past its time, or that too few agree to any more; none when it is neither.
 fn late(row: &RunRow, now: mab_core::Timestamp) -> Option<RunState> {
     let unused = || row.decided_at.is_some_and(|at| now >= at.plus_seconds(VALID_S));
     match row.state {
         RunState::Pending if now >= row.expires_at => Some(RunState::Expired),
         RunState::Approved if now >= row.expires_at || unused() => Some(RunState::Expired),
+        RunState::Approved if row.votes.len() < usize::from(row.quorum) => Some(RunState::Withdrawn),
         RunState::Running if now >= row.expires_at => Some(RunState::Lost),
         RunState::Pending
         | RunState::Approved
@@ -69,7 +78,16 @@ async fn end_late(
     (conversation, id, state): (ConversationId, RunId, RunState),
     told: Notice,
 ) -> Result<bool, Failure> {
-    let outcome = if state == RunState::Lost { "lost" } else { "expired" };
+    let outcome = match state {
+        RunState::Lost => "lost",
+        RunState::Withdrawn => "too_few_agree",
+        RunState::Pending
+        | RunState::Approved
+        | RunState::Denied
+        | RunState::Expired
+        | RunState::Running
+        | RunState::Finished => "expired",
+    };
     let end = RunEnd { conversation, id, state, outcome, exit_code: None, duration_ms: 0 };
     match bridge.store.end_run(stamp(bridge)?, end, Some(told)).await {
         // Somebody else does it, or will: the next call looks again.

@@ -88,6 +88,9 @@ pub(crate) fn late(row: &RunRow, end: RunState) -> String {
             "{run} of {who} was started, and the process that ran it died before it could say how it ended. \
              Look at the workspace: it may have done anything from nothing to all."
         ),
+        (RunState::Withdrawn, _) => format!(
+            "{run} of {who} had been agreed to by approvers, and too few of them are approvers still; it is not run."
+        ),
         (_, RunState::Approved) => {
             format!("{run} of {who} was agreed to and not started in time; it is not run.")
         }

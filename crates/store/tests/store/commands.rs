@@ -163,7 +163,9 @@ impl Kit {
         says: Says,
     ) -> Result<RunState, Failure> {
         let (id, hash, uptime) = (wanted.id, wanted.hash, self.clock.uptime());
-        let answer = RunAnswer { conversation: room.id, id, hash, says, uptime };
+        let reason =
+            matches!(says, Says::No).then(|| self.seal(room, ("run", "reason"), &id.bytes(), "a reason"));
+        let answer = RunAnswer { conversation: room.id, id, hash, says, reason, uptime };
         self.store.answer_run(stamp, answer, self.notice(room, "answered")).await
     }
 

@@ -89,7 +89,7 @@ impl Commands {
     ) -> rusqlite::Result<Places> {
         const RUNS: &str = "SELECT pk, conversation, agent, id, state, hash, request, created_at, expires_at,
              decided_at, assurance, approval, signature, key, boot, uptime_ms, quorum, started_at, end_asked_at,
-             ended_at FROM run NOT INDEXED WHERE ?1 IS NULL OR conversation = ?1";
+             ended_at, reason FROM run NOT INDEXED WHERE ?1 IS NULL OR conversation = ?1";
         let mut places = Places::new();
         each(connection, RUNS, only, |row| {
             let conversation = integer(row, 1);
@@ -175,7 +175,7 @@ fn command(row: &Row<'_>, session: String) -> CommandRow {
         decided_at: time(row, 9),
         assurance: blob(row, 10).map(|name| String::from_utf8_lossy(name).into_owned()),
         consent: consent.iter().any(Option::is_some).then(|| digest(&consent)),
-        reason: None,
+        reason: blob(row, 20).map(|sealed| digest(&[Some(sealed)])),
         quorum: integer(row, 16),
         started_at: time(row, 17),
         end_asked_at: time(row, 18),

@@ -7,6 +7,7 @@ use mab_core::{
     evidence,
     execution::{Assurance, Consent, DENIALS_MAX, RunState, VALID_S},
     policy::{Seat, Stamp},
+    seal::Sealed,
     source::Uptime,
 };
 use rusqlite::params;
@@ -52,7 +53,10 @@ impl Tx<'_> {
                         None => return Ok(run.state),
                     }
                 }
-                Says::No => self.deny_run(stamp, &run, run_pk, detail)?,
+                Says::No => {
+                    let detail = self.keep_reason(run_pk, answer.reason.as_ref(), detail)?;
+                    self.deny_run(stamp, &run, run_pk, detail)?
+                }
             };
             self.wake(run.agent_pk);
             let detail = self.tell(&mut entered.ledger, notice, detail.name("step", state.as_str()))?;
@@ -177,6 +181,14 @@ impl Tx<'_> {
         }
         self.execute_one(LOCK, params![run.agent_pk, self.now().millis()])?;
         Ok((RunState::Denied, detail.name("then", "locked")))
+    }
+
+    /// Keeps why a command is refused.
+    fn keep_reason(&self, run_pk: i64, reason: Option<&Sealed>, detail: Detail) -> Result<Detail, Failure> {
+        const KEEP: &str = "UPDATE run SET reason = ?2 WHERE pk = ?1";
+        let Some(reason) = reason.map(Sealed::as_bytes) else { return Ok(detail) };
+        self.execute_one(KEEP, params![run_pk, reason])?;
+        Ok(detail.digest("reason_sha256", &evidence::digest(&[Some(reason)])))
     }
 
     /// Takes back an agent's own command.

@@ -45,15 +45,19 @@ impl Tx<'_> {
         const RAN_OUT: &str = "UPDATE run SET state = ?3, ended_at = ?4
              WHERE id = ?1 AND conversation = ?2 AND state IN ('pending', 'approved')
              AND (?5 = 0 OR expires_at <= ?4) RETURNING agent, hash";
+        const UNDONE: &str = "UPDATE run SET state = ?3, ended_at = ?4
+             WHERE id = ?1 AND conversation = ?2 AND state = 'approved' AND ?5 = 0
+             AND quorum > (SELECT count(*) FROM vote v JOIN agent a ON a.pk = v.agent
+                           WHERE v.run = run.pk AND a.revoked_at IS NULL AND a.permission = 'approver')
+             RETURNING agent, hash";
         let (sql, by_time) = match end.state {
             RunState::Finished => (RAN, false),
             RunState::Lost => (RAN, true),
             RunState::Expired => (RAN_OUT, true),
-            RunState::Pending
-            | RunState::Approved
-            | RunState::Denied
-            | RunState::Withdrawn
-            | RunState::Running => return Err(Fault::new("ending a command with what is no end").into()),
+            RunState::Withdrawn => (UNDONE, false),
+            RunState::Pending | RunState::Approved | RunState::Denied | RunState::Running => {
+                return Err(Fault::new("ending a command with what is no end").into());
+            }
         };
         self.guarded(stamp, || {
             self.enter(stamp)?;
@@ -112,7 +116,8 @@ impl Tx<'_> {
         const TERMS: &str = "DELETE FROM terms WHERE conversation = ?1";
         const WISHES: &str = "DELETE FROM wish WHERE conversation = ?1";
         const VOTES: &str = "DELETE FROM vote WHERE run IN (SELECT pk FROM run WHERE conversation = ?1)";
-        const RUNS: &str = "UPDATE run SET request = NULL, approval = NULL, signature = NULL, key = NULL,
+        const RUNS: &str =
+            "UPDATE run SET request = NULL, reason = NULL, approval = NULL, signature = NULL, key = NULL,
              boot = NULL, uptime_ms = NULL,
              state = CASE WHEN state IN ('pending', 'approved') THEN 'expired' ELSE state END
              WHERE conversation = ?1";

@@ -19,7 +19,7 @@ macro_rules! run_columns {
     () => {
         "SELECT r.pk, r.id, c.id, r.conversation, r.agent, a.session, a.ordinal, r.state, r.request, r.hash,
          r.created_at, r.expires_at, r.decided_at, r.end_asked_at IS NOT NULL, r.assurance, r.approval,
-         r.signature, r.boot, r.uptime_ms, r.started_at, r.ended_at
+         r.signature, r.boot, r.uptime_ms, r.started_at, r.ended_at, r.quorum, r.reason
          FROM run r JOIN conversation c ON c.pk = r.conversation JOIN agent a ON a.pk = r.agent "
     };
 }
@@ -184,6 +184,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<(i64, RunRow)> {
         expires_at: rows::time(row, 11)?,
         consent: consent(row, decided_at)?,
         votes: Vec::new(),
+        quorum: row.get(21)?,
+        reason: row.get(22)?,
         decided_at,
         end_asked: row.get(13)?,
         assurance: row.get::<_, Option<String>>(14)?.map(|_| rows::named(row, 14)).transpose()?,

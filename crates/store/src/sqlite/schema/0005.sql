@@ -49,6 +49,7 @@ CREATE TABLE run (
   signature BLOB,                           -- 64 bytes
   key BLOB,                                 -- the approver's
   quorum INTEGER NOT NULL DEFAULT 0,        -- how many votes were enough
+  reason BLOB,                              -- of a no, sealed; NULL once purged
   boot BLOB,                                -- of a yes in a form: which start of the machine
   uptime_ms INTEGER,                        -- and how long after that
   started_at INTEGER,

@@ -120,6 +120,28 @@ pub(crate) async fn vote_of_who_was_removed_does_not_count_any_more(kit: &Kit) {
     assert_eq!(code(kit.start(&room, "b", (wanted, agreed)).await), Code::ApprovalVoid);
 }
 
+pub(crate) async fn yes_of_too_few_that_are_left_ends_and_no_other(kit: &Kit) {
+    let (room, person) = with_approvers(kit).await;
+    let (wanted, of_person) = (kit.ask(&room, "b").await, kit.approved(&room, "b", &person).await);
+    let withdraw = async |wanted| kit.end(&room, wanted, RunState::Withdrawn).await.unwrap();
+    assert!(!withdraw(wanted).await, "it waits");
+    vote(kit, &room, "p", wanted).await;
+    vote(kit, &room, "q", wanted).await;
+    let row = kit.the_run(wanted).await;
+    assert_eq!((row.state, row.quorum), (RunState::Approved, 2));
+    assert!(!withdraw(wanted).await, "enough agree");
+    kit.store.remove(operator(Action::Remove), room.id, "q".parse().unwrap()).await.unwrap();
+    assert!(withdraw(wanted).await);
+    assert!(!withdraw(wanted).await, "once");
+    assert!(!withdraw(of_person).await, "nobody voted on it");
+    assert_eq!(kit.the_run(wanted).await.state, RunState::Withdrawn);
+    let entry = kit.audit(Some(room.id), 1).await.remove(0).entry;
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("system", "end_run"));
+    assert!(entry.detail.contains(r#""step":"withdrawn""#), "{}", entry.detail);
+    let refused = kit.store.ended_runs(row.conversation_pk, row.agent_pk).await.unwrap();
+    assert_eq!(refused.iter().map(|run| run.id).collect::<Vec<_>>(), [wanted.id]);
+}
+
 pub(crate) async fn nobody_answers_its_own_command(kit: &Kit) {
     let (room, _) = with_approvers(kit).await;
     let wanted = kit.ask(&room, "b").await;

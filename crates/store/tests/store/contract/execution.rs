@@ -296,7 +296,7 @@ pub(crate) async fn purged_conversation_keeps_hashes_and_states_of_commands_only
     for table in ["terms", "wish", "vote"] {
         assert_eq!(kit.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
-    let kept = "SELECT count(*) FROM run WHERE coalesce(request, approval, signature) IS NOT NULL";
+    let kept = "SELECT count(*) FROM run WHERE coalesce(request, reason, approval, signature) IS NOT NULL";
     assert_eq!(kit.number(kept), 0);
     let row = kit.the_run(waits).await;
     assert_eq!((row.state, row.hash, row.request), (RunState::Expired, waits.hash, None));

@@ -287,6 +287,7 @@ macro_rules! contract {
                 answer_is_in_time_up_to_the_border_and_not_at_it
                 agents_that_may_are_enough_once_as_many_agreed_as_were_wanted
                 vote_of_who_was_removed_does_not_count_any_more
+                yes_of_too_few_that_are_left_ends_and_no_other
                 nobody_answers_its_own_command
                 vote_where_no_person_wanted_votes_is_refused
                 form_of_the_requesters_own_client_speaks_for_it_only

@@ -84,6 +84,7 @@ pub(crate) async fn notice_wakes_who_waits(kit: &Kit) {
         id: wanted.id,
         hash: wanted.hash,
         says: person.says_yes(kit, wanted),
+        reason: None,
         uptime: kit.clock.uptime(),
     };
     let (stamp, notice) = (operator(Action::Approve), kit.notice(&room, "answered"));
