@@ -91,10 +91,14 @@ fn changed(request: &Request, config: &Config) -> Option<String> {
     if (&now.0, &now.1) != (&request.workspace_device, &request.workspace_inode) {
         return Some("another folder stands in its place".to_owned());
     }
-    match execution::judge(config, None, Some(&workspace)) {
-        Ok(judge) if execution::digest(&judge) == request.policy_digest => {}
+    let judge = match execution::judge(config, None, Some(&workspace)) {
+        Ok(judge) if execution::digest(&judge) == request.policy_digest => judge,
         Ok(_) => return Some("the policy is another one now".to_owned()),
         Err(denied) => return Some(denied.message),
+    };
+    let now = judge.obeyed(request.mode, &request.command, &workspace);
+    if let Some(what) = request.obeys.change(&now) {
+        return Some(Visible::line(&format!("{what} the command was judged")).to_string());
     }
     // In a container they are the image's.
     let is_here = !matches!(request.tier, Tier::Container(_));

@@ -84,6 +84,27 @@ fn request_when_it_could_not_run_any_more_is_not_asked_about_and_says_why() -> A
 }
 
 #[test]
+fn request_when_a_file_that_it_obeys_changed_is_not_asked_about_and_names_it() -> Anything {
+    if !has_bubblewrap() {
+        return Ok(());
+    }
+    let mut room = Room::enabled_in("yolo")?;
+    let file = room.scene.space.join("build.sh");
+    fs::write(&file, "echo one\n")?;
+    let run = room.asks(&["sh", "build.sh"])?;
+    fs::write(&file, "echo two\n")?;
+    let seen = room.told_of(&run)?;
+    assert!(seen.contains("the file build.sh is not what it was when the command was judged"), "{seen}");
+    fs::write(&file, "echo one\n")?;
+    let mut person = room.at(&format!("mab approve {run}"), 100)?;
+    let seen = digits(&mut person).map(|_| person.so_far())?;
+    assert!(seen.contains("obeys        \"build.sh\" sha256 "), "{seen}");
+    person.presses("\u{3}")?;
+    assert_eq!(person.ends()?.exit, Some(130));
+    Ok(())
+}
+
+#[test]
 fn desk_when_a_request_could_not_run_any_more_says_why_and_goes_on() -> Anything {
     if !has_bubblewrap() {
         return Ok(());
