@@ -4,7 +4,7 @@
 //! somebody else may have made, stands behind the mark of quoted lines.
 
 use mab_core::{
-    Failure, RunId, SessionId,
+    ConversationId, Failure, RunId, SessionId,
     approver::ApproverKey,
     entity::{ApproverRow, ConversationState, ExecutionState, Notice},
     execution::{Assurance, Mode, Terms},
@@ -98,6 +98,14 @@ pub(crate) fn approved(run: RunId, asked: &SessionId, assurance: Assurance) -> S
 pub(crate) fn denied(run: RunId, asked: &SessionId, reason: Option<&str>) -> String {
     let why = reason.map(|reason| format!(" Reason:\n{}", quoted(reason))).unwrap_or_default();
     format!("The operator said no to {run}, which {asked} asked for. Nothing was run.{why}")
+}
+
+/// An agent's commands are refused from now on: what follows a no that made it so.
+pub(crate) fn locked(conversation: ConversationId, who: &SessionId) -> String {
+    format!(
+        "Too many commands of {who} were denied: no more are taken from it until a person lifts that, with `mab yolo unlock \
+         {conversation} {who}`."
+    )
 }
 
 fn by(assurance: Assurance) -> String {

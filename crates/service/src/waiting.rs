@@ -68,8 +68,8 @@ pub trait Waiter: Send + Sync {
 pub enum Waiting {
     /// Messages, and news of those that were sent.
     Messages,
-    /// An answer to a command that was asked for.
-    Answer(RunId),
+    /// An answer to a command that was asked for: a person's, or that of so many approvers.
+    Answer(RunId, usize),
     /// The end of a command that runs.
     Run(RunId),
 }

@@ -189,6 +189,8 @@ pub struct RunAnswer {
     pub says: Says,
     /// Why, with a no.
     pub reason: Option<Sealed>,
+    /// What members are told instead, when with this no the requester's commands are refused.
+    pub locking: Option<Notice>,
     /// When, by the clock that nobody sets.
     pub uptime: Uptime,
 }

@@ -18,6 +18,7 @@ use crate::{
     cli::{
         Exit, Output, Trouble, Visible, arguments,
         calls::Calls,
+        deny::Locked,
         judge::judge_checked,
         operator::Operator,
         output::{BAD, CAREFUL, FAINT},
@@ -315,6 +316,9 @@ fn shown(done: &Done, page: &mut Page) {
     page.field(&done.state, &Visible::line(&done.run_id));
     if done.rest.contains_key("assurance") {
         page.aside(&format!("{FAINT}it can start within five minutes, once; every agent is told{FAINT:#}"));
+    }
+    if let Some(locked) = done.rest.get("locked").and_then(|locked| Locked::deserialize(locked).ok()) {
+        locked.show(page);
     }
 }
 

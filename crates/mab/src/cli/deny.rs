@@ -5,7 +5,10 @@ use mab_core::RunId;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cli::{Exit, Trouble, Visible, arguments, calls::Calls, operator::Operator, standing::Standings};
+use crate::cli::{
+    Exit, Trouble, Visible, arguments, calls::Calls, operator::Operator, output::FAINT, standing::Standings,
+    table::Page,
+};
 
 /// Arguments of `mab deny`.
 #[derive(Debug, Args)]
@@ -31,6 +34,9 @@ impl Deny {
             let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": self.reason});
             operator.output.answer(calls.call("deny_run", no)?, |done: &Done, page| {
                 page.field(&done.state, &Visible::line(&done.run_id));
+                if let Some(locked) = &done.locked {
+                    locked.show(page);
+                }
             })?;
         }
         Ok(Exit::OK)
@@ -41,4 +47,23 @@ impl Deny {
 struct Done {
     run_id: String,
     state: String,
+    locked: Option<Locked>,
+}
+
+/// An agent whose commands are refused since a no, as `deny_run` answers.
+#[derive(Deserialize)]
+pub(crate) struct Locked {
+    conversation_id: String,
+    session_id: String,
+}
+
+impl Locked {
+    /// Says so, and what lifts it.
+    pub(crate) fn show(&self, page: &mut Page) {
+        let (who, place) = (Visible::line(&self.session_id), Visible::line(&self.conversation_id));
+        page.field("locked", &who);
+        page.aside(&format!(
+            "{FAINT}no more commands of it are taken; `mab yolo unlock {place} {who}` lets it ask again{FAINT:#}"
+        ));
+    }
 }

@@ -79,7 +79,11 @@ impl Waiter for Patience {
             .with_total(of.as_secs_f64())
             .with_message(match what {
                 Waiting::Messages => "waiting for messages".to_owned(),
-                Waiting::Answer(run) => format!("waiting for a person: mab approve {run}"),
+                Waiting::Answer(run, 0) => format!("waiting for a person: mab approve {run}"),
+                Waiting::Answer(run, 1) => format!("waiting for an approver, or a person: mab approve {run}"),
+                Waiting::Answer(run, many) => {
+                    format!("waiting for {many} approvers, or a person: mab approve {run}")
+                }
                 Waiting::Run(run) => format!("running {run}"),
             });
         Box::pin(async move {

@@ -82,6 +82,7 @@ impl Op for ApproveRun {
             hash: run.hash,
             says,
             reason: None,
+            locking: None,
             uptime: bridge.clock.uptime(),
         };
         let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;

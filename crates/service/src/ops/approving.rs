@@ -97,6 +97,7 @@ pub(crate) async fn answer(
         hash: row.hash,
         says,
         reason: None,
+        locking: None,
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &opener, &told)?;

@@ -44,6 +44,17 @@ pub(crate) struct Answer {
     run_id: String,
     /// How it stands now
     state: RunState,
+    /// Whose commands are refused now, after too many that were denied
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<Locked>,
+}
+
+/// An agent whose commands are refused.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Locked {
+    conversation_id: String,
+    session_id: String,
 }
 
 impl Op for DenyRun {
@@ -62,23 +73,33 @@ impl Op for DenyRun {
         let state = conversation(bridge, run.conversation).await?;
         let reason = arguments.reason.as_ref().map(|reason| reason.0.as_str());
         let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
-        let told = notice(bridge, &opener, &telling::denied(id, &run.session, reason))?;
+        let text = telling::denied(id, &run.session, reason);
+        let told = notice(bridge, &opener, &text)?;
         let row = id.bytes();
         let place = reason_place(run.conversation, &row);
         let kept = reason.map(|reason| -> Result<Sealed, Failure> {
             let clean = bridge.redact_alone(reason)?;
             Ok(opener.key.seal(bridge.random.as_ref(), &place, &[&clean])?)
         });
+        let locks = telling::locked(run.conversation, &run.session);
+        let locking = Some(notice(bridge, &opener, &format!("{text}\n{locks}"))?);
         let answer = RunAnswer {
             conversation: run.conversation,
             id,
             hash: run.hash,
             says: Says::No,
             reason: kept.transpose()?,
+            locking,
             uptime: bridge.clock.uptime(),
         };
         spending::end_run(bridge, &run).await;
         let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;
-        Ok(Answer { run_id: id.to_string(), state })
+        let standing = bridge.store.execution(Some(run.conversation)).await?.pop();
+        let is_locked = standing.is_some_and(|standing| standing.locked.contains(&run.session));
+        let locked = is_locked.then(|| Locked {
+            conversation_id: run.conversation.to_string(),
+            session_id: run.session.to_string(),
+        });
+        Ok(Answer { run_id: id.to_string(), state, locked })
     }
 }

@@ -7,7 +7,7 @@ use mab_core::{
     policy::Action,
     visible::visible,
 };
-use mab_exec::{Approved, Decision, GitAccess, Network, Request, RequestHash, Verdict, Wanted};
+use mab_exec::{Approved, Decision, GitAccess, Network, Request, Verdict, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ use crate::{
         recorded, request,
         showing::Shown,
         starting,
+        telling_all::Answerers,
     },
 };
 
@@ -174,7 +175,9 @@ impl Op for ExecuteCommand {
             Answered::NotYet(row) => {
                 let session = &call.member()?.session;
                 let token = call.bridge.request_tokens.of(id, &row.hash, session)?;
-                Ok(pending((id, &request.hash()?), token, row.expires_at.to_string()))
+                let answerers = Answerers::of(&look.enabled.terms, &request);
+                let hash = hex::encode(row.hash);
+                Ok(pending((id, hash), (token, row.expires_at.to_string()), &answerers))
             }
             Answered::Became(became) => past(became),
             Answered::TakenBack => {
@@ -321,14 +324,22 @@ fn running((id, hash): (RunId, &str), next: &str) -> Answer {
     }
 }
 
-fn pending((id, hash): (RunId, &RequestHash), token: String, expires_at: String) -> Answer {
+fn pending(
+    (id, hash): (RunId, String),
+    (token, expires_at): (String, String),
+    answerers: &Answerers,
+) -> Answer {
+    let others = match answerers.words() {
+        Some(others) => format!("{others} may answer, or your user: "),
+        None => String::new(),
+    };
     Answer {
         run_id: Some(id.to_string()),
-        request_hash: Some(hash.to_string()),
+        request_hash: Some(hash),
         approval_token: Some(token),
         expires_at: Some(expires_at),
         next: Some(format!(
-            "tell your user to run `mab approve {id}`; then call execute_command with this approval_token, which waits again"
+            "{others}tell your user to run `mab approve {id}`; then call execute_command with this approval_token, which waits again"
         )),
         ..Answer::new(State::Pending)
     }

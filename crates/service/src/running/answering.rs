@@ -23,9 +23,9 @@ use crate::{
         became::{self, Became},
         ending,
         looking::Look,
-        telling_all,
+        telling_all::{self, Answerers},
     },
-    spending,
+    spending, telling,
     waiting::{self, PROGRESS_EVERY, WAIT_MAX_S},
 };
 
@@ -81,6 +81,7 @@ impl Patience {
         }
         let question = question.filter(|_| self.bell.is_some());
         let mut form = question.as_ref().map(|question| call.waiter.elicit(question));
+        let approvers = Answerers::of(&look.enabled.terms, request).quorum();
         let (began, mut next_progress) = (Instant::now(), Instant::now());
         loop {
             let row = match standing(call, look, id).await? {
@@ -109,7 +110,7 @@ impl Patience {
                 }
                 () = tokio::time::sleep_until(until) => self.bell = None,
                 () = tokio::time::sleep_until(next_progress) => {
-                    call.waiter.progress(Waiting::Answer(id), began.elapsed(), self.length).await;
+                    call.waiter.progress(Waiting::Answer(id, approvers), began.elapsed(), self.length).await;
                     next_progress += PROGRESS_EVERY;
                 }
                 () = bell.rung() => {}
@@ -158,15 +159,19 @@ pub(crate) async fn withdraw(call: &Call<'_>, opener: &Opener, row: &RunRow) -> 
 /// Records what a form of the requester's own client said.
 async fn answer(call: &Call<'_>, look: &Look, (row, agreed): (&RunRow, bool)) -> Result<(), Failure> {
     let bridge = call.bridge;
+    let text = telling_all::elicited(row.id, &row.session, agreed);
+    let locks = telling::locked(look.opener.conversation, &row.session);
+    let locking = (!agreed).then(|| notice(bridge, &look.opener, &format!("{text}\n{locks}"))).transpose()?;
     let answer = RunAnswer {
         conversation: look.opener.conversation,
         id: row.id,
         hash: row.hash,
         says: if agreed { Says::Elicited } else { Says::No },
         reason: None,
+        locking,
         uptime: bridge.clock.uptime(),
     };
-    let told = notice(bridge, &look.opener, &telling_all::elicited(row.id, &row.session, agreed))?;
+    let told = notice(bridge, &look.opener, &text)?;
     // Nobody says no to its own command; that its user did is the bridge's to say.
     let stamp = if agreed {
         bridge.stamp(call.permit.clone(), KIND, Detail::default())

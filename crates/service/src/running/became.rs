@@ -170,9 +170,7 @@ async fn denied(
     let state = bridge.store.execution(Some(opener.conversation)).await?.pop();
     if state.is_some_and(|state| state.locked.contains(&row.session)) {
         let lifts = unlocks(opener.conversation, &row.session);
-        next.push_str(&format!(
-            ". Too many of yours were denied, no more are taken: tell your user, {lifts}"
-        ));
+        next = format!("{next}. Too many of yours were denied, no more are taken: tell your user, {lifts}");
     }
     let place = row.id.bytes();
     let place = reason_place(row.conversation, &place);

@@ -12,7 +12,12 @@ use mab_exec::{Ask, Decision, Layer, Network, Outcome, Prepared, Request, Verdic
 use crate::{
     door::Call,
     notices::notice,
-    running::{KIND, aside, looking::Look, request, telling_all},
+    running::{
+        KIND, aside,
+        looking::Look,
+        request,
+        telling_all::{self, Answerers},
+    },
 };
 
 /// Judges a command and prepares it: without network what may run at once, else as the terms allow.
@@ -77,7 +82,8 @@ pub(crate) async fn file(call: &Call<'_>, look: &Look, prepared: &Prepared) -> R
         expires_at,
         quotas: bridge.quotas(),
     };
-    let told = notice(bridge, &look.opener, &telling_all::asked(id, asked, expires_at))?;
+    let answerers = Answerers::of(&look.enabled.terms, asked);
+    let told = notice(bridge, &look.opener, &telling_all::asked(id, asked, (expires_at, &answerers)))?;
     let stamp = bridge.stamp(call.permit.clone(), KIND, Detail::default());
     bridge.store.request_run(stamp, run, Some(told)).await?;
     Ok(id)

@@ -6,7 +6,7 @@
 use mab_core::{
     RunId, SessionId, Timestamp,
     entity::RunRow,
-    execution::{Assurance, Mode, RunState},
+    execution::{Assurance, Mode, RunState, Terms},
     visible::visible,
 };
 use mab_exec::{Captured, GitAccess, Network, Outcome, Request, Wanted};
@@ -21,8 +21,53 @@ const COMMAND_MAX_CHARS: usize = 400;
 /// Bytes of the beginning, and of the end, of each stream.
 const OUTPUT_BYTES: usize = 2 * 1024;
 
+/// Who else than a person at a terminal may answer a request.
+pub(crate) struct Answerers {
+    /// The approvers that are asked, without who asks.
+    approvers: Vec<String>,
+    /// How many of them are enough; 0: none answers.
+    quorum: usize,
+    /// Whether a form in the requester's own client does.
+    form: bool,
+}
+
+impl Answerers {
+    /// Those that the terms name for this request. In mode `yolo` only a person answers.
+    pub(crate) fn of(terms: &Terms, request: &Request) -> Self {
+        let is_yolo = request.mode == Mode::Yolo;
+        let is_other = |name: &&String| request.agent.as_ref() != Some(*name);
+        Self {
+            approvers: terms.approvers.iter().filter(is_other).cloned().collect(),
+            quorum: if is_yolo { 0 } else { usize::from(terms.quorum) },
+            form: terms.elicitation && !is_yolo,
+        }
+    }
+
+    /// How many approvers are enough; 0 when none answers.
+    pub(crate) const fn quorum(&self) -> usize {
+        self.quorum
+    }
+
+    /// Them in words, without the person; none when nobody else answers.
+    pub(crate) fn words(&self) -> Option<String> {
+        let names = match self.approvers.as_slice() {
+            [] => "who are not here any more".to_owned(),
+            [one] => one.clone(),
+            [most @ .., last] => format!("{} and {last}", most.join(", ")),
+        };
+        let approvers = match self.quorum {
+            0 => None,
+            1 if self.approvers.len() == 1 => Some(format!("the approver {names}")),
+            quorum => Some(format!("{quorum} of the approvers {names}")),
+        };
+        let form = self.form.then(|| "a form in its own client".to_owned());
+        let others: Vec<String> = approvers.into_iter().chain(form).collect();
+        (!others.is_empty()).then(|| others.join(", "))
+    }
+}
+
 /// An agent asks for a command.
-pub(crate) fn asked(run: RunId, request: &Request, until: Timestamp) -> String {
+pub(crate) fn asked(run: RunId, request: &Request, (until, answerers): (Timestamp, &Answerers)) -> String {
     let who = request.agent.as_deref().unwrap_or("an agent");
     let (folder, writes) = (quoted(&request.profile.workspace.to_string_lossy()), writes(request));
     let network = match request.profile.network {
@@ -32,9 +77,27 @@ pub(crate) fn asked(run: RunId, request: &Request, until: Timestamp) -> String {
     let command = quoted(&one_line(&request.command));
     format!(
         "{who} asks to run a command ({run}, mode {mode}):\n{command}\nin\n{folder}\n{writes}; {network}.\n\
-         A person answers at a terminal until {until}: `mab approve {run}` or `mab deny {run}`.",
+         {answers}",
         mode = request.mode,
+        answers = answers(run, until, answerers),
     )
+}
+
+/// Who answers, until when and how.
+fn answers(run: RunId, until: Timestamp, answerers: &Answerers) -> String {
+    let person = format!("`mab approve {run}` or `mab deny {run}`");
+    let Some(others) = answerers.words() else {
+        return format!("A person answers at a terminal until {until}: {person}.");
+    };
+    let (answer, mut letters) = (if answerers.quorum > 1 { "answer" } else { "answers" }, others.chars());
+    let others = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters);
+    let others = others.collect::<String>();
+    let approvers = if answerers.quorum > 0 {
+        "; approvers: moderate with action approve or refuse, its run_id, and the request_hash that action requests shows"
+    } else {
+        ""
+    };
+    format!("{others}, or a person at a terminal, {answer} until {until}: {person}{approvers}.")
 }
 
 /// An agent wishes that commands are enabled.

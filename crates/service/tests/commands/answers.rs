@@ -30,17 +30,29 @@ async fn write_when_mode_is_restricted_waits_for_the_yes_and_runs_once() {
 }
 
 #[tokio::test]
-async fn third_denial_when_it_comes_locks_until_a_person_lifts_it() {
+async fn third_denial_when_it_comes_locks_until_a_person_lifts_it_and_says_so() {
     let scene = Scene::enabled(Mode::Restricted).await;
+    let unlock = format!("`mab yolo unlock {} a`", scene.id);
     for number in 1..=3 {
         let pending = scene.pending(&format!("touch f{number}")).await;
-        scene.deny(&pending).await;
-        let void = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
-        assert_eq!(void.code, Code::CommandDenied, "{void}");
+        scene.told(&scene.b).await;
+        let no = json!({"run_id": pending["run_id"], "request_hash": pending["request_hash"]});
+        let answer = scene.house.operator("deny_run", no).await.unwrap();
+        let is_last = number == 3;
+        assert_eq!(answer.get("locked").is_some(), is_last, "{answer}");
+        let told = scene.told(&scene.b).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].contains(&unlock), is_last, "{told:?}");
+        let denied = scene.refused(json!({"approval_token": pending["approval_token"]})).await;
+        assert_eq!(denied.code, Code::CommandDenied, "{denied}");
+        assert_eq!(denied.hint.unwrap().contains(&unlock), is_last);
+        if is_last {
+            assert_eq!(answer["locked"], json!({"session_id": "a", "conversation_id": scene.id}));
+        }
     }
     let denied = scene.refused(json!({"command": "ls"})).await;
     assert_eq!(denied.code, Code::ExecutionLocked);
-    assert!(denied.hint.unwrap().contains(&format!("`mab yolo unlock {} a`", scene.id)));
+    assert!(denied.hint.unwrap().contains(&unlock));
     let unlocking = json!({"conversation_id": scene.id, "session_id": "a"});
     scene.house.operator("execution_unlock", unlocking).await.unwrap();
     assert_eq!(scene.run(json!({"command": "ls"})).await["outcome"], "exited");

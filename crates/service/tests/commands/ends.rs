@@ -72,9 +72,7 @@ async fn begun(
         if found["state"] == state {
             return (call, found);
         }
-        if call.is_finished() {
-            panic!("it ended before it was {state}: {:?}", call.await);
-        }
+        assert!(!call.is_finished(), "it ended before it was {state}");
         tokio::task::yield_now().await;
     }
 }

@@ -190,6 +190,31 @@ async fn approver_when_no_person_wanted_it_answers_nothing() {
 }
 
 #[tokio::test]
+async fn request_when_approvers_may_answer_says_who_they_are_and_what_they_do() {
+    let scene = Scene::new().await;
+    joined(&scene, 4).await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 2)).await;
+    scene.told(&scene.b).await;
+    let pending = scene.pending("touch made").await;
+    let told = scene.told(&scene.b).await.concat();
+    assert!(told.contains("2 of the approvers c and d, or a person at a terminal, answer until "), "{told}");
+    assert!(told.contains("moderate with action approve") && told.contains("`mab approve run_"), "{told}");
+    let next = pending["next"].as_str().unwrap();
+    assert!(next.contains("2 of the approvers c and d") && next.contains("`mab approve run_"), "{next}");
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    scene.told(&scene.b).await;
+    scene.pending("touch made").await;
+    let told = scene.told(&scene.b).await.concat();
+    assert!(told.contains("\nThe approver c, or a person at a terminal, answers until "), "{told}");
+    // Agents answer nothing in yolo.
+    scene.enable(Mode::Yolo, |_| {}).await;
+    scene.told(&scene.b).await;
+    scene.pending("touch made").await;
+    let told = scene.told(&scene.b).await.concat();
+    assert!(told.contains("\nA person answers at a terminal until ") && !told.contains("approver"), "{told}");
+}
+
+#[tokio::test]
 async fn approver_when_the_request_has_ended_is_told_what_became_of_it() {
     let scene = Scene::new().await;
     scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;

@@ -165,7 +165,7 @@ impl Kit {
         let (id, hash, uptime) = (wanted.id, wanted.hash, self.clock.uptime());
         let reason =
             matches!(says, Says::No).then(|| self.seal(room, ("run", "reason"), &id.bytes(), "a reason"));
-        let answer = RunAnswer { conversation: room.id, id, hash, says, reason, uptime };
+        let answer = RunAnswer { conversation: room.id, id, hash, says, reason, locking: None, uptime };
         self.store.answer_run(stamp, answer, self.notice(room, "answered")).await
     }
 

@@ -56,6 +56,35 @@ fn finished(outcome: Outcome, stdout: &str) -> Finished {
     }
 }
 
+/// Nobody but a person.
+fn person() -> Answerers {
+    Answerers { approvers: Vec::new(), quorum: 0, form: false }
+}
+
+#[test]
+fn answerers_when_in_words_are_named_without_who_asks() {
+    let request = |mode| Request { mode, ..request(Wanted::Text("ls".to_owned())) };
+    let words = |approvers: &[&str], quorum, elicitation, mode| {
+        let approvers: Vec<&str> = approvers.to_vec();
+        let terms = serde_json::json!({
+            "version": 1, "conversation": "", "mode": "yolo", "workspace": "", "workspace_device": "",
+            "workspace_inode": "", "settings": "", "timeout_s": null, "network": false,
+            "elicitation": elicitation, "quorum": quorum, "approvers": approvers,
+            "assurance": "passphrase", "enabled_at_ms": 0, "expires_at_ms": 0, "nonce": "",
+        });
+        Answerers::of(&serde_json::from_value(terms).unwrap(), &request(mode)).words()
+    };
+    let some = |words: &str| Some(words.to_owned());
+    assert_eq!(words(&[], 0, false, Mode::Restricted), None);
+    assert_eq!(words(&["c"], 1, false, Mode::Restricted), some("the approver c"));
+    assert_eq!(words(&["a", "c", "d"], 1, false, Mode::Restricted), some("1 of the approvers c and d"));
+    assert_eq!(words(&["c", "d", "e"], 2, false, Mode::Restricted), some("2 of the approvers c, d and e"));
+    assert_eq!(words(&[], 0, true, Mode::Restricted), some("a form in its own client"));
+    let both = some("the approver c, a form in its own client");
+    assert_eq!(words(&["c"], 1, true, Mode::Restricted), both);
+    assert_eq!(words(&["c"], 1, true, Mode::Yolo), None);
+}
+
 fn over(finished: Finished, assurance: Assurance) -> Over {
     Over { finished, assurance, stopped: None }
 }
@@ -69,8 +98,8 @@ fn texts_when_words_are_hostile_keep_them_behind_the_mark() {
     let killed = finished(Outcome::Killed { reason: Killed::Timeout }, &"x".repeat(5_000));
     let denied = Outcome::Denied { layer: mab_exec::Layer::Policy, reason: HOSTILE.to_owned() };
     let texts = [
-        asked(RUN, &hostile, Timestamp::from_millis(0)),
-        asked(RUN, &argv, Timestamp::from_millis(0)),
+        asked(RUN, &hostile, (Timestamp::from_millis(0), &person())),
+        asked(RUN, &argv, (Timestamp::from_millis(0), &person())),
         wished(("conv_0011223344556677", &a), (Mode::Yolo, Some("/x\n| y"), Some(60))),
         wished(("conv_0011223344556677", &a), (Mode::Safe, None, None)),
         ended(RUN, &hostile, &over(ended_well, Assurance::Passphrase)),

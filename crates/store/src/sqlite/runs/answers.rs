@@ -59,6 +59,11 @@ impl Tx<'_> {
                 }
             };
             self.wake(run.agent_pk);
+            let locking = answer.locking.as_ref().filter(|_| state == RunState::Denied);
+            let notice = match locking {
+                Some(locking) if self.is_locked(run.agent_pk)? => locking,
+                Some(_) | None => notice,
+            };
             let detail = self.tell(&mut entered.ledger, notice, detail.name("step", state.as_str()))?;
             self.done(&entered.ledger, stamp, detail)?;
             Ok(state)

@@ -11,13 +11,18 @@ use super::{
 impl Tx<'_> {
     /// Refuses an agent whose commands were denied too often.
     pub(super) fn refuse_when_locked(&self, agent_pk: i64) -> Result<(), Failure> {
-        const LOCKED: &str = "SELECT execution_locked_at IS NOT NULL FROM agent WHERE pk = ?1";
-        if self.row(LOCKED, [agent_pk], |row| row.get::<_, bool>(0))?.unwrap_or(true) {
+        if self.is_locked(agent_pk)? {
             return Err(Denied::new(Code::ExecutionLocked, "too many of your commands were denied")
                 .hint("stop, and tell your user: only a person lifts it, with `mab yolo unlock`")
                 .into());
         }
         Ok(())
+    }
+
+    /// Whether an agent's commands are refused.
+    pub(super) fn is_locked(&self, agent_pk: i64) -> Result<bool, Failure> {
+        const LOCKED: &str = "SELECT execution_locked_at IS NOT NULL FROM agent WHERE pk = ?1";
+        Ok(self.row(LOCKED, [agent_pk], |row| row.get(0))?.unwrap_or(true))
     }
 
     /// Refuses where nothing is enabled now, by the approver that is enrolled now.

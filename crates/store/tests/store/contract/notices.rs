@@ -85,6 +85,7 @@ pub(crate) async fn notice_wakes_who_waits(kit: &Kit) {
         hash: wanted.hash,
         says: person.says_yes(kit, wanted),
         reason: None,
+        locking: None,
         uptime: kit.clock.uptime(),
     };
     let (stamp, notice) = (operator(Action::Approve), kit.notice(&room, "answered"));
