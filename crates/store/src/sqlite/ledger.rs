@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     conversation_pk: i64,
     /// Its newest message.
     pub(super) last_seq: u64,
-    /// Sealed bytes of its messages.
+    /// Sealed bytes of its messages, and of the requests of commands with the reasons of refusals.
     pub(super) size_bytes: u64,
     /// Its newest message when a human or a change of status last broke the agents' talk.
     pub(super) calm_seq: u64,

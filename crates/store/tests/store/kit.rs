@@ -397,10 +397,12 @@ impl Kit {
             self.number(
                 "SELECT count(*) FROM conversation c WHERE size_bytes <>
                  (SELECT coalesce(sum(length(body) + coalesce(length(files), 0)), 0)
-                  FROM message m WHERE m.key >> 32 = c.pk)"
+                  FROM message m WHERE m.key >> 32 = c.pk)
+                 + (SELECT coalesce(sum(length(request) + coalesce(length(reason), 0)), 0)
+                    FROM run r WHERE r.conversation = c.pk)"
             ),
             0,
-            "every size is that of the messages"
+            "every size is that of the messages, and of the requests of commands"
         );
         assert_eq!(
             self.number(

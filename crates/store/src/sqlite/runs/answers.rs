@@ -54,7 +54,7 @@ impl Tx<'_> {
                     }
                 }
                 Says::No => {
-                    let detail = self.keep_reason(run_pk, answer.reason.as_ref(), detail)?;
+                    let detail = self.keep_reason(&mut entered, run_pk, answer.reason.as_ref(), detail)?;
                     self.deny_run(stamp, &run, run_pk, detail)?
                 }
             };
@@ -189,10 +189,17 @@ impl Tx<'_> {
     }
 
     /// Keeps why a command is refused.
-    fn keep_reason(&self, run_pk: i64, reason: Option<&Sealed>, detail: Detail) -> Result<Detail, Failure> {
+    fn keep_reason(
+        &self,
+        entered: &mut Entered,
+        run_pk: i64,
+        reason: Option<&Sealed>,
+        detail: Detail,
+    ) -> Result<Detail, Failure> {
         const KEEP: &str = "UPDATE run SET reason = ?2 WHERE pk = ?1";
         let Some(reason) = reason.map(Sealed::as_bytes) else { return Ok(detail) };
         self.execute_one(KEEP, params![run_pk, reason])?;
+        entered.ledger.size_bytes += reason.len() as u64;
         Ok(detail.digest("reason_sha256", &evidence::digest(&[Some(reason)])))
     }
 

@@ -80,9 +80,11 @@ impl Tx<'_> {
             if !starts {
                 self.refuse_when_too_many(entered)?;
             }
-            let bytes = notice.map_or(0, |notice| notice.body.as_bytes().len() as u64);
-            refuse_without_room(&entered.ledger, bytes, entered.overrides.quotas(new.quotas))?;
             let (id, state, request) = (new.id.bytes(), new.state.as_str(), new.request.as_bytes());
+            let told = notice.map_or(0, |notice| notice.body.as_bytes().len() as u64);
+            let kept = request.len() as u64;
+            refuse_without_room(&entered.ledger, kept + told, entered.overrides.quotas(new.quotas))?;
+            entered.ledger.size_bytes += kept;
             let (now, until) = (self.now().millis(), new.expires_at.millis());
             let (conversation, agent) = (entered.conversation_pk, entered.agent_pk);
             self.execute_one(

@@ -254,6 +254,21 @@ pub(crate) async fn conversation_when_full_refuses_to_be_asked_and_nothing_else(
     assert_eq!(kit.state(&room).await.messages, messages + 2);
 }
 
+pub(crate) async fn request_that_is_kept_counts_and_is_refused_where_it_does_not_fit(kit: &Kit) {
+    let (room, _) = kit.enabled(2).await;
+    let before = kit.state(&room).await;
+    let new_run = |more: u64| {
+        let run = kit.new_run(&room, RunState::Running);
+        let bytes_per_conversation = before.size_bytes + run.request.as_bytes().len() as u64 + more - 1;
+        NewRun { quotas: Quotas { bytes_per_conversation, ..ROOM }, ..run }
+    };
+    assert_eq!(code(kit.try_ask(&room, "b", new_run(0)).await), Code::QuotaExceeded);
+    let fits = new_run(1);
+    let size_bytes = before.size_bytes + fits.request.as_bytes().len() as u64;
+    kit.try_ask(&room, "b", fits).await.unwrap();
+    assert_eq!(kit.state(&room).await.size_bytes, size_bytes);
+}
+
 pub(crate) async fn paused_conversation_takes_no_wish_and_no_command(kit: &Kit) {
     let (room, person) = kit.enabled(2).await;
     let waits = kit.ask(&room, "b").await;

@@ -276,6 +276,7 @@ macro_rules! contract {
                 command_that_needs_nobody_runs_at_once_and_is_told_at_its_end
                 fourth_open_command_is_refused_until_one_is_over
                 conversation_when_full_refuses_to_be_asked_and_nothing_else
+                request_that_is_kept_counts_and_is_refused_where_it_does_not_fit
                 paused_conversation_takes_no_wish_and_no_command
                 agent_that_leaves_takes_its_commands_with_it
                 purged_conversation_keeps_hashes_and_states_of_commands_only
