@@ -3,7 +3,7 @@
 use crate::{
     BatchId, Code, ConversationId, Denied, MessageId, SessionId, Timestamp,
     agent::{ActionType, DeliveryState, Permission, Status},
-    audit::{Actor, Entry},
+    audit::{Actor, Detail, Entry},
     inbound::Standing,
     limit::{ByPermission, Charge, Kind, Overrides, Refusals, Usage},
     loop_guard::LoopGuard,
@@ -436,6 +436,8 @@ pub struct Refusal {
     pub code: Code,
     /// What it costs.
     pub charges: Refusals,
+    /// What its entry tells besides.
+    pub detail: Detail,
 }
 
 /// A stored audit entry with its chain.

@@ -13,6 +13,7 @@
 
 mod agreed;
 mod approval;
+mod denied;
 mod mode;
 mod state;
 mod terms;
@@ -21,6 +22,7 @@ mod token;
 pub use agreed::{Agreed, Asked, Consent};
 pub(crate) use approval::DOMAIN as APPROVAL_DOMAIN;
 pub use approval::{Approval, VALID_S};
+pub use denied::denied_digest;
 pub use mode::Mode;
 pub use state::{Assurance, RunState};
 pub(crate) use terms::DOMAIN as TERMS_DOMAIN;

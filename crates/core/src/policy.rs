@@ -170,7 +170,7 @@ impl Permit {
     /// Turns the permission into the stamp of one change. The only constructor of a [`Stamp`].
     /// `charge` is what the change costs, `refusals` what its refusal does.
     pub fn stamp(self, charge: Charge, refusals: Refusals, detail: Detail) -> Stamp {
-        Stamp { permit: self, charge, refusals, detail, learned: None }
+        Stamp { permit: self, charge, refusals, detail, refusal: Detail::default(), learned: None }
     }
 
     /// Where the newest change under this permit was recorded, once it is committed.
@@ -186,6 +186,7 @@ pub struct Stamp {
     charge: Charge,
     refusals: Refusals,
     detail: Detail,
+    refusal: Detail,
     learned: Option<Learned>,
 }
 
@@ -195,6 +196,17 @@ impl Stamp {
     #[must_use]
     pub fn learning(self, learned: Learned) -> Self {
         Self { learned: Some(learned), ..self }
+    }
+
+    /// The same stamp of a call that is refused: its entry tells this, too.
+    #[must_use]
+    pub fn refused_with(self, detail: Detail) -> Self {
+        Self { refusal: detail, ..self }
+    }
+
+    /// What the entry of its refusal tells.
+    pub fn refusal(&self) -> &Detail {
+        &self.refusal
     }
 
     /// What its texts have taught.

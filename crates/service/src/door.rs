@@ -380,7 +380,15 @@ fn joined_already(
 }
 
 fn refusal(bridge: &Bridge, actor: Actor, action: Action, code: Code) -> Refusal {
-    Refusal { conversation_pk: None, agent_pk: None, actor, action, code, charges: bridge.refusals() }
+    Refusal {
+        conversation_pk: None,
+        agent_pk: None,
+        actor,
+        action,
+        code,
+        charges: bridge.refusals(),
+        detail: Detail::default(),
+    }
 }
 
 /// Where an agent's texts are sealed.

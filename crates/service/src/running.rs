@@ -41,8 +41,13 @@ pub(crate) async fn recorded<T>(call: &Call<'_>, outcome: Result<T, Failure>) ->
 
 /// As [`recorded`], for one refusal.
 pub(crate) async fn refuse(call: &Call<'_>, denied: Denied) -> Failure {
+    refuse_with(call, denied, Detail::default()).await
+}
+
+/// As [`refuse`]; the entry tells this, too.
+pub(crate) async fn refuse_with(call: &Call<'_>, denied: Denied, detail: Detail) -> Failure {
     let stamp = call.bridge.stamp(call.permit.clone(), KIND, Detail::default());
-    call.bridge.store.deny(stamp, denied).await
+    call.bridge.store.deny(stamp.refused_with(detail), denied).await
 }
 
 /// Does what takes a while, where waiting is allowed.

@@ -20,7 +20,7 @@ use crate::{
         filing,
         following::Ended,
         looking::{self, Look},
-        recorded, request,
+        recorded, refuse_with, request,
         showing::Shown,
         starting,
         telling_all::Answerers,
@@ -198,7 +198,13 @@ enum Begun {
 /// Judges a command, and starts or files it.
 async fn begin(call: &Call<'_>, look: Look, wanted: Wanted) -> Result<Begun, Failure> {
     recorded(call, request::without_secrets(call, &wanted).await).await?;
-    let prepared = recorded(call, filing::prepare(call, &look, wanted).await).await?;
+    let asked = request::denied(&look.opener, &wanted)?;
+    let prepared = match filing::prepare(call, &look, wanted).await {
+        Err(Failure::Denied(denied)) if denied.code == Code::CommandDenied => {
+            return Err(refuse_with(call, denied, asked).await);
+        }
+        prepared => recorded(call, prepared).await?,
+    };
     let request = prepared.request().clone();
     match prepared.allowed() {
         Ok(approved) => {

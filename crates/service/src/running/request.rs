@@ -1,6 +1,8 @@
 //! The exact request of a command: refused when it holds a secret, stored sealed, read back byte by byte.
 
-use mab_core::{Code, Denied, Failure, entity::RunRow, seal::Sealed};
+use mab_core::{
+    Code, Denied, Failure, audit::Detail, entity::RunRow, execution::denied_digest, seal::Sealed,
+};
 use mab_exec::{Request, Wanted};
 use mab_redact::Redacted;
 
@@ -73,6 +75,12 @@ fn parts(canonical: &str) -> Vec<&str> {
 
 /// Where the digest of a value begins: after the quote and the colon of its name.
 const DIGEST: &str = "\":\"sha256:";
+
+/// What the entry of a command that was denied tells of it.
+pub(crate) fn denied(opener: &Opener, wanted: &Wanted) -> Result<Detail, Failure> {
+    let is_text = matches!(wanted, Wanted::Text(_));
+    Ok(Detail::default().digest("asked", &denied_digest(&opener.key, is_text, &words(wanted))?))
+}
 
 fn words(wanted: &Wanted) -> Vec<&str> {
     match wanted {

@@ -51,6 +51,33 @@ async fn command_when_denied_then_refused_recorded_and_nothing_runs() {
 }
 
 #[tokio::test]
+async fn entry_of_a_denied_command_names_what_was_asked_by_a_digest_that_tells_nothing() {
+    let scene = Scene::enabled(Mode::Safe).await;
+    for asked in [
+        json!({"command": "touch made"}),
+        json!({"command": "touch made"}),
+        json!({"argv": ["touch", "made"]}),
+        json!({"argv": ["touch", "other"]}),
+    ] {
+        assert_eq!(scene.refused(asked).await.code, Code::CommandDenied);
+    }
+    let secret = concat!("AKIA", "Q3EGR7TWXKJ2PZ5M");
+    scene.refused(json!({"command": format!("echo {secret}")})).await;
+    let audit = scene.house.operator("audit", json!({"action": "execute"})).await.unwrap();
+    let entries = audit["entries"].as_array().unwrap();
+    let of = |code: &str| -> Vec<Option<&str>> {
+        let entries = entries.iter().filter(|entry| entry["outcome"] == code);
+        entries.map(|entry| entry["detail"]["asked"].as_str()).collect()
+    };
+    let denied: Vec<&str> = of("command_denied").into_iter().flatten().collect();
+    assert_eq!(denied.len(), 4, "{audit}");
+    assert!(denied.iter().all(|digest| digest.len() == 64 && *digest != hex::encode([0; 32])));
+    let different: std::collections::BTreeSet<_> = denied.iter().collect();
+    assert_eq!(different.len(), 3, "the same command twice, a text and words, other words: {denied:?}");
+    assert_eq!(of("secret_refused"), [None], "not even a digest of what holds a secret");
+}
+
+#[tokio::test]
 async fn command_when_nothing_is_enabled_then_refused_with_what_to_do() {
     let scene = Scene::new().await;
     let denied = scene.refused(json!({"command": "ls"})).await;

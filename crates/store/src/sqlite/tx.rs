@@ -205,6 +205,7 @@ impl<'a> Tx<'a> {
                 action: stamp.action(),
                 code: denied.code,
                 charges: stamp.refusals().clone(),
+                detail: stamp.refusal().clone(),
             });
             match recorded {
                 Ok(_) => {}
@@ -274,7 +275,7 @@ impl<'a> Tx<'a> {
             Ok(()) => {
                 let (actor, action, outcome) =
                     (refusal.actor.clone(), refusal.action, Outcome::Refused(refusal.code));
-                let deed = Deed { actor, action, outcome, detail: Detail::default() };
+                let deed = Deed { actor, action, outcome, detail: refusal.detail.clone() };
                 self.record(&ledger, deed).map(|_| true)
             }
             Err(Failure::Denied(_)) => self.count_refusals(conversation_pk, 1).map(|()| false),

@@ -467,6 +467,7 @@ pub(crate) fn stranger(conversation_pk: Option<i64>, code: Code) -> Refusal {
         action: Action::Send,
         code,
         charges: refusals(),
+        detail: Detail::default(),
     }
 }
 
