@@ -49,6 +49,12 @@ fn request_when_it_could_not_run_any_more_is_not_asked_about_and_says_why() -> A
     let seen = room.told_of(&run)?;
     assert!(seen.contains("own is not what it was"), "{seen}");
     room.program("#!/bin/sh\necho one\n")?;
+    let script = room.scene.space.join("build.sh");
+    fs::write(&script, "echo one\n")?;
+    let other = room.asks(&["sh", "build.sh"])?;
+    fs::write(&script, "echo two\n")?;
+    let seen = room.told_of(&other)?;
+    assert!(seen.contains("the file build.sh is not what it was"), "{seen}");
     for (settings, why) in [
         (SETTINGS.replace("agents = true", "agents = false"), "execution.agents is off"),
         (SETTINGS.replace("'yolo'", "'restricted'"), "execution.mode is restricted"),
