@@ -167,7 +167,9 @@ fn agents_answer_nothing_that_the_person_did_not_want_them_to() {
             continue;
         }
         let asked = ask(&mut pair.a, "mkdir made");
-        let approve = json!({"action": "approve", "run_id": asked["run_id"]});
+        let approve = json!({
+            "action": "approve", "run_id": asked["run_id"], "request_hash": asked["request_hash"],
+        });
         for agent in [&mut pair.a, &mut pair.b, &mut c] {
             let refused = agent.refused("moderate", approve.clone());
             let code = refused["code"].as_str().unwrap();
