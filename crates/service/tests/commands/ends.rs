@@ -158,10 +158,11 @@ async fn command_when_disabled_while_it_runs_is_killed_and_all_are_told() {
 async fn command_when_the_time_of_the_terms_is_over_ends_with_them() {
     let scene = Arc::new(Scene::enabled(Mode::Yolo).await);
     *scene.machine.time_s.lock().unwrap() = Some(1_800);
-    let (call, asked) = begun(&scene, "sleep 600", "pending").await;
+    let (call, asked) = begun(&scene, "touch began; sleep 600", "pending").await;
     scene.house.clock.advance_s(1_700);
     scene.approve(&asked).await;
-    while scene.standing().await["runs"][0]["state"] != "running" {
+    while scene.file("began").is_none() {
+        assert!(!call.is_finished());
         tokio::task::yield_now().await;
     }
     scene.house.clock.advance_s(1_900);
