@@ -634,6 +634,6 @@ fn command_when_its_agents_client_leaves_is_ended_and_recorded_before_the_server
     })?;
     assert!(!runs()?.contains("\"running\""), "{}", runs()?);
     let told = b.call("check_messages", &json!({}))?.to_string();
-    assert!(told.contains("cancel"), "{told}");
+    assert!(told.contains("its server was stopped"), "{told}");
     Ok(())
 }
