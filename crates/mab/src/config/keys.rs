@@ -385,7 +385,7 @@ static KEYS: &[Key] = &[
     Key {
         name: "limits.bytes_per_conversation",
         unit: "bytes",
-        help: "Most bytes of sealed messages in one conversation.",
+        help: "Most bytes of sealed messages and commands in one conversation.",
         default: "4294967296",
         field: Field::Amount(|settings| &mut settings.limits.bytes_per_conversation, AMOUNT),
     },
