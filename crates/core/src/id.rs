@@ -12,7 +12,7 @@ pub const RESERVED_SESSION_IDS: [&str; 5] = ["system", "operator", "human", "new
 
 /// Handles that no new agent gets besides: whoever reads one takes it for somebody who is no agent. Stored ones stay what
 /// they are.
-const MISLEADING_SESSION_IDS: [&str; 7] = ["person", "you", "user", "admin", "root", "approver", "mab"];
+const MISLEADING_SESSION_IDS: [&str; 6] = ["person", "you", "user", "admin", "root", "mab"];
 
 /// Names a conversation: `conv_` and 16 lower-case hexadecimal digits. A name, not a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
