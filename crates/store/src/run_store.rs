@@ -64,7 +64,7 @@ pub trait RunStore: Send + Sync {
     /// and an agent with `forbidden` when it is the requester. Only a form of its own client speaks for the requester. An
     /// agent's yes counts once, and as long as it is there and may; the second time, nothing happens. A no also takes a yes
     /// back that was not used, an agent's only that of agents. A person's third no locks the requester's commands, and tells
-    /// [`RunAnswer::locking`] in the notice's place.
+    /// what comes with it in the notice's place.
     async fn answer_run(&self, stamp: Stamp, answer: RunAnswer, notice: Notice) -> Result<RunState, Failure>;
 
     /// Takes back a command that is open, for who asked. `approval_void` when it is not.

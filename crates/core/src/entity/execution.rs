@@ -187,16 +187,12 @@ pub struct RunAnswer {
     pub hash: [u8; 32],
     /// What is said.
     pub says: Says,
-    /// Why, with a no.
-    pub reason: Option<Sealed>,
-    /// What members are told instead, when with this no the requester's commands are refused.
-    pub locking: Option<Notice>,
     /// When, by the clock that nobody sets.
     pub uptime: Uptime,
 }
 
 /// What an answer says.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Says {
     /// A person agrees: the approval's text and signature.
     Signed {
@@ -215,7 +211,12 @@ pub enum Says {
         quorum: u8,
     },
     /// It is refused.
-    No,
+    No {
+        /// Why.
+        reason: Option<Sealed>,
+        /// What members are told instead, when with this no the requester's commands are refused.
+        locking: Option<Notice>,
+    },
 }
 
 /// A command that starts: its one consumption.

@@ -81,8 +81,6 @@ impl Op for ApproveRun {
             id,
             hash: run.hash,
             says,
-            reason: None,
-            locking: None,
             uptime: bridge.clock.uptime(),
         };
         let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;

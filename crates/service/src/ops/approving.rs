@@ -89,15 +89,13 @@ pub(crate) async fn answer(
         let votes = row.votes.iter().filter(|voter| **voter != session).count() + 1;
         (Says::Vote { quorum }, telling_all::voted((id, &row.session), &session, (votes, quorum)))
     } else {
-        (Says::No, telling_all::refused((id, &row.session), &session))
+        (Says::No { reason: None, locking: None }, telling_all::refused((id, &row.session), &session))
     };
     let answer = RunAnswer {
         conversation: opener.conversation,
         id,
         hash: row.hash,
         says,
-        reason: None,
-        locking: None,
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &opener, &told)?;

@@ -87,9 +87,7 @@ impl Op for DenyRun {
             conversation: run.conversation,
             id,
             hash: run.hash,
-            says: Says::No,
-            reason: kept.transpose()?,
-            locking,
+            says: Says::No { reason: kept.transpose()?, locking },
             uptime: bridge.clock.uptime(),
         };
         spending::end_run(bridge, &run).await;

@@ -160,15 +160,18 @@ pub(crate) async fn withdraw(call: &Call<'_>, opener: &Opener, row: &RunRow) -> 
 async fn answer(call: &Call<'_>, look: &Look, (row, agreed): (&RunRow, bool)) -> Result<(), Failure> {
     let bridge = call.bridge;
     let text = telling_all::elicited(row.id, &row.session, agreed);
-    let locks = telling::locked(look.opener.conversation, &row.session);
-    let locking = (!agreed).then(|| notice(bridge, &look.opener, &format!("{text}\n{locks}"))).transpose()?;
+    let says = if agreed {
+        Says::Elicited
+    } else {
+        let locks = telling::locked(look.opener.conversation, &row.session);
+        let locking = Some(notice(bridge, &look.opener, &format!("{text}\n{locks}"))?);
+        Says::No { reason: None, locking }
+    };
     let answer = RunAnswer {
         conversation: look.opener.conversation,
         id: row.id,
         hash: row.hash,
-        says: if agreed { Says::Elicited } else { Says::No },
-        reason: None,
-        locking,
+        says,
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &look.opener, &text)?;

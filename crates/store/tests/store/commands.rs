@@ -25,6 +25,9 @@ pub(crate) struct Wanted {
     pub(crate) hash: [u8; 32],
 }
 
+/// A no; the kit gives it a reason.
+pub(crate) const NO: Says = Says::No { reason: None, locking: None };
+
 /// Room enough.
 pub(crate) const ROOM: Quotas = Quotas {
     unread_per_inbox: 1_000_000,
@@ -151,7 +154,7 @@ impl Kit {
 
     /// The operator's answer.
     pub(crate) async fn answer(&self, room: &Room, wanted: Wanted, says: Says) -> Result<RunState, Failure> {
-        let action = if matches!(says, Says::No) { Action::DenyRun } else { Action::Approve };
+        let action = if matches!(says, Says::No { .. }) { Action::DenyRun } else { Action::Approve };
         self.answer_with(operator(action), room, wanted, says).await
     }
 
@@ -163,9 +166,13 @@ impl Kit {
         says: Says,
     ) -> Result<RunState, Failure> {
         let (id, hash, uptime) = (wanted.id, wanted.hash, self.clock.uptime());
-        let reason =
-            matches!(says, Says::No).then(|| self.seal(room, ("run", "reason"), &id.bytes(), "a reason"));
-        let answer = RunAnswer { conversation: room.id, id, hash, says, reason, locking: None, uptime };
+        let says = if matches!(says, Says::No { .. }) {
+            let reason = self.seal(room, ("run", "reason"), &id.bytes(), "a reason");
+            Says::No { reason: Some(reason), locking: None }
+        } else {
+            says
+        };
+        let answer = RunAnswer { conversation: room.id, id, hash, says, uptime };
         self.store.answer_run(stamp, answer, self.notice(room, "answered")).await
     }
 

@@ -53,16 +53,15 @@ impl Tx<'_> {
                         None => return Ok(run.state),
                     }
                 }
-                Says::No => {
-                    let detail = self.keep_reason(&mut entered, run_pk, answer.reason.as_ref(), detail)?;
+                Says::No { reason, .. } => {
+                    let detail = self.keep_reason(&mut entered, run_pk, reason.as_ref(), detail)?;
                     self.deny_run(stamp, &run, run_pk, detail)?
                 }
             };
             self.wake(run.agent_pk);
-            let locking = answer.locking.as_ref().filter(|_| state == RunState::Denied);
-            let notice = match locking {
-                Some(locking) if self.is_locked(run.agent_pk)? => locking,
-                Some(_) | None => notice,
+            let notice = match &answer.says {
+                Says::No { locking: Some(locking), .. } if self.is_locked(run.agent_pk)? => locking,
+                Says::Signed { .. } | Says::Elicited | Says::Vote { .. } | Says::No { .. } => notice,
             };
             let detail = self.tell(&mut entered.ledger, notice, detail.name("step", state.as_str()))?;
             self.done(&entered.ledger, stamp, detail)?;
@@ -77,8 +76,10 @@ impl Tx<'_> {
         // A no takes a yes back that was not used; that of an agent takes back no yes of a person's.
         let is_agents = stamp.seat().is_some();
         let waits = match answer.says {
-            Says::No if is_agents && !matches!(run.consent, None | Some(Consent::Voted { .. })) => false,
-            Says::No => run.state.is_open(),
+            Says::No { .. } if is_agents && !matches!(run.consent, None | Some(Consent::Voted { .. })) => {
+                false
+            }
+            Says::No { .. } => run.state.is_open(),
             Says::Signed { .. } | Says::Elicited | Says::Vote { .. } => run.state == RunState::Pending,
         };
         if !waits {
@@ -268,16 +269,16 @@ struct Yes<'a> {
 fn may_answer(stamp: &Stamp, run: &RunRow, says: &Says) -> Result<(), Failure> {
     let is_own = |seat: &Seat| seat.agent_pk == run.agent_pk;
     match (stamp.seat(), says) {
-        (None, Says::Signed { .. } | Says::Elicited | Says::No) => Ok(()),
+        (None, Says::Signed { .. } | Says::Elicited | Says::No { .. }) => Ok(()),
         (Some(seat), Says::Elicited) if is_own(seat) => Ok(()),
-        (Some(seat), Says::Vote { .. } | Says::No) if !is_own(seat) => Ok(()),
-        (Some(seat), Says::Vote { .. } | Says::No) if is_own(seat) => {
+        (Some(seat), Says::Vote { .. } | Says::No { .. }) if !is_own(seat) => Ok(()),
+        (Some(seat), Says::Vote { .. } | Says::No { .. }) if is_own(seat) => {
             Err(Denied::new(Code::Forbidden, "nobody answers its own command")
                 .hint("wait for another approver, or tell your user, who can run `mab pending`")
                 .into())
         }
         (None, Says::Vote { .. })
-        | (Some(_), Says::Signed { .. } | Says::Elicited | Says::Vote { .. } | Says::No) => {
+        | (Some(_), Says::Signed { .. } | Says::Elicited | Says::Vote { .. } | Says::No { .. }) => {
             Err(Fault::new("answering a command as somebody else").into())
         }
     }

@@ -9,7 +9,7 @@ use mab_core::{
 };
 
 use crate::{
-    commands::{Person, Wanted},
+    commands::{NO, Person, Wanted},
     kit::{Kit, Room, code, operator, refused, sessions},
 };
 
@@ -32,10 +32,11 @@ pub(crate) async fn persons_yes_is_kept_as_it_was_signed_and_everybody_is_told(k
     let (room, person) = kit.enabled(2).await;
     let wanted = kit.ask(&room, "b").await;
     let says = person.says_yes(kit, wanted);
-    assert_eq!(kit.answer(&room, wanted, says.clone()).await.unwrap(), RunState::Approved);
+    let Says::Signed { text, signature, .. } = &says else { panic!("it is signed") };
+    let consent = Consent::Signed { text: text.clone(), signature: signature.clone() };
+    assert_eq!(kit.answer(&room, wanted, says).await.unwrap(), RunState::Approved);
     let row = kit.the_run(wanted).await;
-    let Says::Signed { text, signature, .. } = says else { panic!("it is signed") };
-    assert_eq!((row.state, row.consent), (RunState::Approved, Some(Consent::Signed { text, signature })));
+    assert_eq!((row.state, row.consent), (RunState::Approved, Some(consent)));
     assert_eq!(row.expires_at.millis(), kit.clock_ms() + i64::try_from(VALID_S).unwrap() * 1_000);
     // Enabled, asked, answered: three messages to each.
     assert_eq!(kit.unread(&room).await, [3, 3]);
@@ -64,9 +65,9 @@ pub(crate) async fn answer_to_what_does_not_wait_is_void_and_changes_nothing(kit
     let denied = refused(kit.answer(&room, other, person.says_yes(kit, other)).await);
     assert_eq!(denied.message, "the command is not the one that was shown");
     let nothing = Wanted { id: RunId::from_bytes([1; 8]), ..pending };
-    assert_eq!(code(kit.answer(&room, nothing, Says::No).await), Code::NotFound);
+    assert_eq!(code(kit.answer(&room, nothing, NO).await), Code::NotFound);
     let elsewhere = kit.room(2).await;
-    assert_eq!(code(kit.answer(&elsewhere, pending, Says::No).await), Code::NotFound);
+    assert_eq!(code(kit.answer(&elsewhere, pending, NO).await), Code::NotFound);
     assert_eq!((kit.state(&room).await.messages, kit.the_run(pending).await), before);
 }
 
@@ -74,7 +75,7 @@ pub(crate) async fn answer_is_in_time_up_to_the_border_and_not_at_it(kit: &Kit) 
     let (room, person) = kit.enabled(2).await;
     let (first, second) = (kit.ask(&room, "a").await, kit.ask(&room, "b").await);
     kit.clock.move_ms(i64::try_from(PENDING_S).unwrap() * 1_000 - 1);
-    assert_eq!(kit.answer(&room, first, Says::No).await.unwrap(), RunState::Denied);
+    assert_eq!(kit.answer(&room, first, NO).await.unwrap(), RunState::Denied);
     kit.clock.move_ms(1);
     let late = refused(kit.answer(&room, second, person.says_yes(kit, second)).await);
     assert_eq!(
@@ -146,7 +147,7 @@ pub(crate) async fn nobody_answers_its_own_command(kit: &Kit) {
     let (room, _) = with_approvers(kit).await;
     let wanted = kit.ask(&room, "b").await;
     assert_eq!(kit.edit("UPDATE agent SET permission = 'approver' WHERE session = 'b'"), 1);
-    for (says, action) in [(Says::Vote { quorum: 1 }, Action::Approve), (Says::No, Action::DenyRun)] {
+    for (says, action) in [(Says::Vote { quorum: 1 }, Action::Approve), (NO, Action::DenyRun)] {
         let stamp = kit.stamp(&room, "b", action).await;
         let denied = refused(kit.answer_with(stamp, &room, wanted, says).await);
         assert_eq!(
@@ -189,7 +190,7 @@ pub(crate) async fn third_no_locks_until_a_person_lifts_it(kit: &Kit) {
     let agreed = kit.proof(&room, &person, approved).await;
     for denials in 1..=3 {
         let wanted = kit.ask(&room, "b").await;
-        assert_eq!(kit.answer(&room, wanted, Says::No).await.unwrap(), RunState::Denied);
+        assert_eq!(kit.answer(&room, wanted, NO).await.unwrap(), RunState::Denied);
         let detail = kit.newest_entry(&room).await.entry.detail;
         assert!(detail.contains(&format!(r#""denials":{denials}"#)), "{detail}");
         assert_eq!(detail.contains(r#""then":"locked""#), denials == 3, "{detail}");
@@ -221,7 +222,7 @@ pub(crate) async fn no_takes_back_a_yes_that_was_not_used(kit: &Kit) {
     let (room, person) = kit.enabled(2).await;
     let wanted = kit.approved(&room, "b", &person).await;
     let agreed = kit.proof(&room, &person, wanted).await;
-    assert_eq!(kit.answer(&room, wanted, Says::No).await.unwrap(), RunState::Denied);
+    assert_eq!(kit.answer(&room, wanted, NO).await.unwrap(), RunState::Denied);
     assert_eq!(code(kit.start(&room, "b", (wanted, agreed)).await), Code::ApprovalVoid);
 }
 

@@ -2,13 +2,13 @@
 
 use mab_core::{
     Clock, Code, ConversationId, Failure, RunId,
-    entity::{CodeUse, NewRun, Quotas, Says},
+    entity::{CodeUse, NewRun, Quotas},
     execution::{PENDING_S, RunState},
     policy::Action,
 };
 
 use crate::{
-    commands::{Person, ROOM, Wanted},
+    commands::{NO, Person, ROOM, Wanted},
     kit::{Kit, LIFE_S, Room, code, operator, refused, sessions},
 };
 
@@ -248,7 +248,7 @@ pub(crate) async fn conversation_when_full_refuses_to_be_asked_and_nothing_else(
         assert_eq!(code(kit.try_ask(&room, "b", full(RunState::Pending)).await), Code::QuotaExceeded);
         assert_eq!(code(kit.try_ask(&room, "b", full(RunState::Running)).await), Code::QuotaExceeded);
     }
-    kit.answer(&room, denied, Says::No).await.unwrap();
+    kit.answer(&room, denied, NO).await.unwrap();
     kit.start(&room, "b", (runs, agreed)).await.unwrap();
     assert!(kit.end(&room, runs, RunState::Finished).await.unwrap());
     assert_eq!(kit.state(&room).await.messages, messages + 2);
@@ -304,7 +304,7 @@ pub(crate) async fn purged_conversation_keeps_hashes_and_states_of_commands_only
     kit.start(&room, "b", (runs, agreed)).await.unwrap();
     for _ in 0..3 {
         let wanted = kit.ask(&room, "a").await;
-        kit.answer(&room, wanted, Says::No).await.unwrap();
+        kit.answer(&room, wanted, NO).await.unwrap();
     }
     kit.clock.pass_s(LIFE_S);
     kit.store.purge(operator(Action::Cleanup)).await.unwrap();
@@ -332,7 +332,7 @@ pub(crate) async fn damaged_command_hides_no_other_and_starts_nothing(kit: &Kit)
     let runs = kit.store.execution(Some(room.id)).await.unwrap().remove(0).runs;
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [good.id]);
     assert_eq!(code(kit.start(&room, "b", (bad, agreed)).await), Code::ApprovalVoid);
-    let answered = kit.answer(&room, Wanted { ..bad }, Says::No).await;
+    let answered = kit.answer(&room, Wanted { ..bad }, NO).await;
     assert_eq!(code(answered), Code::NotFound);
     assert_eq!(sessions(&["a"]), runs.into_iter().map(|run| run.session).collect::<Vec<_>>());
 }

@@ -3,13 +3,16 @@
 use mab_core::{
     Clock, Code, SessionId,
     agent::{DeliveryState, Permission, SYSTEM_ORDINAL},
-    entity::{NewMessage, OfferRequest, RunAnswer, Says},
+    entity::{NewMessage, OfferRequest, RunAnswer},
     evidence::Kind,
     loop_guard::LoopGuard,
     policy::Action,
 };
 
-use crate::kit::{Kit, Room, code, operator, request, seqs, sessions};
+use crate::{
+    commands::NO,
+    kit::{Kit, Room, code, operator, request, seqs, sessions},
+};
 
 pub(crate) async fn notice_is_read_acknowledged_found_and_replied_to(kit: &Kit) {
     let (room, _) = kit.enabled(2).await;
@@ -84,8 +87,6 @@ pub(crate) async fn notice_wakes_who_waits(kit: &Kit) {
         id: wanted.id,
         hash: wanted.hash,
         says: person.says_yes(kit, wanted),
-        reason: None,
-        locking: None,
         uptime: kit.clock.uptime(),
     };
     let (stamp, notice) = (operator(Action::Approve), kit.notice(&room, "answered"));
@@ -164,13 +165,13 @@ pub(crate) async fn answer_of_an_agent_is_told_as_the_bridges(kit: &Kit) {
     kit.store.invite(kit.stamp(&room, "a", Action::Invite).await, agent).await.unwrap();
     let wanted = kit.ask(&room, "b").await;
     let stamp = kit.stamp(&room, "p", Action::DenyRun).await;
-    kit.answer_with(stamp, &room, wanted, Says::No).await.unwrap();
+    kit.answer_with(stamp, &room, wanted, NO).await.unwrap();
     let entry = kit.newest_entry(&room).await.entry;
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("p", "deny_run"));
     let newest =
         kit.store.history(kit.state(&room).await.pk, None, None, 1).await.unwrap().messages.remove(0);
     assert_eq!(newest.sender, SessionId::system());
     let stamp = kit.stamp(&room, "p", Action::DenyRun).await;
-    let again = kit.answer_with(stamp, &room, wanted, Says::No).await;
+    let again = kit.answer_with(stamp, &room, wanted, NO).await;
     assert_eq!(code(again), Code::ApprovalVoid);
 }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::{SqliteEngine, connect};
 use crate::{
-    commands::{Person, Wanted},
+    commands::{NO, Person, Wanted},
     kit::{Kit, LIFE_S, code, operator, refused, request, run, run_seeded, seqs, sessions, stranger},
 };
 
@@ -123,7 +123,7 @@ async fn commanded(kit: &Kit) {
     kit.answer_with(stamp, &room, voted, Says::Vote { quorum: 2 }).await.unwrap();
     for _ in 0..3 {
         let denied = kit.ask(&room, "a").await;
-        kit.answer(&room, denied, Says::No).await.unwrap();
+        kit.answer(&room, denied, NO).await.unwrap();
     }
     for used in [CodeUse::Right(7), CodeUse::Wrong] {
         kit.store.use_code(operator(Action::ManageApprover), used).await.unwrap();

@@ -14,7 +14,7 @@ use rusqlite::{Connection, types::Value};
 
 use super::{SqliteEngine, connect};
 use crate::{
-    commands::Wanted,
+    commands::{NO, Wanted},
     kit::{Kit, LIFE_S, Room, operator, run},
 };
 
@@ -39,10 +39,10 @@ async fn lived(kit: &Kit) -> Room {
     }
     for _ in 0..3 {
         let denied = kit.ask(&room, "c").await;
-        kit.answer(&room, denied, Says::No).await.unwrap();
+        kit.answer(&room, denied, NO).await.unwrap();
     }
     let denied = kit.ask(&room, "a").await;
-    kit.answer(&room, denied, Says::No).await.unwrap();
+    kit.answer(&room, denied, NO).await.unwrap();
     for ends in [true, false] {
         let runs = kit.approved(&room, "b", &person).await;
         let agreed = kit.proof(&room, &person, runs).await;
@@ -248,7 +248,7 @@ fn command_that_goes_on_from_a_changed_row_is_found_at_its_entry() {
         let (room, person) = kit.enabled(2).await;
         let wanted = kit.approved(&room, "b", &person).await;
         let agreed = kit.proof(&room, &person, wanted).await;
-        kit.answer(&room, wanted, Says::No).await.unwrap();
+        kit.answer(&room, wanted, NO).await.unwrap();
         assert_eq!(kit.edit("UPDATE run SET state = 'approved'"), 1);
         kit.start(&room, "b", (wanted, agreed)).await.unwrap();
         kit.edit("UPDATE run SET decided_at = started_at, ended_at = started_at");
