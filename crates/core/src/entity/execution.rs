@@ -106,8 +106,6 @@ pub struct NewWish {
 pub struct WishRow {
     /// Who.
     pub session: SessionId,
-    /// Its join ordinal.
-    pub ordinal: u8,
     /// Since when.
     pub asked_at: Timestamp,
     /// What, sealed.
@@ -144,8 +142,6 @@ pub struct RunRow {
     pub agent_pk: i64,
     /// Its handle.
     pub session: SessionId,
-    /// Its join ordinal.
-    pub ordinal: u8,
     /// How it stands; one whose time is over still says what it was before.
     pub state: RunState,
     /// Its request, sealed; `None` once purged.
@@ -253,8 +249,6 @@ pub struct RunEnd {
 pub struct ExecutionState {
     /// Where.
     pub conversation: ConversationId,
-    /// The conversation's row.
-    pub conversation_pk: i64,
     /// Its key, wrapped.
     pub wrapped_key: Option<Vec<u8>>,
     /// What is enabled, whether its time is over or not.

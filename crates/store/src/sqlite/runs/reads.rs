@@ -17,9 +17,9 @@ const ENDED_MAX: u32 = 64;
 /// What [`stored`] reads.
 macro_rules! run_columns {
     () => {
-        "SELECT r.pk, r.id, c.id, r.conversation, r.agent, a.session, a.ordinal, r.state, r.request, r.hash,
+        "SELECT r.pk, r.id, c.id, r.conversation, r.agent, a.session, r.reason, r.state, r.request, r.hash,
          r.created_at, r.expires_at, r.decided_at, r.end_asked_at IS NOT NULL, r.assurance, r.approval,
-         r.signature, r.boot, r.uptime_ms, r.started_at, r.ended_at, r.quorum, r.reason
+         r.signature, r.boot, r.uptime_ms, r.started_at, r.ended_at, r.quorum
          FROM run r JOIN conversation c ON c.pk = r.conversation JOIN agent a ON a.pk = r.agent "
     };
 }
@@ -59,7 +59,6 @@ pub(super) fn execution(
     let state = |(conversation_pk, conversation, wrapped_key)| {
         Ok(ExecutionState {
             conversation,
-            conversation_pk,
             wrapped_key,
             terms: terms(&snapshot, conversation_pk)?,
             wishes: wishes(&snapshot, conversation_pk)?,
@@ -88,16 +87,11 @@ fn terms(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Opti
 }
 
 fn wishes(connection: &Connection, conversation_pk: i64) -> rusqlite::Result<Vec<WishRow>> {
-    const FIND: &str = "SELECT a.session, a.ordinal, w.asked_at, w.body
+    const FIND: &str = "SELECT a.session, w.asked_at, w.body
          FROM wish w JOIN agent a ON a.pk = w.agent WHERE w.conversation = ?1 ORDER BY a.ordinal";
     let mut find = connection.prepare_cached(FIND)?;
     rows::sound(find.query_map([conversation_pk], |row| {
-        Ok(WishRow {
-            session: rows::session(row, 0)?,
-            ordinal: row.get(1)?,
-            asked_at: rows::time(row, 2)?,
-            body: row.get(3)?,
-        })
+        Ok(WishRow { session: rows::session(row, 0)?, asked_at: rows::time(row, 1)?, body: row.get(2)? })
     })?)
 }
 
@@ -176,7 +170,6 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<(i64, RunRow)> {
         conversation_pk: row.get(3)?,
         agent_pk: row.get(4)?,
         session: rows::session(row, 5)?,
-        ordinal: row.get(6)?,
         state: rows::named::<RunState>(row, 7)?,
         request: row.get(8)?,
         hash: row.get(9)?,
@@ -185,7 +178,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<(i64, RunRow)> {
         consent: consent(row, decided_at)?,
         votes: Vec::new(),
         quorum: row.get(21)?,
-        reason: row.get(22)?,
+        reason: row.get(6)?,
         decided_at,
         end_asked: row.get(13)?,
         assurance: row.get::<_, Option<String>>(14)?.map(|_| rows::named(row, 14)).transpose()?,
