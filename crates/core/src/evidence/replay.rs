@@ -139,7 +139,7 @@ impl Replay {
         if action == b"manage_approver" && self.enrolment.take(row.at, detail).is_none() {
             self.unknown_enrolment = self.unknown_enrolment.or(Some(row.n));
         }
-        if COMMANDING.contains(&action) && self.commanded(row).is_none() {
+        if is_about_commands(action) && self.commanded(row).is_none() {
             self.unknown = self.unknown.or(Some(row.n));
         }
         let known = match action {
@@ -372,18 +372,10 @@ const TELLING: &[&[u8]] = &[
     b"manage_approver",
 ];
 
-/// Actions that commands follow from, besides those that end a member's place.
-const COMMANDING: &[&[u8]] = &[
-    b"ask_execution",
-    b"execute",
-    b"approve",
-    b"deny_run",
-    b"end_run",
-    b"enable_execution",
-    b"disable_execution",
-    b"manage_approver",
-    b"unlock_execution",
-];
+/// Whether commands follow from an action, besides those that end a member's place.
+fn is_about_commands(action: &[u8]) -> bool {
+    TELLING.contains(&action) || action == b"unlock_execution"
+}
 
 /// Whether an entry's facts name a message.
 fn names_a_message(detail: &[u8]) -> bool {
