@@ -37,3 +37,5 @@ pub const OPEN_IN_CONVERSATION_MAX: usize = 8;
 pub const DENIALS_MAX: u64 = 3;
 /// How long a request waits for an answer, in seconds.
 pub const PENDING_S: u64 = 1_800;
+/// Longest time of one command, in seconds.
+pub const TIMEOUT_MAX_S: u32 = 1_800;

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use mab_core::{Code, Denied};
+use mab_core::{Code, Denied, execution::TIMEOUT_MAX_S};
 
 use crate::{Limits, Mode, Network, Wanted};
 
@@ -48,7 +48,7 @@ impl Limits {
     /// [`Code::InvalidArguments`], with the range.
     pub fn check(&self) -> Result<(), Denied> {
         let ranges: [(&str, u64, RangeInclusive<u64>); 7] = [
-            ("time in seconds", self.time_s.into(), 1..=1_800),
+            ("time in seconds", self.time_s.into(), 1..=TIMEOUT_MAX_S.into()),
             ("processor time in seconds", self.cpu_s.into(), 1..=86_400),
             ("memory in bytes", self.memory_bytes, 16 * MIB..=MIB * MIB),
             ("number of processes", self.processes.into(), 1..=65_536),

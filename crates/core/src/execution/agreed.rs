@@ -130,12 +130,10 @@ fn signed(asked: &Asked<'_>, text: &str, signature: &[u8]) -> Result<Approval, D
             "it was given to another request: a byte, a program, the folder or the policy changed",
         ));
     }
-    match approval.assurance {
-        Assurance::Passphrase | Assurance::PassphraseTotp => Ok(approval),
-        Assurance::Policy | Assurance::Elicitation | Assurance::Approvers => {
-            Err(void("it does not say that a person gave it"))
-        }
+    if !approval.assurance.is_of_a_person() {
+        return Err(void("it does not say that a person gave it"));
     }
+    Ok(approval)
 }
 
 fn void(why: &str) -> Denied {

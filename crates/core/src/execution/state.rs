@@ -51,3 +51,13 @@ named_enum! {
         PassphraseTotp = "passphrase+totp",
     }
 }
+
+impl Assurance {
+    /// Whether a person at a terminal said so.
+    pub const fn is_of_a_person(self) -> bool {
+        match self {
+            Self::Passphrase | Self::PassphraseTotp => true,
+            Self::Policy | Self::Elicitation | Self::Approvers => false,
+        }
+    }
+}

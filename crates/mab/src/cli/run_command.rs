@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use mab_core::{Clock as _, Code, Denied};
+use mab_core::{Clock as _, Code, Denied, execution::TIMEOUT_MAX_S};
 use mab_exec::{
     Approved, Argv, Ask, Decision, Finished, GitAccess, Mode, Network, Observer, Outcome, Plan, Prepared,
     Progress, VALID_S, View, Wanted, Workspace,
@@ -62,7 +62,7 @@ pub(crate) struct RunCommand {
     #[command(flatten)]
     place: Place,
     /// Seconds it may take, at most `execution.timeout_s`, which is the default.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_800))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=i64::from(TIMEOUT_MAX_S)))]
     timeout: Option<u32>,
     /// Let it reach the network, which `execution.network` must allow; always asks.
     #[arg(long)]

@@ -8,7 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use mab_core::Denied;
+use mab_core::{Denied, execution::TIMEOUT_MAX_S};
 use mab_exec::{Engine, Limits, Mode};
 use toml::Value;
 
@@ -196,7 +196,7 @@ impl Part {
 impl Number {
     fn range(self) -> RangeInclusive<u64> {
         match self {
-            Self::Time => 1..=1_800,
+            Self::Time => 1..=TIMEOUT_MAX_S.into(),
             Self::Memory => 16..=1 << 20,
             Self::Processes | Self::Scratch => 1..=65_536,
             Self::Cpu => 1..=86_400,

@@ -121,10 +121,8 @@ fn is_of(approval: &Approval, run: &RunRow, now: Timestamp) -> Result<(), Denied
     if is_ahead(at, now) || at.plus_seconds(approval.valid_s.min(VALID_S)) <= now {
         return Err(void("the yes is too old, or its clock was another one"));
     }
-    match approval.assurance {
-        Assurance::Passphrase | Assurance::PassphraseTotp => Ok(()),
-        Assurance::Policy | Assurance::Elicitation | Assurance::Approvers => {
-            Err(void("the yes does not say that a person gave it"))
-        }
+    if !approval.assurance.is_of_a_person() {
+        return Err(void("the yes does not say that a person gave it"));
     }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use mab_core::{
     Code, Denied, Failure,
     audit::Detail,
     entity::{ExecutionState, NewWish},
-    execution::Mode,
+    execution::{Mode, TIMEOUT_MAX_S},
     limit::Kind,
     policy::Action,
 };
@@ -26,8 +26,6 @@ use crate::{
 
 /// Longest path of a workspace, in bytes (`PATH_MAX` of Linux).
 const WORKSPACE_MAX_BYTES: usize = 4_096;
-/// Longest time of one command, in seconds.
-const TIMEOUT_MAX_S: u32 = 1_800;
 
 /// The operation.
 pub(crate) struct EnableYoloMode;

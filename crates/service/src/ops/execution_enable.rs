@@ -6,7 +6,7 @@ use mab_core::{
     approver::ApproverKey,
     audit::Detail,
     entity::{ConversationState, NewTerms},
-    execution::{Assurance, Mode, Terms},
+    execution::{Assurance, Mode, TIMEOUT_MAX_S, Terms},
     limit::{Kind, is_ahead},
     policy::Action,
 };
@@ -25,8 +25,6 @@ use crate::{
 
 /// Longest that anything is enabled, in seconds: a day.
 const LONGEST_S: u64 = 86_400;
-/// Longest time of one command, in seconds.
-const TIMEOUT_MAX_S: u32 = 1_800;
 
 /// The operation.
 pub(crate) struct Enable;
@@ -153,12 +151,10 @@ fn are_sane(terms: &Terms, conversation_ends: Timestamp, now: Timestamp) -> Resu
     if terms.mode != Mode::Restricted && (terms.elicitation || terms.quorum > 0) {
         return Err(wrong("forms and approvers are for mode restricted"));
     }
-    match terms.assurance {
-        Assurance::Passphrase | Assurance::PassphraseTotp => Ok(()),
-        Assurance::Policy | Assurance::Elicitation | Assurance::Approvers => {
-            Err(wrong("they do not say that a person enabled them"))
-        }
+    if !terms.assurance.is_of_a_person() {
+        return Err(wrong("they do not say that a person enabled them"));
     }
+    Ok(())
 }
 
 /// Refuses approvers that are not there: a yes is that of agents that the person was shown.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mab_core::{
     Clock as _, Code, ConversationId, Denied, SessionId, Timestamp,
-    execution::{Assurance, Mode, Terms},
+    execution::{Assurance, Mode, TIMEOUT_MAX_S, Terms},
     source::draw,
 };
 use mab_exec::Workspace;
@@ -58,7 +58,7 @@ pub(super) struct Enable {
     #[arg(long = "for", value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_440))]
     minutes: u32,
     /// Seconds that one command may take.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_800))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=i64::from(TIMEOUT_MAX_S)))]
     timeout: Option<u32>,
     /// Let commands that were agreed to reach the network.
     #[arg(long)]
