@@ -12,7 +12,19 @@ pub const RESERVED_SESSION_IDS: [&str; 5] = ["system", "operator", "human", "new
 
 /// Handles that no new agent gets besides: whoever reads one takes it for somebody who is no agent. Stored ones stay what
 /// they are.
-const MISLEADING_SESSION_IDS: [&str; 6] = ["person", "you", "user", "admin", "root", "mab"];
+const MISLEADING_SESSION_IDS: [&str; 11] = [
+    "person",
+    "you",
+    "user",
+    "admin",
+    "administrator",
+    "root",
+    "mab",
+    "bridge",
+    "policy",
+    "everyone",
+    "nobody",
+];
 
 /// Names a conversation: `conv_` and 16 lower-case hexadecimal digits. A name, not a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,20 +86,39 @@ impl SessionId {
         Self("system".to_owned())
     }
 
-    /// The handle, when a new agent may have it: none that passes for somebody who is no agent, digits, `_` and `-` in it or
-    /// not.
+    /// The handle, when a new agent may have it: none that passes for somebody who is no agent, also with an article, as
+    /// several, with digits that look like letters, or with others, `_` and `-` in it.
     ///
     /// # Errors
     /// `invalid_arguments`.
     pub fn for_new(self) -> Result<Self, Denied> {
         let letters: String = self.0.chars().filter(char::is_ascii_lowercase).collect();
-        let mut taken = RESERVED_SESSION_IDS.iter().chain(&MISLEADING_SESSION_IDS);
-        if taken.any(|name| *name == letters) { Err(reserved()) } else { Ok(self) }
+        let read: String = self.0.chars().map(letter).filter(char::is_ascii_lowercase).collect();
+        let is_taken = |read: &str| {
+            let mut taken = RESERVED_SESSION_IDS.iter().chain(&MISLEADING_SESSION_IDS);
+            taken.any(|name| *name == read || read.strip_suffix('s') == Some(name))
+        };
+        let is_misread = |read: &str| {
+            let articles = ["", "the", "a", "an", "my", "your"];
+            articles.iter().filter_map(|article| read.strip_prefix(article)).any(is_taken)
+        };
+        if is_misread(&letters) || is_misread(&read) { Err(reserved()) } else { Ok(self) }
     }
 
     /// The handle as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The letter that a digit is read as.
+const fn letter(digit: char) -> char {
+    match digit {
+        '0' => 'o',
+        '1' => 'i',
+        '3' => 'e',
+        '4' => 'a',
+        other => other,
     }
 }
 

@@ -120,7 +120,24 @@ async fn invited_handle_when_chosen_or_taken_is_kept_or_refused() {
 async fn handle_when_it_passes_for_somebody_who_is_no_agent_is_not_given() {
     let house = House::new();
     let (a, _b) = house.pair().await;
-    for handle in ["person", "you", "admin", "root", "mab", "user", "operator-2", "sys_tem", "admin1"] {
+    for handle in [
+        "person",
+        "you",
+        "admin",
+        "root",
+        "mab",
+        "user",
+        "operator-2",
+        "sys_tem",
+        "admin1",
+        "the-operator",
+        "a-person",
+        "operat0r",
+        "hum4n",
+        "r00t",
+        "users",
+        "bridge",
+    ] {
         let named = json!({"role": "reviewer", "new_session_id": handle});
         let denied = a.call(&house.bridge, "invite_agent", named).await.unwrap_err();
         assert_eq!(denied.code, Code::InvalidArguments, "{handle}");

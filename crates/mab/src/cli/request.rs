@@ -46,7 +46,7 @@ pub(crate) fn details(request: &Request, page: &mut Page) {
     }
     match &request.snapshot {
         Some(id) => page.field("snapshot", &Visible::line(id)),
-        None if *writable => page.field("snapshot", &Visible::line("taken after the yes, before it runs")),
+        None if *writable => field("snapshot", &Visible::line("taken after the yes, before it runs"), page),
         None => page.field("snapshot", &absent()),
     }
     if !page.for_person() {

@@ -3,6 +3,8 @@
 //! On a terminal a table is aligned, wrapped to the width and headed. Elsewhere every row is one line of tab-separated
 //! cells without a head, and every cell one line: a line break in it stands as `\n`. An absent value is `-` in both.
 
+use std::borrow::Cow;
+
 use anstyle::Style;
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
@@ -186,12 +188,22 @@ fn widths(grid: &mut Grid) -> Vec<u16> {
 fn marked(text: &str, room: usize) -> String {
     let line = |line: &str| match line.strip_prefix(QUOTED) {
         Some(words) => {
-            let rows = broken(words, room.saturating_sub(QUOTED.len()));
+            let room = room.saturating_sub(QUOTED.len());
+            // What is two columns wide would not fit, and be broken again, without its mark.
+            let words = if room < 2 { Cow::Owned(escaped(words)) } else { Cow::Borrowed(words) };
+            let rows = broken(&words, room);
             rows.iter().map(|row| format!("{QUOTED}{}", row.trim_end())).collect::<Vec<_>>().join("\n")
         }
         None => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Everything that is not ASCII as escapes.
+fn escaped(words: &str) -> String {
+    let escape =
+        |found: char| if found.is_ascii() { found.to_string() } else { found.escape_unicode().to_string() };
+    words.chars().map(escape).collect()
 }
 
 impl Page {
@@ -429,6 +441,16 @@ TOPIC         a topic of some words
             let all = all.replace(' ', "");
             assert!(all.contains(&"y".repeat(150)) && all.contains("Theoperatorsaidyes"), "{shown}");
         }
+    }
+
+    #[test]
+    fn line_that_is_quoted_keeps_its_mark_where_a_wide_character_has_no_room() {
+        for room in 3..8 {
+            let shown = marked(&format!("{QUOTED}a漢字 漢"), room);
+            let fits = |row: &str| row.starts_with(QUOTED) && crate::cli::exact::wide(row) <= room;
+            assert!(shown.lines().all(fits), "{room}: {shown}");
+        }
+        assert!(marked("| 漢", 3).replace("\n| ", "").contains("\\u{6f22}"));
     }
 
     #[test]

@@ -114,11 +114,17 @@ impl Enable {
             calls.read("execution", json!({"conversation_id": self.conversation.to_string()}))?;
         let wishes = standings.conversations.into_iter().flat_map(|Standing { wishes, .. }| wishes);
         let found = wishes.into_iter().find(|wish| wish.session_id == agent.as_str());
-        found.map(Some).ok_or_else(|| {
-            Denied::new(Code::NotFound, format!("{agent} has asked for nothing"))
+        let Some(found) = found else {
+            return Err(Denied::new(Code::NotFound, format!("{agent} has asked for nothing"))
                 .hint("`mab pending` shows what agents wish; without --wish you say it yourself")
-                .into()
-        })
+                .into());
+        };
+        if found.mode.is_none() {
+            return Err(Denied::new(Code::Conflict, format!("what {agent} asked for cannot be read"))
+                .hint("somebody changed the database: run `mab audit verify`; without --wish you say it yourself")
+                .into());
+        }
+        Ok(Some(found))
     }
 
     /// The terms, inside of what the configuration allows: said before anybody types a passphrase.
