@@ -2,9 +2,16 @@
 
 use mab_core::{ConversationId, SessionId, seal::Place};
 
+use crate::reading::Opener;
+
 /// Where the terms' text is sealed: one part.
 pub(crate) const fn terms_place(conversation: ConversationId) -> Place<'static> {
     Place { table: "terms", column: "terms", conversation, row: &[] }
+}
+
+/// The text of stored terms; none when this key does not open it.
+pub(crate) fn terms_text(opener: &Opener, sealed: &[u8]) -> Option<String> {
+    Some(opener.key.open(&terms_place(opener.conversation), sealed).ok()?.concat())
 }
 
 /// Where the canonical form of a request is sealed: in parts that follow one another. The row is the command's name, as bytes.

@@ -7,7 +7,7 @@ use mab_core::{
     execution::Terms,
 };
 
-use crate::{Bridge, reading::Opener, running::aside, sealing::terms_place, telling};
+use crate::{Bridge, running::aside, sealing::terms_text, telling};
 
 /// Takes note that this was used; says whether it was not before.
 ///
@@ -36,7 +36,7 @@ pub(crate) async fn end_run(bridge: &Bridge, row: &RunRow) -> bool {
 /// As [`end_run`], of all that is open in a conversation, and of what is enabled there.
 pub(crate) async fn end_all(bridge: &Bridge, state: &ExecutionState) -> bool {
     let opener = telling::opener(bridge, state);
-    let terms = state.terms.as_ref().zip(opener).and_then(|(row, opener)| text(&opener, &row.terms));
+    let terms = state.terms.as_ref().zip(opener).and_then(|(row, opener)| terms_text(&opener, &row.terms));
     let mut noted = match terms {
         Some(text) => end(bridge, Terms::digest(&text)).await,
         None => true,
@@ -45,10 +45,6 @@ pub(crate) async fn end_all(bridge: &Bridge, state: &ExecutionState) -> bool {
         noted &= end_run(bridge, row).await;
     }
     noted
-}
-
-fn text(opener: &Opener, sealed: &[u8]) -> Option<String> {
-    Some(opener.key.open(&terms_place(opener.conversation), sealed).ok()?.concat())
 }
 
 async fn end(bridge: &Bridge, digest: [u8; 32]) -> bool {

@@ -19,7 +19,7 @@ use crate::{
     arguments::{Bytes, Named},
     door::{Call, Op},
     ops::list,
-    sealing::request_place,
+    running::request,
     telling,
 };
 
@@ -65,7 +65,7 @@ impl Op for ApproveRun {
         is_of(&approval, &run, bridge.clock.now())?;
         let state = conversation(bridge, run.conversation).await?;
         let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
-        if request(&run, |place, sealed| opener.key.open(place, sealed).ok()).is_none() {
+        if request::read(&opener, &run).is_none() {
             return Err(Denied::new(Code::ApprovalVoid, "the request was changed in the database")
                 .hint("run `mab audit verify`; deny it, and let the agent ask again")
                 .into());
@@ -94,19 +94,6 @@ pub(crate) async fn asked(bridge: &Bridge, id: RunId) -> Result<RunRow, Failure>
     found.ok_or_else(|| {
         Denied::new(Code::NotFound, "no such request").hint("`mab pending` shows what waits").into()
     })
-}
-
-/// The request of a command in its canonical form, when it is what its hash says.
-pub(crate) fn request(
-    run: &RunRow,
-    open: impl Fn(&mab_core::seal::Place<'_>, &[u8]) -> Option<Vec<String>>,
-) -> Option<String> {
-    let row = run.id.bytes();
-    let text = open(&request_place(run.conversation, &row), run.request.as_ref()?)?.concat();
-    let request: mab_exec::Request = serde_json::from_str(&text).ok()?;
-    let is_whole = request.canonical().is_ok_and(|canonical| canonical == text);
-    let hash = request.hash().ok().filter(|_| is_whole)?;
-    (hash.digest().as_bytes() == &run.hash).then_some(text)
 }
 
 /// Refuses a yes to something else, or one that was not given just now.

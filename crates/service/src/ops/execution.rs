@@ -11,13 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::approve_run::{RunArgument, request};
+use super::approve_run::RunArgument;
 use crate::{
     arguments::ConversationArgument,
     door::{Call, Op},
     reading::{Opener, PEER},
-    running::ending,
-    sealing::{terms_place, wish_place},
+    running::{ending, request},
+    sealing::{terms_text, wish_place},
     telling,
 };
 
@@ -190,8 +190,7 @@ fn standing(
 }
 
 fn enabled(row: &TermsRow, opener: Option<&Opener>, key: Option<&ApproverKey>, now: Timestamp) -> InForce {
-    let open = |opener: &Opener| opener.key.open(&terms_place(opener.conversation), &row.terms).ok()?.pop();
-    let text = opener.and_then(open);
+    let text = opener.and_then(|opener| terms_text(opener, &row.terms));
     let terms = text.as_deref().and_then(|text| Terms::parse(text).ok());
     let is_signed = |key: &ApproverKey| {
         key.bytes() == row.key && text.as_deref().is_some_and(|text| key.signed_terms(text, &row.signature))
@@ -237,7 +236,7 @@ fn wish(row: &WishRow, opener: Option<&Opener>) -> Wish {
 }
 
 fn run(row: &RunRow, opener: Option<&Opener>, now: Timestamp) -> Command {
-    let text = request(row, |place, sealed| opener?.key.open(place, sealed).ok());
+    let text = opener.and_then(|opener| request::read(opener, row)).map(|(text, _)| text);
     let is_over = match row.state {
         RunState::Pending => row.expires_at <= now,
         RunState::Approved => row.decided_at.is_none_or(|at| at.plus_seconds(VALID_S) <= now),

@@ -10,7 +10,7 @@ use mab_core::{
 };
 
 use crate::{
-    Bench, Bridge, Workbench, reading::Opener, running::aside, sealing::terms_place, spending, telling,
+    Bench, Bridge, Workbench, reading::Opener, running::aside, sealing::terms_text, spending, telling,
 };
 
 /// What holds now, and whose signature makes it hold.
@@ -57,7 +57,7 @@ pub(crate) fn signed(
 ) -> Option<(String, Enabled)> {
     let approver = approver.filter(|approver| approver.key == row.key)?;
     let key = telling::sound(bridge, approver)?;
-    let text = opener.key.open(&terms_place(opener.conversation), &row.terms).ok()?.concat();
+    let text = terms_text(opener, &row.terms)?;
     let terms = Terms::parse(&text).ok()?;
     let is_sound =
         key.signed_terms(&text, &row.signature) && terms.conversation == opener.conversation.to_string();

@@ -9,7 +9,6 @@ use mab_redact::Redacted;
 use crate::{
     Bridge,
     door::Call,
-    ops::approve_run,
     reading::Opener,
     screening::{Part, Screen},
     sealing::request_place,
@@ -51,10 +50,20 @@ pub(crate) fn seal(
     Ok(opener.key.seal(bridge.random.as_ref(), &place, &parts.iter().collect::<Vec<_>>())?)
 }
 
-/// Reads a stored request; none when it is not what its row says it is, or was destroyed.
+/// Reads a stored request, with its canonical form; none when it is not what its hash says, or was destroyed.
+pub(crate) fn read(opener: &Opener, row: &RunRow) -> Option<(String, Request)> {
+    let id = row.id.bytes();
+    let place = request_place(row.conversation, &id);
+    let text = opener.key.open(&place, row.request.as_ref()?).ok()?.concat();
+    let request: Request = serde_json::from_str(&text).ok()?;
+    let is_whole = request.canonical().is_ok_and(|canonical| canonical == text);
+    let hash = request.hash().ok().filter(|_| is_whole)?;
+    (hash.digest().as_bytes() == &row.hash).then_some((text, request))
+}
+
+/// The same, when it is the request of the agent and the conversation that its row names.
 pub(crate) fn open(opener: &Opener, row: &RunRow) -> Option<Request> {
-    let canonical = approve_run::request(row, |place, sealed| opener.key.open(place, sealed).ok())?;
-    let request: Request = serde_json::from_str(&canonical).ok()?;
+    let (_, request) = read(opener, row)?;
     let is_it = request.agent.as_deref() == Some(row.session.as_str())
         && request.conversation.as_deref() == Some(opener.conversation.to_string().as_str());
     is_it.then_some(request)
