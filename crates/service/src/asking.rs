@@ -1,7 +1,7 @@
 //! What a form of an agent's own client asks about a command: the least sure way to a yes.
 
 use mab_core::{RunId, visible::visible};
-use mab_exec::{GitAccess, Link, Network, Obeys, Plan, Profile, Request, RequestHash};
+use mab_exec::{GitAccess, Link, Network, Obeys, Plan, Profile, Request};
 
 /// What whoever sits before a client is asked: whether one exact command may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Question {
 
 impl Question {
     /// The question about this request; `None` when it is too long to be read in a form, where something might be cut.
-    pub fn of(run: RunId, request: &Request, hash: RequestHash) -> Option<Self> {
+    pub fn of(run: RunId, request: &Request) -> Option<Self> {
         let Profile { workspace, writable, git, network, limits, .. } = &request.profile;
         let mut lines = vec![format!("An agent asks to run a command ({run}).")];
         lines.extend(of_plan(&request.plan));
@@ -29,7 +29,7 @@ impl Question {
             Network::Off => "none",
             Network::Host => "the host's own: what it can read, it can send",
         };
-        let whole = hash.to_string();
+        let whole = request.hash().ok()?.to_string();
         let digits = whole.get(whole.len().saturating_sub(DIGITS)..).unwrap_or_default();
         lines.extend(shown("folder: ", &workspace.to_string_lossy()));
         lines.push(format!("may write: {writes}"));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn question(request: &Request) -> Option<Question> {
-        Question::of(RunId::from_bytes([7; 8]), request, request.hash().unwrap())
+        Question::of(RunId::from_bytes([7; 8]), request)
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Op for EnableYoloMode {
         };
         let session = &call.member()?.session;
         if state.as_ref().is_some_and(|state| state.locked.contains(session)) {
-            return Err(refuse(&call, looking::locked(&call)).await);
+            return Err(refuse(&call, looking::locked(opener.conversation, session)).await);
         }
         if holds.as_ref().is_some_and(|enabled| covers(enabled, &wish)) {
             return Ok(Answer::new(State::Enabled, &opener, holds).next(String::from(

@@ -75,7 +75,7 @@ impl Patience {
         (id, request): (RunId, &Request),
     ) -> Result<Answered, Failure> {
         let elicits = look.enabled.terms.elicitation && request.mode != Mode::Yolo && self.bell.is_some();
-        let question = elicits.then(|| Question::of(id, request, request.hash().ok()?)).flatten();
+        let question = elicits.then(|| Question::of(id, request)).flatten();
         if question.as_ref().is_some_and(|question| call.waiter.puts_off(question)) {
             self.bell = None;
         }

@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// `command_denied`, `sandbox_unavailable`; not recorded.
 pub(crate) async fn prepare(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Prepared, Failure> {
-    let mut ask = look.ask(call, wanted, Network::Off)?;
+    let mut ask = look.ask(call, wanted)?;
     let (bench, reaches_out) = (look.bench.clone(), look.enabled.terms.network);
     let (now, nonce) = (call.bridge.clock.now(), draw(call.bridge.random.as_ref())?);
     aside("preparing a command", move || {
@@ -49,7 +49,7 @@ pub(crate) async fn consider(
     look: &Look,
     wanted: Wanted,
 ) -> Result<Result<(Verdict, Request), Denied>, Failure> {
-    let mut ask = look.ask(call, wanted, Network::Off)?;
+    let mut ask = look.ask(call, wanted)?;
     let (bench, reaches_out) = (look.bench.clone(), look.enabled.terms.network);
     let (now, nonce) = (call.bridge.clock.now(), draw(call.bridge.random.as_ref())?);
     aside("considering a command", move || {

@@ -38,7 +38,7 @@ pub(crate) async fn look(call: &Call<'_>) -> Result<Look, Failure> {
     let state = ending::settled(bridge, member.conversation).await?;
     let enabled = enabled(bridge, &opener, state.as_ref()).await?;
     if state.as_ref().is_some_and(|state| state.locked.contains(&member.session)) {
-        return Err(locked(call).into());
+        return Err(locked(member.conversation, &member.session).into());
     }
     let bench = enabled.bench(bridge, member.conversation).await?;
     let own = own(call, &opener, state)?;
@@ -93,8 +93,8 @@ impl Look {
         }
     }
 
-    /// What is asked of the executor for this command.
-    pub(crate) fn ask(&self, call: &Call<'_>, wanted: Wanted, network: Network) -> Result<Ask, Denied> {
+    /// What is asked of the executor for this command, without network.
+    pub(crate) fn ask(&self, call: &Call<'_>, wanted: Wanted) -> Result<Ask, Denied> {
         let member = call.member()?;
         Ok(Ask {
             mode: self.enabled.terms.mode,
@@ -102,7 +102,7 @@ impl Look {
             conversation: Some(member.conversation.to_string()),
             agent: Some(member.session.to_string()),
             limits: self.bench.limits,
-            network,
+            network: Network::Off,
             preview: false,
             valid_s: VALID_S,
         })
@@ -113,13 +113,9 @@ impl Look {
 const VALID_S: u64 = mab_core::execution::PENDING_S + mab_core::execution::VALID_S;
 
 /// The refusal of an agent whose commands were denied too often.
-pub(crate) fn locked(call: &Call<'_>) -> Denied {
-    let lifts = match call.member() {
-        Ok(member) => unlocks(member.conversation, &member.session),
-        Err(_) => "`mab yolo unlock` lets you ask again".to_owned(),
-    };
+pub(crate) fn locked(id: ConversationId, who: &SessionId) -> Denied {
     Denied::new(Code::ExecutionLocked, "your commands were denied too often; no more are taken")
-        .hint(format!("tell your user: {lifts}"))
+        .hint(format!("tell your user: {}", unlocks(id, who)))
 }
 
 /// What lets an agent ask again.

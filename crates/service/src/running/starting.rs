@@ -105,11 +105,8 @@ async fn anew(call: &Call<'_>, look: &Look, row: &RunRow) -> Result<(Prepared, A
         return Err(void("the network is not enabled any more").into());
     }
     let consent = row.consent.as_ref().ok_or_else(|| void("nobody agreed to it"))?;
-    let ask = Ask {
-        mode: stored.mode,
-        network: stored.profile.network,
-        ..look.ask(call, stored.command.clone(), Network::Off)?
-    };
+    let ask =
+        Ask { mode: stored.mode, network: stored.profile.network, ..look.ask(call, stored.command.clone())? };
     let nonce = nonce(&stored).ok_or_else(|| void("it cannot be read"))?;
     let (bench, made_at) = (look.bench.clone(), stored.created_at);
     let prepared = aside("preparing a command anew", move || {
