@@ -36,7 +36,7 @@ pub(crate) struct UseCode;
 pub(crate) struct Nothing {}
 
 /// The approver that is enrolled.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct Shown {
     /// Whether there is one
     enrolled: bool,
@@ -120,16 +120,7 @@ impl Op for Approver {
     async fn run(call: Call<'_>, _: Nothing) -> Result<Shown, Failure> {
         let bridge = call.bridge;
         let Some(row) = bridge.store.approver().await? else {
-            return Ok(Shown {
-                enrolled: false,
-                sound: None,
-                key_id: None,
-                public_key: None,
-                sealed: None,
-                enrolled_at: None,
-                code_step: 0,
-                locked_until: None,
-            });
+            return Ok(Shown::default());
         };
         let key = telling::sound(bridge, &row);
         // What this bridge did not seal opens with no passphrase either.

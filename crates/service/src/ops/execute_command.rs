@@ -3,11 +3,12 @@
 use mab_core::{
     Code, Denied, Failure, RunId,
     audit::Detail,
+    entity::RunRow,
     execution::{Mode, RunState},
     policy::Action,
     visible::visible,
 };
-use mab_exec::{Approved, Decision, GitAccess, Network, Request, Verdict, Wanted};
+use mab_exec::{Decision, GitAccess, Network, Request, Verdict, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,18 +100,18 @@ enum State {
 #[schemars(inline)]
 struct Considered {
     /// allow: at once; ask: after a yes
-    verdict: Decision3,
+    verdict: Foreseen,
     why: String,
     mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<Needs>,
 }
 
-/// A verdict.
+/// A verdict, or why there is none.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-enum Decision3 {
+enum Foreseen {
     /// At once.
     Allow,
     /// After a yes.
@@ -176,8 +177,7 @@ impl Op for ExecuteCommand {
                 let session = &call.member()?.session;
                 let token = call.bridge.request_tokens.of(id, &row.hash, session)?;
                 let answerers = Answerers::of(&look.enabled.terms, &request);
-                let hash = hex::encode(row.hash);
-                Ok(pending((id, hash), (token, row.expires_at.to_string()), &answerers))
+                Ok(pending(&row, token, &answerers))
             }
             Answered::Became(became) => past(became),
             Answered::TakenBack => {
@@ -207,10 +207,7 @@ async fn begin(call: &Call<'_>, look: Look, wanted: Wanted) -> Result<Begun, Fai
     };
     let request = prepared.request().clone();
     match prepared.allowed() {
-        Ok(approved) => {
-            let started: (Approved, Request) = (approved, request);
-            Ok(Begun::Ended(ended(starting::at_once(call, look, started).await?)))
-        }
+        Ok(approved) => Ok(Begun::Ended(ended(starting::at_once(call, look, (approved, request)).await?))),
         Err(prepared) => {
             let id = filing::file(call, &look, &prepared).await?;
             Ok(Begun::Asks(look, id, Box::new(request)))
@@ -228,7 +225,7 @@ async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer
         Ok((verdict, request)) => {
             let why = bridge.redact_alone(&verdict.reason)?;
             Considered {
-                verdict: Decision3::of(&verdict),
+                verdict: Foreseen::of(&verdict),
                 why: visible(why.as_str(), &[]),
                 mode,
                 needs: Some(Needs::of(&request)),
@@ -239,7 +236,7 @@ async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer
         }
         Err(Denied { code, message, hint, .. }) => {
             let is_missing = code == Code::SandboxUnavailable;
-            let verdict = if is_missing { Decision3::SandboxUnavailable } else { Decision3::Deny };
+            let verdict = if is_missing { Foreseen::SandboxUnavailable } else { Foreseen::Deny };
             next = hint.filter(|_| is_missing);
             Considered { verdict, why: message, mode, needs: None }
         }
@@ -247,7 +244,7 @@ async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer
     Ok(Answer { next, considered: Some(considered), ..Answer::new(State::DryRun) })
 }
 
-impl Decision3 {
+impl Foreseen {
     const fn of(verdict: &Verdict) -> Self {
         match verdict.decision {
             Decision::Allow => Self::Allow,
@@ -330,22 +327,19 @@ fn running((id, hash): (RunId, &str), next: &str) -> Answer {
     }
 }
 
-fn pending(
-    (id, hash): (RunId, String),
-    (token, expires_at): (String, String),
-    answerers: &Answerers,
-) -> Answer {
+fn pending(row: &RunRow, token: String, answerers: &Answerers) -> Answer {
     let others = match answerers.words() {
         Some(others) => format!("{others} may answer, or your user: "),
         None => String::new(),
     };
     Answer {
-        run_id: Some(id.to_string()),
-        request_hash: Some(hash),
+        run_id: Some(row.id.to_string()),
+        request_hash: Some(hex::encode(row.hash)),
         approval_token: Some(token),
-        expires_at: Some(expires_at),
+        expires_at: Some(row.expires_at.to_string()),
         next: Some(format!(
-            "{others}tell your user to run `mab approve {id}`; then call execute_command with this approval_token, which waits again"
+            "{others}tell your user to run `mab approve {}`; then call execute_command with this approval_token, which waits again",
+            row.id
         )),
         ..Answer::new(State::Pending)
     }
