@@ -1,9 +1,6 @@
 //! `mab approve`: a person sees one exact command that an agent asks for, and says yes to it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 use mab_core::{
@@ -12,16 +9,16 @@ use mab_core::{
 };
 use mab_exec::{Decision, RequestHash, Workspace};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     cli::{
         Exit, Output, Trouble, Visible, arguments,
         calls::Calls,
-        deny::Locked,
+        deny,
         judge::judge_checked,
         operator::Operator,
-        output::{BAD, CAREFUL, FAINT},
+        output::{BAD, FAINT},
         paged::{self, Early},
         person::Person,
         plan,
@@ -90,7 +87,7 @@ impl Desk<'_> {
         let mut key = None;
         let mut exit = Exit::OK;
         for id in runs {
-            let standings = Standings::of_all(&self.calls)?;
+            let standings = Standings::of(&self.calls, None)?;
             let (it, run) = standings.find(&id.to_string())?;
             let hash = waiting(run)?;
             still::could_run(it, run, &self.operator.config()?)?;
@@ -125,7 +122,7 @@ impl Desk<'_> {
         self.say(&format!("{FAINT}waiting for requests; Ctrl-C ends{FAINT:#}"))?;
         while !is_idle(typed_ms, SystemClock.uptime().ms) {
             self.still_counts(&unlocked)?;
-            let standings = Standings::of_all(&self.calls)?;
+            let standings = Standings::of(&self.calls, None)?;
             let runs = standings.conversations.iter();
             let runs = runs.flat_map(|it| it.runs.iter().map(move |run| (it, run)));
             let next = runs.filter(|(_, run)| run.waits() && !seen.contains(&run.run_id));
@@ -195,9 +192,7 @@ impl Desk<'_> {
     }
 
     fn deny(&self, run: &Command, reason: Option<&str>) -> Result<(), Trouble> {
-        let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": reason});
-        let answer = self.calls.call("deny_run", no)?;
-        self.output.answer(answer, shown)
+        deny::deny(&self.calls, self.output, (run, reason))
     }
 
     /// Shows a request whole, and takes its digits.
@@ -223,8 +218,7 @@ impl Desk<'_> {
                 }
                 _ => {}
             }
-            let mut page = self.person.page();
-            page.line(&format!("{CAREFUL}these are not its last {LAST} digits{CAREFUL:#}; {left} more"));
+            let page = self.person.again(&format!("these are not its last {LAST} digits"), left);
             if left == 0 {
                 self.person.show(&page)?;
                 break;
@@ -280,7 +274,12 @@ impl Desk<'_> {
         let signature = hex::encode(key.approver.sign_approval(&text));
         let yes = json!({"run_id": run.run_id, "approval": text, "signature": signature});
         let answer = self.calls.call("approve_run", yes)?;
-        self.output.answer(answer, shown)
+        self.output.answer(answer, |done: &Done, page| {
+            page.field(&done.state, &Visible::line(&done.run_id));
+            page.aside(&format!(
+                "{FAINT}it can start within five minutes, once; every agent is told{FAINT:#}"
+            ));
+        })
     }
 
     fn say(&self, line: &str) -> Result<(), Trouble> {
@@ -308,18 +307,6 @@ const fn is_idle(typed_ms: u64, now_ms: u64) -> bool {
 struct Done {
     run_id: String,
     state: String,
-    #[serde(flatten)]
-    rest: BTreeMap<String, Value>,
-}
-
-fn shown(done: &Done, page: &mut Page) {
-    page.field(&done.state, &Visible::line(&done.run_id));
-    if done.rest.contains_key("assurance") {
-        page.aside(&format!("{FAINT}it can start within five minutes, once; every agent is told{FAINT:#}"));
-    }
-    if let Some(locked) = done.rest.get("locked").and_then(|locked| Locked::deserialize(locked).ok()) {
-        locked.show(page);
-    }
 }
 
 /// The hash of a request that waits and is what the bridge says it is.
@@ -338,6 +325,7 @@ fn waiting(run: &Command) -> Result<RequestHash, Denied> {
 #[cfg(test)]
 mod tests {
     use mab_exec::{Plan, Request};
+    use serde_json::Value;
 
     use super::*;
 

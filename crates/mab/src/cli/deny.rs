@@ -6,8 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::{
-    Exit, Trouble, Visible, arguments, calls::Calls, operator::Operator, output::FAINT, standing::Standings,
-    table::Page,
+    Exit, Output, Trouble, Visible, arguments,
+    calls::Calls,
+    operator::Operator,
+    output::FAINT,
+    standing::{Command, Standings},
 };
 
 /// Arguments of `mab deny`.
@@ -29,18 +32,31 @@ impl Deny {
     pub(crate) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let calls = Calls::open(operator)?;
         for id in &self.runs {
-            let standings = Standings::of_all(&calls)?;
+            let standings = Standings::of(&calls, None)?;
             let (_, run) = standings.find(&id.to_string())?;
-            let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": self.reason});
-            operator.output.answer(calls.call("deny_run", no)?, |done: &Done, page| {
-                page.field(&done.state, &Visible::line(&done.run_id));
-                if let Some(locked) = &done.locked {
-                    locked.show(page);
-                }
-            })?;
+            deny(&calls, operator.output, (run, self.reason.as_deref()))?;
         }
         Ok(Exit::OK)
     }
+}
+
+/// Says no to one command, and shows what became of it.
+pub(crate) fn deny(
+    calls: &Calls,
+    output: Output,
+    (run, reason): (&Command, Option<&str>),
+) -> Result<(), Trouble> {
+    let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": reason});
+    output.answer(calls.call("deny_run", no)?, |done: &Done, page| {
+        page.field(&done.state, &Visible::line(&done.run_id));
+        if let Some(Locked { conversation_id, session_id }) = &done.locked {
+            let (who, place) = (Visible::line(session_id), Visible::line(conversation_id));
+            page.field("locked", &who);
+            page.aside(&format!(
+                "{FAINT}no more commands of it are taken; `mab yolo unlock {place} {who}` lets it ask again{FAINT:#}"
+            ));
+        }
+    })
 }
 
 #[derive(Deserialize)]
@@ -52,18 +68,7 @@ struct Done {
 
 /// An agent whose commands are refused since a no, as `deny_run` answers.
 #[derive(Deserialize)]
-pub(crate) struct Locked {
+struct Locked {
     conversation_id: String,
     session_id: String,
-}
-
-impl Locked {
-    /// Says so, and what lifts it.
-    pub(crate) fn show(&self, page: &mut Page) {
-        let (who, place) = (Visible::line(&self.session_id), Visible::line(&self.conversation_id));
-        page.field("locked", &who);
-        page.aside(&format!(
-            "{FAINT}no more commands of it are taken; `mab yolo unlock {place} {who}` lets it ask again{FAINT:#}"
-        ));
-    }
 }

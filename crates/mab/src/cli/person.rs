@@ -18,7 +18,7 @@ use rustix::{
 use zeroize::Zeroizing;
 
 use crate::{
-    cli::{Output, Trouble, stopping::Stop, table::Page, terminal::Terminal},
+    cli::{Output, Trouble, output::CAREFUL, stopping::Stop, table::Page, terminal::Terminal},
     environment::Environment,
     hardening,
 };
@@ -66,6 +66,13 @@ impl Person {
     /// A page to fill for the terminal.
     pub(crate) fn page(&self) -> Page {
         self.terminal.page()
+    }
+
+    /// The same, saying why something has to be typed again, and how often it may be.
+    pub(crate) fn again(&self, why: &str, left: u32) -> Page {
+        let mut page = self.page();
+        page.line(&format!("{CAREFUL}{why}{CAREFUL:#}; {left} more"));
+        page
     }
 
     /// Shows a page.

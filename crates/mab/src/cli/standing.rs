@@ -85,9 +85,9 @@ impl Command {
 }
 
 impl Standings {
-    /// How all stand.
-    pub(crate) fn of_all(calls: &Calls) -> Result<Self, Trouble> {
-        calls.read("execution", json!({}))
+    /// How all stand, or those of one conversation.
+    pub(crate) fn of(calls: &Calls, conversation: Option<&str>) -> Result<Self, Trouble> {
+        calls.read("execution", json!({"conversation_id": conversation}))
     }
 
     /// A command, with its conversation.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    cli::{Trouble, Visible, calls::Calls, output::CAREFUL, person::Person},
+    cli::{Trouble, Visible, calls::Calls, person::Person},
     system::SystemClock,
 };
 
@@ -85,7 +85,7 @@ fn open(person: &Person, known: &Known) -> Result<Approver, Trouble> {
         match Approver::open(&sealed, &typed) {
             Ok(approver) => return Ok(approver),
             Err(denied) if left == 0 => return Err(denied.into()),
-            Err(_) => page = again(person, "this is not the passphrase", left),
+            Err(_) => page = person.again("this is not the passphrase", left),
         }
     }
     Err(Trouble::Cancelled)
@@ -116,7 +116,7 @@ fn code(person: &Person, calls: &Calls, totp: &Totp) -> Result<u64, Trouble> {
             let denied = Denied::new(Code::Forbidden, format!("{why}; nothing was changed"));
             return Err(denied.hint("look at the app again, and at the clocks of both machines").into());
         }
-        page = again(person, why, left);
+        page = person.again(why, left);
     }
     Err(Trouble::Cancelled)
 }
@@ -125,12 +125,6 @@ fn is_open(known: &Known) -> Result<(), Denied> {
     let Some(until) = &known.locked_until else { return Ok(()) };
     let message = format!("five wrong codes were typed: none is taken until {}", Visible::line(until));
     Err(Denied::new(Code::RateLimited, message).hint("if it was not you, somebody knows your passphrase"))
-}
-
-fn again(person: &Person, why: &str, left: u32) -> crate::cli::table::Page {
-    let mut page = person.page();
-    page.line(&format!("{CAREFUL}{why}{CAREFUL:#}; {left} more"));
-    page
 }
 
 /// A code that cannot be used a second time.

@@ -31,7 +31,7 @@ impl Disable {
     pub(super) fn run(&self, operator: &Operator<'_>) -> Result<Exit, Trouble> {
         let calls = Calls::open(operator)?;
         let id = self.conversation.map(|id| id.to_string());
-        let standing: Standings = calls.read("execution", json!({"conversation_id": id}))?;
+        let standing = Standings::of(&calls, id.as_deref())?;
         let is_on = |it: &&Standing| it.terms.is_some() || !it.runs.is_empty();
         let all = standing.conversations.iter().filter(is_on).map(|it| it.conversation_id.clone());
         let all: Vec<String> = all.collect();
@@ -96,7 +96,7 @@ fn going_on(calls: &Calls, ids: &[String]) -> Result<Vec<String>, Trouble> {
         }
         left.clear();
         for id in ids {
-            let now: Standings = calls.read("execution", json!({"conversation_id": id}))?;
+            let now = Standings::of(calls, Some(id))?;
             let runs = now.conversations.into_iter().flat_map(|it| it.runs);
             let running = runs.filter(|run| run.state == "running");
             left.extend(running.map(|run| format!("{} of {}", run.run_id, run.session_id)));

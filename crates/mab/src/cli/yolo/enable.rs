@@ -18,10 +18,11 @@ use crate::{
         Exit, Trouble, Visible, arguments,
         calls::Calls,
         operator::Operator,
-        output::{CAREFUL, FAINT},
+        output::FAINT,
         paged::{self, Early},
         person::Person,
         place,
+        request::LAST,
         standing::{Standing, Standings, Wish},
         table::Page,
         unlocking::{self, Known, TRIES, Unlocked},
@@ -29,9 +30,6 @@ use crate::{
     config::Config,
     system::{OsRandom, SystemClock},
 };
-
-/// Digits of the digest that are typed.
-const LAST: usize = 6;
 
 /// Arguments of `mab yolo enable`.
 #[derive(Debug, Args)]
@@ -110,8 +108,7 @@ impl Enable {
     /// What the agent asked for whose wish is to be taken.
     fn wished(&self, calls: &Calls) -> Result<Option<Wish>, Trouble> {
         let Some(agent) = &self.wish else { return Ok(None) };
-        let standings: Standings =
-            calls.read("execution", json!({"conversation_id": self.conversation.to_string()}))?;
+        let standings = Standings::of(calls, Some(&self.conversation.to_string()))?;
         let wishes = standings.conversations.into_iter().flat_map(|Standing { wishes, .. }| wishes);
         let found = wishes.into_iter().find(|wish| wish.session_id == agent.as_str());
         let Some(found) = found else {
@@ -275,9 +272,7 @@ fn agree(person: &Person, shown: (&Page, &Page), terms: &Terms) -> Result<(), Tr
         if left == 0 {
             break;
         }
-        let mut page = person.page();
-        page.line(&format!("{CAREFUL}this is not the phrase{CAREFUL:#}; {left} more"));
-        typed = person.ask(&page, &question)?;
+        typed = person.ask(&person.again("this is not the phrase", left), &question)?;
     }
     Err(Denied::new(Code::ApprovalRequired, "the phrase was not typed; nothing was enabled")
         .hint("run it again, and type the phrase as it is shown")

@@ -159,8 +159,7 @@ fn choose(person: &Person) -> Result<Zeroizing<String>, Trouble> {
                 "these are two different ones".to_owned()
             }
         };
-        page = person.page();
-        page.line(&format!("{CAREFUL}{why}{CAREFUL:#}; {left} more"));
+        page = person.again(&why, left);
     }
     Err(Trouble::input("no passphrase was typed twice the same", "run it again"))
 }
@@ -186,8 +185,7 @@ fn first_code(person: &Person, totp: &Totp, id: &str) -> Result<u64, Trouble> {
             if let Some(step) = totp.check(&typed, SystemClock.now(), 0) {
                 return Ok(step);
             }
-            page = person.page();
-            page.line(&format!("{CAREFUL}this is not the code{CAREFUL:#}; {left} more"));
+            page = person.again("this is not the code", left);
         }
         let denied = Denied::new(Code::Forbidden, "the app shows other codes; nothing was enrolled");
         Err(denied.hint("look at the clocks of both machines").into())
