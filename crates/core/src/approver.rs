@@ -19,9 +19,9 @@ mod holder;
 mod sealed;
 mod totp;
 
-pub use enroller::{ENROLLED_BYTES, Enroller};
+pub use enroller::Enroller;
 pub use holder::Approver;
-pub use sealed::{Cost, PASSPHRASE_MAX_BYTES, PASSPHRASE_MIN_CHARS, check_passphrase};
+pub use sealed::{Cost, check_passphrase};
 pub use totp::Totp;
 
 /// A signature: Ed25519 (RFC 8032), 64 bytes.

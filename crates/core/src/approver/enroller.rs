@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Bytes of the digest that says that this bridge enrolled a key.
-pub const ENROLLED_BYTES: usize = 16;
+const ENROLLED_BYTES: usize = 16;
 
 /// Enrols approvers, and wraps what is stored of them.
 #[derive(Clone)]

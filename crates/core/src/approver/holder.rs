@@ -54,12 +54,6 @@ impl Approver {
         Self { totp: Some(totp), ..self }
     }
 
-    /// The same key, without one-time codes.
-    #[must_use]
-    pub fn without_totp(self) -> Self {
-        Self { totp: None, ..self }
-    }
-
     /// Signs what a person enables.
     pub fn sign_terms(&self, text: &str) -> [u8; SIGNATURE_BYTES] {
         self.sign(execution::TERMS_DOMAIN, text.as_bytes())

@@ -21,9 +21,9 @@ use super::{Approver, Totp, holder::SEED_BYTES, totp::SECRET_BYTES};
 use crate::{Code, Denied, Failure, Fault, Random, secret::KEY_BYTES, source::draw};
 
 /// Fewest characters of a passphrase.
-pub const PASSPHRASE_MIN_CHARS: usize = 10;
+const PASSPHRASE_MIN_CHARS: usize = 10;
 /// Most bytes of a passphrase.
-pub const PASSPHRASE_MAX_BYTES: usize = 1_024;
+const PASSPHRASE_MAX_BYTES: usize = 1_024;
 
 /// What trying one passphrase costs whoever tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

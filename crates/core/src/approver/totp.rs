@@ -98,23 +98,6 @@ impl Totp {
         }
         text
     }
-
-    /// Reads what [`Self::secret_base32`] wrote, as another program that makes codes does; none when it is something else.
-    pub fn from_base32(text: &str) -> Option<Self> {
-        let mut secret = Self([0; SECRET_BYTES]);
-        if text.len() != SECRET_BYTES * 8 / 5 {
-            return None;
-        }
-        for (bytes, characters) in secret.0.chunks_mut(5).zip(text.as_bytes().chunks(8)) {
-            let bits = characters.iter().try_fold(0_u64, |bits, character| {
-                let value = BASE32.iter().position(|known| known == character)?;
-                Some(bits << 5 | u64::try_from(value).ok()?)
-            })?;
-            let [_, _, _, group @ ..] = bits.to_be_bytes();
-            bytes.copy_from_slice(&group);
-        }
-        Some(secret)
-    }
 }
 
 impl fmt::Debug for Totp {

@@ -84,13 +84,18 @@ fn debug_never_shows_the_secret() {
     assert_eq!(format!("{:?}", Totp::from_bytes(PUBLISHED)), "Totp(…)");
 }
 
+/// What an app makes of what was typed into it.
+fn from_base32(text: &str) -> Vec<u8> {
+    let value = |character| BASE32.iter().position(|known| *known == character).unwrap() as u64;
+    let bits = |group: &[u8]| group.iter().fold(0, |bits, character| bits << 5 | value(*character));
+    text.as_bytes().chunks(8).flat_map(|group| bits(group).to_be_bytes()[3..].to_vec()).collect()
+}
+
 proptest! {
     #[test]
     fn secret_when_typed_into_an_app_is_the_same(bytes: [u8; 20]) {
         let text = Totp::from_bytes(&bytes).secret_base32();
         prop_assert_eq!(text.len(), 32);
-        prop_assert_eq!(Totp::from_base32(&text).unwrap().0, bytes);
-        prop_assert!(Totp::from_base32(&text[1..]).is_none());
-        prop_assert!(Totp::from_base32(&text.replacen(|_| true, "1", 1)).is_none());
+        prop_assert_eq!(from_base32(&text), bytes);
     }
 }
