@@ -11,14 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    execution_disable::conversation,
     execution_enable::{approver, unsigned},
+    list::{conversation, opener},
 };
 use crate::{
     Bridge,
     arguments::{Bytes, Named},
     door::{Call, Op},
-    ops::list,
     running::request,
     telling,
 };
@@ -64,7 +63,7 @@ impl Op for ApproveRun {
         let approval = Approval::parse(&arguments.approval)?;
         is_of(&approval, &run, bridge.clock.now())?;
         let state = conversation(bridge, run.conversation).await?;
-        let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
+        let opener = opener(bridge, &state).ok_or_else(telling::ended)?;
         if request::read(&opener, &run).is_none() {
             return Err(Denied::new(Code::ApprovalVoid, "the request was changed in the database")
                 .hint("run `mab audit verify`; deny it, and let the agent ask again")

@@ -12,13 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     approve_run::{RunArgument, asked},
-    execution_disable::conversation,
+    list::{conversation, opener},
 };
 use crate::{
     arguments::{Bytes, Reason},
     door::{Call, Op},
     notices::notice,
-    ops::list,
     sealing::reason_place,
     spending, telling,
 };
@@ -72,7 +71,7 @@ impl Op for DenyRun {
         }
         let state = conversation(bridge, run.conversation).await?;
         let reason = arguments.reason.as_ref().map(|reason| reason.0.as_str());
-        let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
+        let opener = opener(bridge, &state).ok_or_else(telling::ended)?;
         let text = telling::denied(id, &run.session, reason);
         let told = notice(bridge, &opener, &text)?;
         let row = id.bytes();

@@ -1,17 +1,16 @@
 //! `execution_disable`: ends what is enabled, for the operator.
 
 use mab_core::{
-    Code, ConversationId, Denied, Failure,
+    Failure,
     audit::Detail,
-    entity::ConversationState,
     limit::Kind,
     policy::{self, Action, Principal},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::list::conversation;
 use crate::{
-    Bridge,
     arguments::ConversationArgument,
     door::{Call, Op},
     notices::notice,
@@ -55,16 +54,6 @@ impl Op for Disable {
         let changed = call.bridge.store.disable_execution(call.keeping_order(), id, told).await?;
         Ok(Answer { conversation_id: id.to_string(), changed, noted })
     }
-}
-
-/// A conversation, which must exist.
-pub(crate) async fn conversation(bridge: &Bridge, id: ConversationId) -> Result<ConversationState, Failure> {
-    let found = bridge.store.conversation(id).await?;
-    found.ok_or_else(|| {
-        Denied::new(Code::NotFound, "no such conversation")
-            .hint("`mab list --all` shows what there is")
-            .into()
-    })
 }
 
 /// Ends what is enabled in every conversation, and says so in each; returns which these were.

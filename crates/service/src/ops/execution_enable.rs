@@ -13,12 +13,11 @@ use mab_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::execution_disable::conversation;
+use super::list::{conversation, opener};
 use crate::{
     Bridge,
     arguments::{Bytes, ConversationArgument},
     door::{Call, Op},
-    ops::list,
     sealing::terms_place,
     spending, telling,
 };
@@ -68,7 +67,7 @@ impl Op for Enable {
         let state = conversation(bridge, id).await?;
         are_sane(&terms, state.expires_at, bridge.clock.now())?;
         are_there(&terms, &state)?;
-        let opener = list::opener(bridge, &state).ok_or_else(telling::ended)?;
+        let opener = opener(bridge, &state).ok_or_else(telling::ended)?;
         let text = bridge.redact_alone(&arguments.terms)?;
         if text.as_str() != arguments.terms {
             let denied = Denied::new(Code::SecretRefused, "something in the terms looks like a secret");

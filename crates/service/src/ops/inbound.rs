@@ -13,6 +13,7 @@ use mab_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::list::conversation;
 use crate::{
     arguments::{ConversationArgument, SessionArgument},
     door::{Call, Op},
@@ -111,9 +112,7 @@ impl Op for SetInbound {
         if let Some(change) = change(arguments)? {
             set(&call, id, change).await?;
         }
-        let state = call.bridge.store.conversation(id).await?.ok_or_else(|| {
-            Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
-        })?;
+        let state = conversation(call.bridge, id).await?;
         let (inbound, held) = call.bridge.store.inbound(state.pk).await?;
         Ok(Answer { conversation_id: id.to_string(), inbound: Policy::of(&inbound), held })
     }

@@ -1,6 +1,9 @@
 //! `list`: conversations, for the operator.
 
-use mab_core::{Failure, Timestamp, entity::ConversationState, moderation::PausedBy, policy::Action};
+use mab_core::{
+    Code, ConversationId, Denied, Failure, Timestamp, entity::ConversationState, moderation::PausedBy,
+    policy::Action,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +98,16 @@ impl Op for List {
         }
         Ok(Answer { conversations, more })
     }
+}
+
+/// A conversation, which must exist.
+pub(crate) async fn conversation(bridge: &Bridge, id: ConversationId) -> Result<ConversationState, Failure> {
+    let found = bridge.store.conversation(id).await?;
+    found.ok_or_else(|| {
+        Denied::new(Code::NotFound, "no such conversation")
+            .hint("`mab list --all` shows what there is")
+            .into()
+    })
 }
 
 /// What opens a conversation's texts; `None` once it was purged.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mab_core::{Code, Denied, Failure, moderation::PausedBy, policy::Action};
+use mab_core::{Failure, moderation::PausedBy, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
     inbound::Policy,
     leases::Reserved,
     limits::{Usage, usage},
-    list::{Summary, opener, summary},
+    list::{Summary, conversation, opener, summary},
 };
 use crate::{
     Bridge,
@@ -100,10 +100,7 @@ impl Op for Show {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, now) = (call.bridge, call.bridge.clock.now());
-        let found = bridge.store.conversation(arguments.conversation_id.0).await?;
-        let state = found.ok_or_else(|| {
-            Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
-        })?;
+        let state = conversation(bridge, arguments.conversation_id.0).await?;
         let opener = opener(bridge, &state);
         let (mut recent, mut damaged) = (Vec::new(), Vec::new());
         if let Some(opener) = opener.as_ref().filter(|_| arguments.messages > 0) {

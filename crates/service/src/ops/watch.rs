@@ -7,7 +7,7 @@ use std::{
     hash::{Hash as _, Hasher as _},
 };
 
-use mab_core::{Code, Denied, Failure, Timestamp, entity::ConversationState, policy::Action};
+use mab_core::{Failure, Timestamp, entity::ConversationState, policy::Action};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use super::{
     inbound::Policy,
     leases::Reserved,
     limits::{Usage, usage},
-    list::{Summary, opener, phase, summary},
+    list::{Summary, conversation, opener, phase, summary},
 };
 use crate::{
     Bridge,
@@ -119,10 +119,7 @@ impl Op for Watch {
 
     async fn run(call: Call<'_>, arguments: Arguments) -> Result<Answer, Failure> {
         let (bridge, now) = (call.bridge, call.bridge.clock.now());
-        let found = bridge.store.conversation(arguments.conversation_id.0).await?;
-        let state = found.ok_or_else(|| {
-            Denied::new(Code::NotFound, "no such conversation").hint("`mab list --all` shows what there is")
-        })?;
+        let state = conversation(bridge, arguments.conversation_id.0).await?;
         let digest = digest(&state, now);
         if let Some(seen) = arguments.seen.filter(|seen| holds(seen, &digest, now)) {
             return Ok(Answer { version: seen, now: None });
