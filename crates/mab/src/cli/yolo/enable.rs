@@ -29,6 +29,7 @@ use crate::{
     },
     config::Config,
     system::{OsRandom, SystemClock},
+    workbench,
 };
 
 /// Arguments of `mab yolo enable`.
@@ -207,8 +208,7 @@ impl Enable {
             let message = format!("{shown} holds what belongs to the bridge: no command may run there");
             return Err(Denied::new(Code::InvalidArguments, message).hint("name the folder of a project"));
         }
-        let inside = at.workspaces.iter().filter_map(|folder| folder.canonicalize().ok());
-        if !inside.into_iter().any(|folder| path.starts_with(folder)) {
+        if workbench::is_inside(config, workspace).is_err() {
             let shown = Visible::line(&path.display().to_string());
             let message = format!("{shown} is in none of execution.workspaces");
             if self.workspace.is_none() && self.wish.is_some() {
