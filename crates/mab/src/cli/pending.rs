@@ -324,7 +324,7 @@ fn some(text: &Visible, before: &str, page: &mut Page) {
         page.line(line);
     }
     if let Some(more @ 1..) = lines.len().checked_sub(ROWS_MAX) {
-        page.line(&format!("  {CAREFUL}… {more} more lines{CAREFUL:#}: `mab pending --json` has them"));
+        page.line(&format!("  {CAREFUL}… {more} more lines{CAREFUL:#}: `mab pending --json`"));
     }
 }
 
@@ -383,6 +383,6 @@ run_0123456789abcdef of a in conv_0123456789abcdef
         let shown = shown(&"word ".repeat(100), 40);
         assert!(shown.lines().count() < 16 && shown.lines().all(|row| !row.starts_with("word")), "{shown}");
         assert!(shown.lines().skip(1).all(|row| row.trim_end().chars().count() <= 40), "{shown}");
-        assert!(shown.contains("… 9 more lines: `mab pending --json` has them"), "{shown}");
+        assert!(shown.contains("… 9 more lines: `mab pending --json`"), "{shown}");
     }
 }

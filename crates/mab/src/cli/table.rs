@@ -3,8 +3,6 @@
 //! On a terminal a table is aligned, wrapped to the width and headed. Elsewhere every row is one line of tab-separated
 //! cells without a head, and every cell one line: a line break in it stands as `\n`. An absent value is `-` in both.
 
-use std::borrow::Cow;
-
 use anstyle::Style;
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
@@ -190,8 +188,11 @@ fn marked(text: &str, room: usize) -> String {
         Some(words) => {
             let room = room.saturating_sub(QUOTED.len());
             // What is two columns wide would not fit, and be broken again, without its mark.
-            let words = if room < 2 { Cow::Owned(escaped(words)) } else { Cow::Borrowed(words) };
-            let rows = broken(&words, room);
+            let rows: Vec<String> = if room < 2 {
+                escaped(words).chars().map(String::from).collect()
+            } else {
+                broken(words, room).into_iter().map(str::to_owned).collect()
+            };
             rows.iter().map(|row| format!("{QUOTED}{}", row.trim_end())).collect::<Vec<_>>().join("\n")
         }
         None => line.to_owned(),
