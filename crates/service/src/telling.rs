@@ -39,7 +39,12 @@ pub(crate) fn ended() -> mab_core::Denied {
 }
 
 /// Commands were enabled.
-pub(crate) fn enabled(terms: &Terms) -> String {
+pub(crate) fn enabled(terms: &Terms, replaces: bool) -> String {
+    let before = if replaces {
+        "\nWhat was enabled before has ended, with what was asked for or agreed to, and what ran."
+    } else {
+        ""
+    };
     let asks = match terms.mode {
         Mode::Safe => "listed programs that only read run at once, everything else is refused",
         Mode::Restricted => {
@@ -58,7 +63,7 @@ pub(crate) fn enabled(terms: &Terms) -> String {
     };
     format!(
         "The operator enabled commands in this conversation until {}, when what still runs is ended: execute_command, mode {}, in\n{}\nIn this mode {asks}; \
-         {network}{who}. ({})",
+         {network}{who}. ({}){before}",
         terms.expires_at(),
         terms.mode,
         quoted(&terms.workspace),

@@ -219,6 +219,7 @@ async fn begin(call: &Call<'_>, look: Look, wanted: Wanted) -> Result<Begun, Fai
 async fn consider(call: &Call<'_>, look: &Look, wanted: Wanted) -> Result<Answer, Failure> {
     let bridge = call.bridge;
     bridge.store.charge(bridge.stamp(call.permit.clone(), KIND, Detail::default())).await?;
+    recorded(call, request::without_secrets(call, &wanted).await).await?;
     let mode = look.enabled.terms.mode;
     let mut next = None;
     let considered = match filing::consider(call, look, wanted).await? {

@@ -74,7 +74,10 @@ impl Op for Enable {
             return Err(denied.hint("the workspace's path does: use a folder with another name").into());
         }
         let sealed = opener.key.seal(bridge.random.as_ref(), &terms_place(id), &[&text])?;
-        let told = telling::to_all(bridge, &state, &telling::enabled(&terms))?;
+        let before = bridge.store.execution(Some(id)).await?.pop();
+        let replaces = before.as_ref().and_then(|before| before.terms.as_ref());
+        let replaces = replaces.is_some_and(|before| before.expires_at > bridge.clock.now());
+        let told = telling::to_all(bridge, &state, &telling::enabled(&terms, replaces))?;
         let detail = Detail::default()
             .name("mode", terms.mode.as_str())
             .name("assurance", terms.assurance.as_str())
@@ -91,8 +94,8 @@ impl Op for Enable {
         if spending::is_spent(bridge, Terms::digest(&arguments.terms)).await? {
             return Err(wrong("they were ended already").into());
         }
-        if let Some(before) = bridge.store.execution(Some(id)).await?.pop() {
-            spending::end_all(bridge, &before).await;
+        if let Some(before) = &before {
+            spending::end_all(bridge, before).await;
         }
         let stamp = bridge.stamp(call.permit, Kind::Operator, detail);
         bridge.store.enable_execution(stamp, new, told).await?;

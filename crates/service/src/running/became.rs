@@ -5,7 +5,7 @@
 use mab_core::{
     Code, Denied, Failure, RunId, Timestamp,
     entity::RunRow,
-    execution::{Assurance, PENDING_S, RunState, VALID_S},
+    execution::{Assurance, RunState, VALID_S},
 };
 use mab_exec::Wanted;
 use mab_store::AuditQuery;
@@ -109,7 +109,7 @@ pub(crate) async fn of(bridge: &Bridge, opener: &Opener, row: RunRow) -> Result<
                 "it was agreed to at {decided}, and not started within {} minutes",
                 VALID_S / 60
             )),
-            None => void(format!("nobody answered it within {} minutes", PENDING_S / 60)),
+            None => void("nobody answered it in time".to_owned()),
         },
         RunState::Lost => Void {
             next: format!("look at the workspace and tell your user; only then, to ask anew, {ANEW}"),
@@ -187,7 +187,7 @@ async fn withdrawn(
 ) -> Result<Void, Failure> {
     let what = match (ending.actor.as_str(), ending.action.as_str()) {
         (_, "disable_execution") => {
-            format!("the operator ended commands in this conversation{at}, with `mab yolo disable`")
+            format!("the operator ended what was enabled in this conversation{at}")
         }
         (_, "enable_execution") => {
             format!("the operator enabled commands anew{at}, which ends what was asked before")

@@ -73,7 +73,8 @@ pub(crate) async fn consider(
 pub(crate) async fn file(call: &Call<'_>, look: &Look, prepared: &Prepared) -> Result<RunId, Failure> {
     let (bridge, asked) = (call.bridge, prepared.request());
     let id = RunId::draw(bridge.random.as_ref())?;
-    let expires_at = asked.created_at.plus_seconds(PENDING_S);
+    // An answer after that would be one to nothing.
+    let expires_at = asked.created_at.plus_seconds(PENDING_S).min(look.enabled.terms.expires_at());
     let run = NewRun {
         id,
         request: request::seal(bridge, &look.opener, (&id.bytes(), asked))?,

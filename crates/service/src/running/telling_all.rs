@@ -17,7 +17,9 @@ use crate::running::{
 };
 
 /// Most characters of a command in a message; `mab pending` and `mab approve` show all of it.
-const COMMAND_MAX_CHARS: usize = 400;
+const COMMAND_MAX_CHARS: usize = 1_000;
+/// Of one that is longer, as many from its beginning and from its end.
+const COMMAND_PART_CHARS: usize = 400;
 /// Bytes of the beginning, and of the end, of each stream.
 const OUTPUT_BYTES: usize = 2 * 1024;
 
@@ -220,8 +222,9 @@ pub(crate) fn one_line(wanted: &Wanted) -> String {
     if count <= COMMAND_MAX_CHARS {
         return shown;
     }
-    let start: String = shown.chars().take(COMMAND_MAX_CHARS).collect();
-    format!("{start}… ({} more characters)", count - COMMAND_MAX_CHARS)
+    let start: String = shown.chars().take(COMMAND_PART_CHARS).collect();
+    let end: String = shown.chars().skip(count - COMMAND_PART_CHARS).collect();
+    format!("{start} … ({} characters are left out here) … {end}", count - 2 * COMMAND_PART_CHARS)
 }
 
 /// How a run ended, in a few words.

@@ -131,6 +131,17 @@ async fn dry_run_when_asked_tells_the_verdict_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn dry_run_of_a_command_with_a_secret_is_refused_as_the_command_is() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    let key = ["AKIA", "IOSFODNN7", "EXAMPLQ"].concat();
+    let command = format!("git commit -m {key}");
+    for dry_run in [true, false] {
+        let denied = scene.refused(json!({"command": command, "dry_run": dry_run})).await;
+        assert_eq!(denied.code, Code::SecretRefused, "{dry_run}");
+    }
+}
+
+#[tokio::test]
 async fn dry_run_when_the_sandbox_is_missing_says_so_and_not_that_it_is_denied() {
     let scene = Scene::enabled(Mode::Restricted).await;
     scene.machine.settings.lock().unwrap().sandbox =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mab_core::{Code, Denied, execution::Mode};
+use mab_core::{Clock as _, Code, Denied, execution::Mode};
 use serde_json::{Value, json};
 
 use crate::bench::{Scene, text};
@@ -87,8 +87,29 @@ async fn request_that_nobody_answered_says_so() {
     scene.house.clock.advance_s(1_800);
     let void = ended(&scene, &pending).await;
     assert_eq!(void.code, Code::ApprovalVoid);
-    assert!(void.message.contains("nobody answered it within 30 minutes"), "{void}");
+    assert!(void.message.contains("nobody answered it in time"), "{void}");
     assert!(void.hint.unwrap().contains("without approval_token"));
+}
+
+#[tokio::test]
+async fn request_waits_no_longer_than_what_is_enabled_holds() {
+    let scene = Scene::new().await;
+    let end = scene.house.clock.now().plus_seconds(600);
+    scene.enable(Mode::Restricted, |terms| terms.expires_at_ms = end.millis()).await;
+    let pending = scene.pending("touch made").await;
+    assert_eq!(pending["expires_at"], end.to_string());
+    let told = scene.told(&scene.b).await;
+    assert!(told.last().unwrap().contains(&format!("until {end}")), "{told:?}");
+}
+
+#[tokio::test]
+async fn terms_that_replace_others_say_so() {
+    let scene = Scene::enabled(Mode::Restricted).await;
+    let first = scene.told(&scene.b).await;
+    assert!(!first.last().unwrap().contains("enabled before"), "{first:?}");
+    scene.enable(Mode::Safe, |_| {}).await;
+    let told = scene.told(&scene.b).await;
+    assert!(told.last().unwrap().contains("What was enabled before has ended"), "{told:?}");
 }
 
 #[tokio::test]
@@ -119,12 +140,12 @@ async fn request_that_ended_with_what_was_enabled_says_so() {
     scene.disable().await;
     let disabled = ended(&scene, &pending).await;
     assert_eq!(disabled.code, Code::ExecutionDisabled, "nothing is enabled now");
-    assert!(disabled.message.contains("`mab yolo disable`"), "{disabled}");
+    assert!(disabled.message.contains("the operator ended what was enabled"), "{disabled}");
     assert!(disabled.hint.unwrap().contains("mab yolo enable"));
     scene.enable(Mode::Restricted, |_| {}).await;
     let void = ended(&scene, &pending).await;
     assert_eq!(void.code, Code::ApprovalVoid, "something is enabled again");
-    assert!(void.message.contains("`mab yolo disable`"), "{void}");
+    assert!(void.message.contains("ended what was enabled"), "{void}");
     let pending = scene.pending("touch made").await;
     scene.enable(Mode::Restricted, |_| {}).await;
     let void = ended(&scene, &pending).await;

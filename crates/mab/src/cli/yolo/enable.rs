@@ -81,6 +81,7 @@ impl Enable {
         Known::ask(&calls)?.is_usable()?;
         let (mut body, mut end) = (person.page(), person.page());
         meaning::who(&terms, &place, &mut body);
+        meaning::replaced(&Standings::of(&calls, Some(&id))?, &mut end);
         meaning::render(&terms, &calls.config, &mut end);
         meaning::careful(&terms, &calls.config, &mut end);
         let nothing = |trouble| {

@@ -8,6 +8,7 @@ use crate::{
         Visible,
         exact::exact,
         output::{BAD, CAREFUL, FAINT},
+        standing::Standings,
         table::Page,
     },
     config::Config,
@@ -73,6 +74,21 @@ pub(super) fn who(terms: &Terms, place: &Place, page: &mut Page) {
             "Any agent that owns the conversation can have brought these approvers in, and can be them. Count on an \
              approver only when you started it yourself.",
             BAD,
+            page,
+        );
+    }
+}
+
+/// Adds what they end.
+pub(super) fn replaced(standings: &Standings, page: &mut Page) {
+    let terms = standings.conversations.iter().filter_map(|standing| standing.terms.as_ref());
+    for before in terms.filter(|terms| terms.active) {
+        let mode = before.mode.as_deref().unwrap_or("unknown");
+        let folder = exact(before.workspace.as_deref().unwrap_or_default());
+        let all = "what was asked for or agreed to ends, and what runs";
+        wrapped(
+            "replaces",
+            &format!("mode {mode} in {}, until {}; {all}", folder.as_str(), before.expires_at),
             page,
         );
     }

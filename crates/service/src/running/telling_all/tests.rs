@@ -121,6 +121,8 @@ fn texts_when_words_are_hostile_keep_them_behind_the_mark() {
 
 #[test]
 fn command_when_long_is_cut_and_says_so() {
-    let shown = one_line(&Wanted::Text("é".repeat(1_000)));
-    assert_eq!(shown, format!("{}… (600 more characters)", "é".repeat(400)));
+    let shown = one_line(&Wanted::Text(format!("{}{}", "é".repeat(1_000), "z".repeat(400))));
+    let (start, end) = ("é".repeat(400), "z".repeat(400));
+    assert_eq!(shown, format!("{start} … (600 characters are left out here) … {end}"));
+    assert_eq!(one_line(&Wanted::Text("é".repeat(1_000))), "é".repeat(1_000));
 }
