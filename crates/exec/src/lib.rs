@@ -58,7 +58,7 @@ pub use hidden::run_hidden;
 pub use judge::Judge;
 pub use judge::shell::{Rule as ShellRule, rules as shell_rules};
 pub use mab_core::execution::Mode;
-pub use obeys::{Obeyed, Obeys};
+pub use obeys::{Obeyed, ObeyedKind, Obeys};
 pub use observer::{Observer, Progress};
 pub use outcome::{Captured, Finished, Killed, Outcome};
 pub use parts::{Isolates, Judges, Saves};

@@ -23,8 +23,11 @@ pub trait Judges: Send + Sync {
     }
 
     /// What of the workspace the command is known to run or obey, as it is now.
-    fn obeyed(&self, _mode: Mode, _wanted: &Wanted, _workspace: &Workspace) -> Obeys {
-        Obeys::default()
+    ///
+    /// # Errors
+    /// Which file of it could not be looked at, and what to do.
+    fn obeyed(&self, _mode: Mode, _wanted: &Wanted, _workspace: &Workspace) -> Result<Obeys, String> {
+        Ok(Obeys::default())
     }
 }
 
@@ -59,7 +62,7 @@ impl Judges for Judge {
         self.policy().digest_now()
     }
 
-    fn obeyed(&self, mode: Mode, wanted: &Wanted, workspace: &Workspace) -> Obeys {
+    fn obeyed(&self, mode: Mode, wanted: &Wanted, workspace: &Workspace) -> Result<Obeys, String> {
         Self::obeyed(self, mode, wanted, workspace)
     }
 }

@@ -156,7 +156,7 @@ impl Executor {
             command: ask.wanted.clone(),
             plan,
             binaries,
-            obeys: self.obeyed(&verdict, (ask.mode, &ask.wanted), workspace),
+            obeys: self.obeyed(&verdict, (ask.mode, &ask.wanted), workspace)?,
             workspace_device: workspace.device().to_string(),
             workspace_inode: workspace.inode().to_string(),
             profile: self.without_values(&profile, nonce),
@@ -390,7 +390,7 @@ impl Executor {
             let checked = request.binaries.iter().try_for_each(|binary| self.binaries.recheck(binary));
             checked.map_err(|why| self.refuse(Layer::Policy, &why))?;
         }
-        let now = self.obeyed(&inner.verdict, (request.mode, &request.command), &inner.workspace);
+        let now = self.obeyed(&inner.verdict, (request.mode, &request.command), &inner.workspace)?;
         match request.obeys.change(&now) {
             Some(what) => {
                 Err(self.refuse(Layer::Policy, &format!("{what} the command was judged; ask again")))
@@ -400,10 +400,17 @@ impl Executor {
     }
 
     /// What it is known to run or obey of the workspace. What runs at once runs now, so that nobody looks.
-    fn obeyed(&self, verdict: &Verdict, (mode, wanted): (Mode, &Wanted), workspace: &Workspace) -> Obeys {
+    fn obeyed(
+        &self,
+        verdict: &Verdict,
+        (mode, wanted): (Mode, &Wanted),
+        workspace: &Workspace,
+    ) -> Result<Obeys, Outcome> {
         match verdict.decision {
-            Decision::Ask => self.judge.obeyed(mode, wanted, workspace),
-            Decision::Allow | Decision::Deny => Obeys::default(),
+            Decision::Ask => {
+                self.judge.obeyed(mode, wanted, workspace).map_err(|why| self.refuse(Layer::Policy, &why))
+            }
+            Decision::Allow | Decision::Deny => Ok(Obeys::default()),
         }
     }
 

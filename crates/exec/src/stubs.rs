@@ -339,7 +339,8 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 const ASIDE_MAX: u32 = 100;
 
-const SAME_FOLDER: &[u8] = b".\n";
+/// What such a file holds.
+pub(crate) const SAME_FOLDER: &[u8] = b".\n";
 
 /// The name of such a file while it is written.
 const OTHER_NAME: &str = "commondir.mab";

@@ -1,18 +1,22 @@
 //! The folder a command works in, held open, so that it stays the one that was judged.
 
 use std::{
-    ffi::OsStr,
-    fs::File,
+    ffi::{OsStr, OsString},
+    fs::{File, OpenOptions},
+    io,
     os::{
         fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
-        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{MetadataExt as _, OpenOptionsExt as _},
+        },
     },
     path::{Component, Path, PathBuf},
 };
 
 use mab_core::{Code, Denied};
 use rustix::{
-    fs::{CWD, Mode as Bits, OFlags, ResolveFlags, fstat, openat2},
+    fs::{CWD, FileType, Mode as Bits, OFlags, ResolveFlags, fstat, openat2, readlinkat},
     io::Errno,
 };
 
@@ -34,6 +38,36 @@ pub enum Resolved {
     Absent,
     /// Outside, through `..`, an absolute path, a symbolic link or a link of `/proc`; or nobody can tell.
     Outside,
+}
+
+/// Something in the workspace, held, and not yet opened to be read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Its path below the workspace, without links.
+    pub(crate) real: PathBuf,
+    /// Whether links, or the folder above the workspace, are on the way.
+    pub(crate) linked: bool,
+    pub(crate) kind: FileType,
+    opened: OwnedFd,
+}
+
+/// Most names that the links on one way may hold. Those of package managers hold about ten.
+const LINK_STEPS_MAX: usize = 64;
+
+impl Found {
+    /// Opens it to be read, and never waits: whoever holds a lease on it would let others wait, and read on.
+    pub(crate) fn read(&self) -> io::Result<File> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let path = format!("/proc/self/fd/{}", self.opened.as_raw_fd());
+        OpenOptions::new().read(true).custom_flags(flags).open(path)
+    }
+}
+
+/// What `path` goes through, the last first.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    names.rev().map(|part| part.as_os_str().to_owned()).collect()
 }
 
 impl Workspace {
@@ -156,29 +190,91 @@ impl Workspace {
         outside
     }
 
-    /// What `path` leads to inside, to read, and its path below the workspace without links. None when nothing is there
-    /// that can be read, or it is outside.
-    pub(crate) fn open_read(&self, path: &Path) -> Option<(File, PathBuf)> {
-        let below = if path.is_absolute() { path.strip_prefix(&self.path).ok()? } else { path };
+    /// What `path` leads to inside, below the workspace's folder or absolute; none when nothing is there, or it is outside.
+    ///
+    /// # Errors
+    /// When that cannot be told: what is not seen here may still be opened by somebody else.
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<Found>, String> {
+        let below = path.strip_prefix(&self.path).unwrap_or(path);
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let open = |below: &Path, how| openat2(&self.folder, below, flags, Bits::empty(), how);
-        let opened = match open(below, how) {
-            // Through a link with an absolute path, which may lead back inside.
-            Err(Errno::XDEV) => {
-                let real = self.path.join(below).canonicalize().ok()?;
-                open(real.strip_prefix(&self.path).ok()?, how | ResolveFlags::NO_SYMLINKS).ok()?
-            }
-            opened => opened.ok()?,
+        let open = |below: &Path| {
+            let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+            openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC, Bits::empty(), how)
         };
-        let real = self.path_of(&opened)?;
-        Some((File::from(opened), real))
+        let (opened, linked) = match open(below) {
+            // A link, or `..` or an absolute path, which may lead out and back inside.
+            Err(Errno::LOOP | Errno::XDEV) => {
+                let Some(real) = self.follow(below)? else { return Ok(None) };
+                let Ok(real) = real.strip_prefix(&self.path) else { return Ok(None) };
+                (open(if real.as_os_str().is_empty() { Path::new(".") } else { real }), true)
+            }
+            opened => (opened, false),
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let kind = fstat(&opened).map_err(|error| error.to_string())?.st_mode;
+        let real = self.path_of(&opened).ok_or("it was moved away meanwhile")?;
+        Ok(Some(Found { real, linked, kind: FileType::from_raw_mode(kind), opened }))
+    }
+
+    /// The absolute path without links that `path` leads to; none when nothing is there, or nobody here can go there. The
+    /// kernel would follow forty links with a thousand steps each, for every word of a command; this takes a few.
+    ///
+    /// A process's own folder, by `/proc`, is taken for the workspace's, where commands begin.
+    fn follow(&self, path: &Path) -> Result<Option<PathBuf>, String> {
+        let mut at = if path.is_absolute() { PathBuf::from("/") } else { self.path.clone() };
+        let mut rest: Vec<OsString> = names(path);
+        let mut steps = 0;
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                at.pop();
+                continue;
+            }
+            let of_process = at.parent() == Some(Path::new("/proc"));
+            if of_process && (name == "cwd" || name == "root") {
+                at = if name == "cwd" { self.path.clone() } else { PathBuf::from("/") };
+                continue;
+            }
+            let next = at.join(&name);
+            let link = match next.strip_prefix(&self.path) {
+                Ok(below) if below.as_os_str().is_empty() => Err(Errno::INVAL),
+                Ok(below) => readlinkat(&self.folder, below, Vec::new()),
+                Err(_) => readlinkat(CWD, &next, Vec::new()),
+            };
+            match link {
+                Err(Errno::INVAL) => at = next,
+                Ok(_) if at == Path::new("/proc") => at = next,
+                Ok(_) if at.starts_with("/proc") => return Ok(None),
+                Ok(text) => {
+                    let text = Path::new(OsStr::from_bytes(text.as_bytes()));
+                    steps += 1 + text.as_os_str().as_bytes().split(|&byte| byte == b'/').count();
+                    if steps > LINK_STEPS_MAX {
+                        return Err("the way there leads through more links than are followed".to_owned());
+                    }
+                    if text.is_absolute() {
+                        at = PathBuf::from("/");
+                    }
+                    rest.extend(names(text));
+                }
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
+                Err(error) if at.starts_with(&self.path) => return Err(error.to_string()),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(at))
     }
 
     fn opened(&self, below: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC | flags, Bits::empty(), how)
+        let open =
+            |how| openat2(&self.folder, below, OFlags::PATH | OFlags::CLOEXEC | flags, Bits::empty(), how);
+        match open(how | ResolveFlags::NO_SYMLINKS) {
+            Err(Errno::LOOP) if self.follow(below).is_ok() => open(how),
+            opened => opened,
+        }
     }
 
     /// The path of `opened` below the workspace, as the kernel knows it.

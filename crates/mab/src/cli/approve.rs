@@ -386,9 +386,18 @@ mod tests {
             json!({"name": "make", "program": "/usr/bin/make", "arguments": ["test"], "environment": []});
         let plan = json!({"steps": [{"link": "always", "pipeline": [argv]}]});
         let files = json!([{"path": "Makefile", "sha256": "ab".repeat(32)}, {"path": "data.bin", "sha256": null},
-            {"path": "m\u{430}ke\nnetwork none", "sha256": "cd".repeat(32)}]);
+            {"path": "m\u{430}ke\nnetwork none", "sha256": "cd".repeat(32)},
+            {"path": "z.py", "leads_to": "\u{430}.py", "sha256": "ef".repeat(32)},
+            {"path": "cur", "leads_to": "v1", "kind": "folder", "sha256": null},
+            {"path": "pipe", "kind": "special", "sha256": null}]);
+        let command = (json!({"argv": [words]}), plan);
         let obeys = json!({"code_of": ["make"], "files": files, "more": 3});
-        insta::assert_snapshot!(page_with(obeys, (json!({"argv": [words]}), plan), 80));
+        insta::assert_snapshot!(page_with(obeys, command.clone(), 80));
+        let none = page_with(json!({"code_of": ["make"], "files": [], "more": 0}), command, 80);
+        assert!(
+            none.contains("obeys        no file of the folder that is known, so that none is compared"),
+            "{none}"
+        );
     }
 
     #[test]

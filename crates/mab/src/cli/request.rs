@@ -1,6 +1,8 @@
 //! The request, whole, as a person reads it before saying yes.
 
-use mab_exec::{Binary, Digest, GitAccess, Limits, Network, Obeyed, Obeys, Profile, Request, RequestHash};
+use mab_exec::{
+    Binary, Digest, GitAccess, Limits, Network, Obeyed, ObeyedKind, Obeys, Profile, Request, RequestHash,
+};
 
 use crate::cli::{
     Visible,
@@ -159,12 +161,23 @@ fn program(binary: &Binary) -> Visible {
 
 /// Adds the files of the workspace that it is known to run or obey.
 fn obeyed(obeys: &Obeys, page: &mut Page) {
-    for Obeyed { path, sha256 } in &obeys.files {
-        let digest = sha256.as_ref().map_or_else(|| "not compared: too large".to_owned(), short);
-        field("obeys", &Visible::line(&format!("{} {digest}", exact(path))), page);
-        if let Some(ascii) = in_ascii(path).filter(|_| page.for_person()) {
-            field("not ASCII", &ascii, page);
+    for Obeyed { path, leads_to, kind, sha256 } in &obeys.files {
+        let leads = leads_to.as_ref().map(|real| format!(" -> {}", exact(real))).unwrap_or_default();
+        let what = match (kind, sha256) {
+            (ObeyedKind::Folder, _) => "a folder".to_owned(),
+            (ObeyedKind::Special, _) => "not compared: no ordinary file".to_owned(),
+            (ObeyedKind::File, Some(digest)) => short(digest),
+            (ObeyedKind::File, None) => "not compared: too large".to_owned(),
+        };
+        field("obeys", &Visible::line(&format!("{}{leads} {what}", exact(path))), page);
+        for path in std::iter::once(path).chain(leads_to) {
+            if let Some(ascii) = in_ascii(path).filter(|_| page.for_person()) {
+                field("not ASCII", &ascii, page);
+            }
         }
+    }
+    if obeys.files.is_empty() && !obeys.code_of.is_empty() {
+        field("obeys", &Visible::line("no file of the folder that is known, so that none is compared"), page);
     }
     if obeys.more > 0 {
         let text = format!("and what {} more names mean, which are too many to be looked at", obeys.more);

@@ -96,7 +96,10 @@ fn changed(request: &Request, config: &Config) -> Option<String> {
         Ok(_) => return Some("the policy is another one now".to_owned()),
         Err(denied) => return Some(denied.message),
     };
-    let now = judge.obeyed(request.mode, &request.command, &workspace);
+    let now = match judge.obeyed(request.mode, &request.command, &workspace) {
+        Ok(now) => now,
+        Err(why) => return Some(Visible::line(&why).to_string()),
+    };
     if let Some(what) = request.obeys.change(&now) {
         return Some(Visible::line(&format!("{what} the command was judged")).to_string());
     }

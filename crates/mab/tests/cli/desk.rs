@@ -54,7 +54,7 @@ fn request_when_it_could_not_run_any_more_is_not_asked_about_and_says_why() -> A
     let other = room.asks(&["sh", "build.sh"])?;
     fs::write(&script, "echo two\n")?;
     let seen = room.told_of(&other)?;
-    assert!(seen.contains("the file build.sh is not what it was"), "{seen}");
+    assert!(seen.contains("the file \"build.sh\" is not what it was"), "{seen}");
     for (settings, why) in [
         (SETTINGS.replace("agents = true", "agents = false"), "execution.agents is off"),
         (SETTINGS.replace("'yolo'", "'restricted'"), "execution.mode is restricted"),
@@ -100,7 +100,7 @@ fn request_when_a_file_that_it_obeys_changed_is_not_asked_about_and_names_it() -
     let run = room.asks(&["sh", "build.sh"])?;
     fs::write(&file, "echo two\n")?;
     let seen = room.told_of(&run)?;
-    assert!(seen.contains("the file build.sh is not what it was when the command was judged"), "{seen}");
+    assert!(seen.contains("the file \"build.sh\" is not what it was when the command was judged"), "{seen}");
     fs::write(&file, "echo one\n")?;
     let mut person = room.at(&format!("mab approve {run}"), 100)?;
     let seen = digits(&mut person).map(|_| person.so_far())?;

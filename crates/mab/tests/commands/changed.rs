@@ -112,7 +112,7 @@ fn file_that_a_command_names_when_it_changed_after_the_yes_voids_it_by_its_name(
     fs::write(agreed.scene.space.join("note"), "otherwise").unwrap();
     let answer = agreed.pair.a.call("execute_command", agreed.again.clone());
     let said = answer["structuredContent"]["message"].as_str().unwrap_or_default();
-    assert!(said.contains("the file note is not what it was when the command was judged"), "{answer}");
+    assert!(said.contains("the file \"note\" is not what it was when the command was judged"), "{answer}");
     agreed.refused_then(&["approval_void"]);
 }
 
