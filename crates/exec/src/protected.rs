@@ -352,7 +352,8 @@ pub(crate) const OF_A_WORKSPACE: &[&str] = &[
 
 /// Settings of package managers and of tools that ask before they obey a new one. One that is made is no worse than a build script that is, which a command may write; one
 /// that is there may be what holds such scripts back.
-const IF_THERE: &[&str] =
+/// All are in `[obeys]` of the builtin policy too.
+pub(crate) const IF_THERE: &[&str] =
     &[".cargo", ".npmrc", ".yarnrc.yml", "mise.toml", ".mise.toml", ".mise", "lefthook.yml", ".lefthook.yml"];
 
 /// What git obeys, or is sent elsewhere by, in a repository whose objects and references may be written

@@ -54,6 +54,16 @@ fn project_when_it_says_what_programs_obey_is_refused() {
 }
 
 #[test]
+fn settings_of_tools_that_runs_protect_are_all_obeyed_by_a_program() {
+    let policy = Policy::builtin();
+    let obeyed: Vec<&String> = policy.obeys.values().flatten().collect();
+    for name in crate::protected::IF_THERE {
+        let is_held = obeyed.iter().any(|file| Path::new(file).starts_with(name));
+        assert!(is_held, "{name} is in no [obeys]");
+    }
+}
+
+#[test]
 fn builtin_files_are_valid_and_their_examples_hold() {
     let policy = Policy::empty().with_builtin().unwrap();
     assert!(policy.programs.len() > 80);

@@ -5,6 +5,7 @@ mod advisories;
 mod git;
 mod hostile;
 mod mended;
+mod obeyed;
 mod told;
 
 use std::sync::LazyLock;
