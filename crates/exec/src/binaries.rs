@@ -3,12 +3,16 @@
 use std::{
     collections::HashMap,
     fs::{File, Metadata},
+    io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use rustix::process::geteuid;
+use rustix::{
+    fs::{Mode as Bits, OFlags, open},
+    process::geteuid,
+};
 
 use crate::{Binary, Digest, Mode, Plan, Workspace};
 
@@ -53,17 +57,18 @@ impl Binaries {
         workspace: &Workspace,
     ) -> Result<Vec<Binary>, String> {
         let mut found = Vec::new();
+        let mut left = PROGRAMS_MAX_BYTES;
         match plan {
             Plan::Shell(_) => {
                 let shell = SHELLS.into_iter().find(|shell| Path::new(shell).exists());
                 let shell = shell.ok_or("there is no shell: neither /bin/bash nor /bin/sh")?;
-                found.push(self.checked(shell, Path::new(shell), None)?);
+                found.push(self.checked((shell, Path::new(shell)), None, (&found, &mut left))?);
             }
             Plan::Steps(steps) => {
                 for argv in steps.iter_mut().flat_map(|step| &mut step.pipeline) {
                     let path = self.locate(&argv.name, mode, workspace)?;
                     let inside = (mode != Mode::Yolo).then_some(workspace);
-                    let binary = self.checked(&argv.name, &path, inside)?;
+                    let binary = self.checked((&argv.name, &path), inside, (&found, &mut left))?;
                     argv.program.clone_from(&binary.path);
                     found.push(binary);
                 }
@@ -89,16 +94,18 @@ impl Binaries {
         Err(format!("others than root can change {}", real.display()))
     }
 
-    /// Whether a program is still what it was.
+    /// Whether programs are still what they were.
     ///
     /// # Errors
     /// Why not, in a sentence.
-    pub(crate) fn recheck(&self, binary: &Binary) -> Result<(), String> {
-        let now = self.digest(Path::new(&binary.path));
-        if now.is_ok_and(|now| now == binary.sha256) {
-            return Ok(());
+    pub(crate) fn recheck(&self, binaries: &[Binary]) -> Result<(), String> {
+        match first_changed(binaries, |path, left| self.digest(path, left)) {
+            Some(other) => {
+                let path = &other.path;
+                Err(format!("the program {path} is not what it was when the command was judged; ask again"))
+            }
+            None => Ok(()),
         }
-        Err(format!("the program {} is not what it was when the command was judged; ask again", binary.path))
     }
 
     /// The first file of this name; one with a slash only in mode `yolo`, from the workspace.
@@ -120,8 +127,14 @@ impl Binaries {
         })
     }
 
-    /// The program at `path` by its real path, if nobody but root and the user of this process can change it.
-    fn checked(&self, name: &str, path: &Path, outside: Option<&Workspace>) -> Result<Binary, String> {
+    /// The program at `path` by its real path, if nobody but root and the user of this process can change it. Of those
+    /// that were `found` before, nothing is read.
+    fn checked(
+        &self,
+        (name, path): (&str, &Path),
+        outside: Option<&Workspace>,
+        (found, left): (&[Binary], &mut u64),
+    ) -> Result<Binary, String> {
         let real =
             path.canonicalize().map_err(|error| format!("the program {name} is not there: {error}"))?;
         let Some(shown) = real.to_str() else { return Err(format!("the path of {name} is not UTF-8")) };
@@ -137,18 +150,21 @@ impl Binaries {
                 "{name} is {shown}, and others than root can change {open}; take that right away"
             ));
         }
-        let sha256 = self.digest(&real).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        if let Some(same) = found.iter().find(|binary| binary.path == shown) {
+            return Ok(same.clone());
+        }
+        let sha256 = self.digest(&real, left).map_err(|error| format!("{shown} cannot be read: {error}"))?;
         Ok(Binary { path: shown.to_owned(), sha256 })
     }
 
-    fn digest(&self, path: &Path) -> std::io::Result<Digest> {
-        let file = File::open(path)?;
+    fn digest(&self, path: &Path, left: &mut u64) -> io::Result<Digest> {
+        let (file, size) = opened(path, left)?;
         let stamp = Stamp::of(&file.metadata()?);
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(digest) = known().get(&stamp) {
             return Ok(*digest);
         }
-        let digest = Digest::of_reader(&file)?;
+        let digest = Digest::of_reader((&file).take(size + 1))?;
         // What was written to meanwhile has no digest to keep.
         if Stamp::of(&file.metadata()?) == stamp {
             let mut known = known();
@@ -159,6 +175,40 @@ impl Binaries {
         }
         Ok(digest)
     }
+}
+
+/// The first of these programs that is not what it was; nothing that was read before counts.
+pub fn changed_program(binaries: &[Binary]) -> Option<&Binary> {
+    first_changed(binaries, |path, left| {
+        let (file, size) = opened(path, left)?;
+        Digest::of_reader(file.take(size + 1))
+    })
+}
+
+fn first_changed(
+    binaries: &[Binary],
+    digest: impl Fn(&Path, &mut u64) -> io::Result<Digest>,
+) -> Option<&Binary> {
+    let mut left = PROGRAMS_MAX_BYTES;
+    let mut is_same =
+        |binary: &Binary| digest(Path::new(&binary.path), &mut left).is_ok_and(|now| now == binary.sha256);
+    binaries.iter().find(|binary| !is_same(binary))
+}
+
+/// A file to read and its size, which `left` is lessened by. It waits for nobody: whoever can write in a workspace may put
+/// there what never ends, or lets no one open it.
+fn opened(path: &Path, left: &mut u64) -> io::Result<(File, u64)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Bits::empty())?);
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let size = found.len();
+    *left = left.checked_sub(size).ok_or_else(|| {
+        io::Error::other("it is too large: the programs of one command may have 1 GiB together")
+    })?;
+    Ok((file, size))
 }
 
 impl Stamp {
@@ -192,6 +242,8 @@ pub const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 /// Only who owns a file of such a folder can rename or delete it.
 const STICKY: u32 = 0o1000;
+/// How much the programs of one request may have together: a person waits while they are read.
+const PROGRAMS_MAX_BYTES: u64 = 1 << 30;
 /// Digests that are kept.
 const KNOWN_MAX: usize = 1024;
 
@@ -201,6 +253,8 @@ mod tests {
         fs::{Permissions, create_dir, set_permissions, write},
         os::unix::fs::{PermissionsExt as _, symlink},
     };
+
+    use rustix::fs::{CWD, FileType, mknodat};
 
     use super::*;
     use crate::{Argv, Link, Step};
@@ -303,11 +357,52 @@ mod tests {
         let tool = place.root.join("tools/tool");
         program(&tool, "text");
         let found = place.resolve("tool", Mode::Safe).unwrap();
-        place.binaries.recheck(&found[0]).unwrap();
+        place.binaries.recheck(&found).unwrap();
         program(&tool, "TEXT");
-        assert!(place.binaries.recheck(&found[0]).unwrap_err().contains("is not what it was"));
+        assert!(place.binaries.recheck(&found).unwrap_err().contains("is not what it was"));
         std::fs::remove_file(&tool).unwrap();
-        assert!(place.binaries.recheck(&found[0]).is_err());
+        assert!(place.binaries.recheck(&found).is_err());
+    }
+
+    #[test]
+    fn program_that_is_endless_or_no_file_is_refused_and_not_read() {
+        let place = place();
+        let own = place.root.join("space/own");
+        program(&own, "text");
+        let found = place.resolve("./own", Mode::Yolo).unwrap();
+        assert_eq!(changed_program(&found), None);
+        File::options().write(true).open(&own).unwrap().set_len(1 << 42).unwrap();
+        assert!(place.resolve("./own", Mode::Yolo).unwrap_err().contains("is too large"));
+        assert!(place.binaries.recheck(&found).unwrap_err().contains("is not what it was"));
+        assert_eq!(changed_program(&found), found.first());
+        std::fs::remove_file(&own).unwrap();
+        mknodat(CWD, &own, FileType::Fifo, Bits::from_raw_mode(0o755), 0).unwrap();
+        assert!(place.binaries.recheck(&found).unwrap_err().contains("is not what it was"));
+        assert_eq!(changed_program(&found), found.first());
+    }
+
+    #[test]
+    fn programs_that_are_too_large_together_are_refused_and_the_same_one_counts_once() {
+        let place = place();
+        let step = |names: [&str; 2]| {
+            let argv = |name: &str| Argv {
+                name: name.to_owned(),
+                program: String::new(),
+                arguments: vec![],
+                environment: vec![],
+            };
+            Plan::Steps(vec![Step { link: Link::Always, pipeline: names.map(argv).to_vec() }])
+        };
+        for (name, size) in [("small", 1), ("whole", PROGRAMS_MAX_BYTES)] {
+            let path = place.root.join("space").join(name);
+            program(&path, "x");
+            File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
+        }
+        let resolve = |names| {
+            place.binaries.resolve(&mut step(names), Mode::Yolo, &place.workspace).map(|all| all.len())
+        };
+        assert_eq!(resolve(["./small", "./small"]), Ok(1));
+        assert!(resolve(["./small", "./whole"]).unwrap_err().contains("is too large"));
     }
 
     #[test]

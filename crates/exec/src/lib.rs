@@ -51,7 +51,7 @@ mod wanted;
 mod workspace;
 
 pub use ask::{Ask, VALID_S};
-pub use binaries::SYSTEM_FOLDERS;
+pub use binaries::{SYSTEM_FOLDERS, changed_program};
 pub use container::{Container, ContainerSettings};
 pub use digest::Digest;
 pub use hidden::run_hidden;

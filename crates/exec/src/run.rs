@@ -387,7 +387,7 @@ impl Executor {
             return Err(self.refuse(Layer::Policy, why));
         }
         if inner.sandbox.brings().is_none() {
-            let checked = request.binaries.iter().try_for_each(|binary| self.binaries.recheck(binary));
+            let checked = self.binaries.recheck(&request.binaries);
             checked.map_err(|why| self.refuse(Layer::Policy, &why))?;
         }
         let now = self.obeyed(&inner.verdict, (request.mode, &request.command), &inner.workspace)?;

@@ -3,10 +3,10 @@
 //! It is a service to the person, no fence: the server looks again, at all of it, before it runs anything. What this process
 //! cannot see, such as the variables of the server, is left to that.
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 use mab_core::{Code, Denied, execution::Mode};
-use mab_exec::{Binary, Digest, Request, Tier, Workspace};
+use mab_exec::{Request, Tier, Workspace};
 
 use crate::{
     cli::{
@@ -104,11 +104,9 @@ fn changed(request: &Request, config: &Config) -> Option<String> {
         return Some(Visible::line(&format!("{what} the command was judged")).to_string());
     }
     // In a container they are the image's.
-    let is_here = !matches!(request.tier, Tier::Container(_));
-    let other = request.binaries.iter().filter(|_| is_here).find(|binary| !is_as_it_was(binary))?;
+    if matches!(request.tier, Tier::Container(_)) {
+        return None;
+    }
+    let other = mab_exec::changed_program(&request.binaries)?;
     Some(format!("the program {} is not what it was", Visible::line(&other.path)))
-}
-
-fn is_as_it_was(binary: &Binary) -> bool {
-    File::open(&binary.path).and_then(Digest::of_reader).is_ok_and(|now| now == binary.sha256)
 }
