@@ -10,6 +10,7 @@
 //! Nothing here depends on the memory of the process: after a restart the same call goes on where the last one was. It may
 //! not judge a command, nor an approval: `mab_exec` and [`mab_core::execution::Agreed`] do.
 
+pub(crate) mod anew;
 pub(crate) mod answering;
 pub(crate) mod became;
 pub(crate) mod enabled;

@@ -9,7 +9,7 @@ use mab_core::{
     limit::Kind,
     visible::visible,
 };
-use mab_exec::{GitAccess, Link, Network, Plan, Request, Step};
+use mab_exec::{Digest, GitAccess, Link, Network, Obeyed, Plan, Request, Step};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,9 +19,12 @@ use crate::{
     notices::notice,
     reading::{Opener, PEER},
     running::{
+        anew::{self, Anew},
         became,
         enabled::{Enabled, enabled},
-        ending, recorded, request, telling_all,
+        ending, recorded, request,
+        showing::is_zero,
+        telling_all,
     },
 };
 
@@ -52,9 +55,40 @@ struct Asked {
     commits: bool,
     network: bool,
     timeout_s: u32,
+    /// Their digests as they were asked about
+    programs: Vec<Pinned>,
+    /// Of the folder: it runs or obeys these
+    obeys: Vec<Pinned>,
+    /// More that do not fit here: only a person agrees
+    #[serde(skip_serializing_if = "is_zero")]
+    obeys_left_out: u64,
+    /// Names that nobody looked at
+    #[serde(skip_serializing_if = "is_zero")]
+    not_compared: u64,
+    /// May run other code of the folder
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    code_of: Vec<String>,
     /// Who agreed
     votes: Vec<String>,
     trust: &'static str,
+}
+
+/// A file, and what was in it when the command was asked for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Pinned {
+    path: String,
+    /// None: too large to be compared
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+/// How an answer was taken.
+pub(crate) struct Taken {
+    /// How the command stands then.
+    pub(crate) state: RunState,
+    /// Why nobody looked whether the files are as they were.
+    pub(crate) unlooked: Option<String>,
 }
 
 /// The commands that wait in the agent's conversation.
@@ -75,15 +109,18 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Requests, Failure> {
 /// Agrees to a command of another agent, or refuses it; returns how it stands then.
 ///
 /// # Errors
-/// `execution_disabled`, `approval_void` when it does not wait or is another than `hash` says, `forbidden`.
+/// `execution_disabled`, `approval_void` when it does not wait, is another than `hash` says or would be another one now,
+/// `forbidden`.
 pub(crate) async fn answer(
     call: &Call<'_>,
     (id, hash): (RunId, Option<&str>),
     agrees: bool,
-) -> Result<RunState, Failure> {
+) -> Result<Taken, Failure> {
     let (bridge, opener) = (call.bridge, call.opener()?);
     let session = call.member()?.session.clone();
-    let (row, enabled) = recorded(call, find(call, &opener, (id, hash)).await).await?;
+    let (row, request, enabled) = recorded(call, find(call, &opener, (id, hash)).await).await?;
+    let unlooked =
+        if agrees { recorded(call, unlooked(bridge, (&row, &request), &enabled).await).await? } else { None };
     let quorum = enabled.terms.quorum;
     let (says, told) = if agrees {
         let votes = row.votes.iter().filter(|voter| **voter != session).count() + 1;
@@ -99,7 +136,50 @@ pub(crate) async fn answer(
         uptime: bridge.clock.uptime(),
     };
     let told = notice(bridge, &opener, &told)?;
-    bridge.store.answer_run(call.keeping_order(), answer, told).await
+    let state = bridge.store.answer_run(call.keeping_order(), answer, told).await?;
+    Ok(Taken { state, unlooked })
+}
+
+/// Looks whether the command would still be the one that was asked for. This server may not be able to: then, why not.
+///
+/// # Errors
+/// `approval_void` when it would be another one, `forbidden` when it could not be shown whole.
+async fn unlooked(
+    bridge: &Bridge,
+    (row, stored): (&RunRow, &Request),
+    enabled: &Enabled,
+) -> Result<Option<String>, Failure> {
+    if fitting(stored) < stored.obeys.files.len() {
+        return Err(not_by_agents("it obeys more files than can be shown here", row.id).into());
+    }
+    let bench = match enabled.bench(bridge, row.conversation).await {
+        Err(Failure::Denied(denied)) if denied.code != Code::ApprovalVoid => return Ok(Some(denied.message)),
+        bench => bench?,
+    };
+    let again = Anew::of(stored, &bench).ok_or_else(|| void("it was changed in the database"))?;
+    match again.consider(&bench).await {
+        Ok(now) if is_same(stored, &now) => Ok(None),
+        Ok(now) => {
+            let why = anew::difference(&bench, stored, &now);
+            Err(void(&format!("it would not run any more: {why}")).into())
+        }
+        Err(Failure::Denied(denied)) if denied.code == Code::CommandDenied => {
+            Err(void(&format!("it would not run any more: {}", denied.message)).into())
+        }
+        Err(Failure::Denied(denied)) => Ok(Some(denied.message)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether they are the same but for what two servers may well have otherwise: values of variables, and the sandbox with the
+/// programs in it. The server that runs it compares all.
+fn is_same(stored: &Request, now: &Request) -> bool {
+    let place = |of: &Request| (of.workspace_device.clone(), of.workspace_inode.clone());
+    let programs = stored.tier != now.tier || (&stored.plan, &stored.binaries) == (&now.plan, &now.binaries);
+    programs
+        && stored.obeys == now.obeys
+        && stored.policy_digest == now.policy_digest
+        && place(stored) == place(now)
 }
 
 /// The command that may be answered.
@@ -107,7 +187,7 @@ async fn find(
     call: &Call<'_>,
     opener: &Opener,
     (id, hash): (RunId, Option<&str>),
-) -> Result<(RunRow, Enabled), Failure> {
+) -> Result<(RunRow, Request, Enabled), Failure> {
     let bridge = call.bridge;
     let state = ending::settled(bridge, opener.conversation).await?;
     let enabled = enabled(bridge, opener, state.as_ref()).await?;
@@ -135,7 +215,7 @@ async fn find(
             Err(void("this is the hash of another request").into())
         }
         // Only a no goes without.
-        Some(_) | None => Ok((row, enabled)),
+        Some(_) | None => Ok((row, asked, enabled)),
     }
 }
 
@@ -150,6 +230,7 @@ impl Asked {
             Plan::Shell(_) => Vec::new(),
             Plan::Steps(steps) => steps.iter().flat_map(words).collect(),
         };
+        let (files, shown) = (&request.obeys.files, fitting(request));
         Self {
             run_id: row.id.to_string(),
             session_id: row.session.to_string(),
@@ -163,11 +244,36 @@ impl Asked {
             commits: profile.git == GitAccess::Commit,
             network: profile.network == Network::Host,
             timeout_s: profile.limits.time_s,
+            programs: request.binaries.iter().map(|it| Pinned::of(&it.path, Some(&it.sha256))).collect(),
+            obeys: files.iter().take(shown).map(|it| Pinned::of(&it.path, it.sha256.as_ref())).collect(),
+            obeys_left_out: (files.len() - shown) as u64,
+            not_compared: u64::from(request.obeys.more),
+            code_of: request.obeys.code_of.iter().map(|name| visible(name, &[])).collect(),
             votes: row.votes.iter().map(ToString::to_string).collect(),
             trust: PEER,
         }
     }
 }
+
+impl Pinned {
+    fn of(path: &str, sha256: Option<&Digest>) -> Self {
+        Self { path: visible(path, &[]), sha256: sha256.map(ToString::to_string) }
+    }
+}
+
+/// How many of the files that a request obeys are shown: its agent chooses their names.
+fn fitting(request: &Request) -> usize {
+    let mut left = NAMES_MAX_BYTES;
+    let fits = |file: &&Obeyed| {
+        let rest = left.checked_sub(file.path.len());
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    request.obeys.files.iter().take_while(fits).count()
+}
+
+/// Most bytes of the names of files that a request obeys.
+const NAMES_MAX_BYTES: usize = 8 * 1024;
 
 /// The words of each command of a pipeline, each after what joins it to the one before.
 fn words(step: &Step) -> impl Iterator<Item = Vec<String>> {

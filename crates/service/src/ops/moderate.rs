@@ -246,6 +246,9 @@ pub(crate) struct Answer {
     /// How the command stands now
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<RunState>,
+    /// Your server did not compare its files, because
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlooked: Option<String>,
 }
 
 impl Answer {
@@ -260,6 +263,7 @@ impl Answer {
             held: None,
             requests: None,
             state: None,
+            unlooked: None,
         }
     }
 }
@@ -329,9 +333,9 @@ impl Op for Moderate {
                 Ok(Answer { changed: false, requests, ..Answer::new(Doing::Requests) })
             }
             Arguments::Answer { id: run, hash, agrees } => {
-                let state = approving::answer(&call, (run, hash.as_deref()), agrees).await?;
+                let taken = approving::answer(&call, (run, hash.as_deref()), agrees).await?;
                 let done = if agrees { Doing::Approve } else { Doing::Refuse };
-                Ok(Answer { state: Some(state), ..Answer::new(done) })
+                Ok(Answer { state: Some(taken.state), unlooked: taken.unlooked, ..Answer::new(done) })
             }
         }
     }

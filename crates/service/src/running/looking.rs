@@ -110,7 +110,7 @@ impl Look {
 }
 
 /// How long a request can be run: as long as it may wait for an answer, and then be started.
-const VALID_S: u64 = mab_core::execution::PENDING_S + mab_core::execution::VALID_S;
+pub(crate) const VALID_S: u64 = mab_core::execution::PENDING_S + mab_core::execution::VALID_S;
 
 /// The refusal of an agent whose commands were denied too often.
 pub(crate) fn locked(id: ConversationId, who: &SessionId) -> Denied {

@@ -9,12 +9,14 @@ use mab_core::{
     execution::{Agreed, Asked, Assurance, RunState},
     limit::Kind,
 };
-use mab_exec::{Approved, Ask, Network, Prepared, Request};
+use mab_exec::{Approved, Network, Prepared, Request};
 
 use crate::{
     door::Call,
     running::{
-        KIND, aside,
+        KIND,
+        anew::{self, Anew},
+        aside,
         filing::unrun,
         following::{Ended, Job, follow},
         looking::{Look, look},
@@ -105,20 +107,16 @@ async fn anew(call: &Call<'_>, look: &Look, row: &RunRow) -> Result<(Prepared, A
         return Err(void("the network is not enabled any more").into());
     }
     let consent = row.consent.as_ref().ok_or_else(|| void("nobody agreed to it"))?;
-    let ask =
-        Ask { mode: stored.mode, network: stored.profile.network, ..look.ask(call, stored.command.clone())? };
-    let nonce = nonce(&stored).ok_or_else(|| void("it cannot be read"))?;
-    let (bench, made_at) = (look.bench.clone(), stored.created_at);
+    let again = Anew::of(&stored, &look.bench).ok_or_else(|| void("it cannot be read"))?;
+    let bench = look.bench.clone();
     let prepared = aside("preparing a command anew", move || {
-        let prepared = bench.executor.prepare(&ask, &bench.workspace, made_at, nonce);
+        let prepared = bench.executor.prepare(&again.ask, &bench.workspace, again.made_at, again.nonce);
         Ok(prepared.map_err(|outcome| unrun(&outcome))?)
     });
     let prepared = prepared.await?;
     let hash = *prepared.hash().digest().as_bytes();
     if hash != row.hash {
-        let file = look.bench.executor.changed(&stored, prepared.request());
-        let why = file.as_deref().unwrap_or("a program, the folder, the policy or a setting changed since");
-        return Err(void(why).into());
+        return Err(void(&anew::difference(&look.bench, &stored, prepared.request())).into());
     }
     let asked = Asked {
         run: &row.id.to_string(),
@@ -137,12 +135,6 @@ fn job(look: Look, (id, request): (RunId, Request), (approved, assurance): (Appr
     let Look { opener, bench, enabled, .. } = look;
     let (executor, until) = (Arc::clone(&bench.executor), enabled.terms.expires_at());
     Job { executor, opener, id, request, approved, assurance, until }
-}
-
-fn nonce(request: &Request) -> Option<[u8; 16]> {
-    let mut nonce = [0; 16];
-    hex::decode_to_slice(&request.nonce, &mut nonce).ok()?;
-    Some(nonce)
 }
 
 fn lost_at(request: &Request, now: Timestamp) -> Timestamp {

@@ -171,6 +171,59 @@ async fn approver_when_a_person_wanted_it_sees_agrees_and_the_command_runs() {
 }
 
 #[tokio::test]
+async fn approver_when_a_file_is_not_the_one_it_was_shown_agrees_to_nothing() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    scene.write("Makefile", "all:\n\ttouch made\n");
+    let pending = scene.pending("make").await;
+    scene.write("Makefile", "all:\n\t@echo good\n");
+    let listed = moderate(&scene, "requests", &pending).await.unwrap();
+    let asked = &listed["requests"][0];
+    assert_eq!(asked["obeys"][0]["path"], "Makefile", "{asked}");
+    let shown = mab_exec::Digest::of(&[b"all:\n\ttouch made\n"]).to_string();
+    assert_eq!(asked["obeys"][0]["sha256"], json!(shown), "what will run, not what is there");
+    assert_eq!(asked["code_of"], json!(["make"]));
+    assert_eq!(asked["programs"][0]["sha256"].as_str().map(str::len), Some(64), "{asked}");
+    let approving =
+        json!({"action": "approve", "run_id": pending["run_id"], "request_hash": pending["request_hash"]});
+    let denied = scene.c.call(&scene.house.bridge, "moderate", approving).await.unwrap_err();
+    assert_eq!(denied.code, Code::ApprovalVoid, "{denied}");
+    assert!(denied.message.contains("Makefile"), "{denied}");
+    assert_eq!(scene.standing().await["runs"][0]["state"], "pending");
+    scene.write("Makefile", "all:\n\ttouch made\n");
+    assert_eq!(moderate(&scene, "approve", &pending).await.unwrap().get("unlooked"), None);
+}
+
+#[tokio::test]
+async fn approver_when_its_own_server_cannot_look_is_told_so() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    scene.write("Makefile", "all:\n\ttouch made\n");
+    let pending = scene.pending("make").await;
+    let other = scene.house.bridge_without_commands();
+    let approving =
+        json!({"action": "approve", "run_id": pending["run_id"], "request_hash": pending["request_hash"]});
+    let answer = scene.c.ok(&other, "moderate", approving).await;
+    assert_eq!(answer["state"], "approved", "{answer}");
+    assert!(answer["unlooked"].as_str().unwrap().contains("runs no commands"), "{answer}");
+}
+
+#[tokio::test]
+async fn approver_when_not_all_that_it_obeys_fits_is_told_and_agrees_to_nothing() {
+    let scene = Scene::new().await;
+    scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
+    let names: Vec<String> = (0..50).map(|number| format!("{number:0>200}")).collect();
+    names.iter().for_each(|name| scene.write(name, "x"));
+    let pending = scene.pending(&format!("git add {}", names.join(" "))).await;
+    let listed = moderate(&scene, "requests", &pending).await.unwrap();
+    let asked = &listed["requests"][0];
+    let shown = asked["obeys"].as_array().unwrap().len() as u64;
+    assert!((1..50).contains(&shown) && asked["obeys_left_out"].as_u64().unwrap() >= 50 - shown, "{asked}");
+    assert_eq!(moderate(&scene, "approve", &pending).await, Err(Code::Forbidden));
+    assert_eq!(moderate(&scene, "refuse", &pending).await.unwrap()["state"], "denied");
+}
+
+#[tokio::test]
 async fn approver_when_no_person_wanted_it_answers_nothing() {
     let scene = Scene::enabled(Mode::Restricted).await;
     let pending = scene.pending("touch made").await;

@@ -110,6 +110,11 @@ impl House {
         )
     }
 
+    /// The same, of a server that runs no commands.
+    pub fn bridge_without_commands(&self) -> Bridge {
+        bridge(&self.database(), &self.clock, (&self.settings, None), (Arc::clone(&self.spent), 1 << 41))
+    }
+
     pub fn database(&self) -> PathBuf {
         self.folder.path().join("bridge.db")
     }
