@@ -21,6 +21,7 @@ pub(crate) mod looking;
 pub(crate) mod over;
 pub(crate) mod request;
 pub(crate) mod showing;
+pub(crate) mod stale;
 pub(crate) mod standing;
 pub(crate) mod starting;
 pub(crate) mod telling_all;

@@ -23,7 +23,7 @@ use crate::{
         looking::{self, Look},
         recorded, refuse_with, request,
         showing::Shown,
-        starting,
+        stale, starting,
         telling_all::Answerers,
     },
 };
@@ -158,6 +158,12 @@ impl Op for ExecuteCommand {
             let wanted = wanted.or(goes_on.map(|(_, request)| request.command)).ok_or_else(no_command)?;
             return consider(&call, &look, wanted).await;
         }
+        let goes_on = match goes_on {
+            Some(found) if token.is_none() => {
+                recorded(&call, stale::still(&call, &mut look, found).await).await?
+            }
+            named => named,
+        };
         let (id, request) = match goes_on {
             Some((row, request)) if row.state == RunState::Running => {
                 return Ok(running((row.id, &request.hash()?.to_string()), ELSEWHERE));

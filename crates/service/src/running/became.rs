@@ -22,6 +22,7 @@ use crate::{
         looking::{another, unlocks},
         over::Stopped,
         request,
+        stale::{STALE, WHY},
         telling_all::quoted,
     },
     sealing::reason_place,
@@ -193,6 +194,10 @@ async fn withdrawn(
             format!("the operator enabled commands anew{at}, which ends what was asked before")
         }
         ("system", _) => format!("too few of those who agreed are approvers still; it ended{at}"),
+        (_, _) if ending.detail.get(WHY).and_then(Value::as_str) == Some(STALE) => {
+            let told = ending.message.as_deref().unwrap_or("the message from system");
+            format!("it was not what had been asked for any more, and ended{at}; {told} says why")
+        }
         (actor, _) if actor == row.session.as_str() => format!("{actor} took it back{at}"),
         (_, "") => format!("it was taken back, or what was enabled ended{at}"),
         (actor, _) => format!("{actor} ended it{at}"),

@@ -20,7 +20,7 @@ use crate::{
         filing::unrun,
         following::{Ended, Job, follow},
         looking::{Look, look},
-        recorded, refuse, request,
+        recorded, refuse, request, stale,
     },
     spending,
 };
@@ -60,11 +60,20 @@ pub(crate) async fn at_once(
 pub(crate) async fn agreed(call: &Call<'_>, row: &RunRow) -> Result<Ended, Failure> {
     let bridge = call.bridge;
     let look = recorded(call, look(call).await).await?;
-    let (prepared, agreed) = recorded(call, anew(call, &look, row).await).await?;
+    let (prepared, agreed) = match anew(call, &look, row).await {
+        Err(Failure::Denied(denied)) if matches!(denied.code, Code::ApprovalVoid | Code::CommandDenied) => {
+            // Nothing makes it good again: its agent asks anew, and finds no request in its way.
+            stale::end(call, &look.opener, (row, &denied.message)).await?;
+            return Err(refuse(call, denied).await);
+        }
+        outcome => recorded(call, outcome).await?,
+    };
     let prepared = before_it_is_spent(call, prepared, row).await?;
     let request = prepared.request().clone();
     if !spending::spend(bridge, row.hash).await? {
-        return Err(refuse(call, void("it was used already")).await);
+        let hint = "look with check_messages whether another call of yours runs it; if not, wait until its five minutes are \
+                    over, then call execute_command with the command again";
+        return Err(refuse(call, void("it was used already").hint(hint)).await);
     }
     let lost_at = lost_at(&request, bridge.clock.now());
     // It was charged before.

@@ -125,6 +125,12 @@ pub(crate) fn withdrawn(run: RunId, who: &SessionId) -> String {
     format!("{who} took back its request {run}; it is not run.")
 }
 
+/// It is another request now than the one that was asked for.
+pub(crate) fn stale(row: &RunRow, why: &str) -> String {
+    let (run, who) = (row.id, &row.session);
+    format!("{run} of {who} cannot run any more, and was taken back; it is not run. Why:\n{}", quoted(why))
+}
+
 /// An agent with the permission `approver` agreed.
 pub(crate) fn voted(
     (run, requester): (RunId, &SessionId),

@@ -9,6 +9,7 @@ mod asking;
 mod became;
 mod bench;
 mod ends;
+mod stale;
 mod standing;
 mod starts;
 mod wishes;
