@@ -49,6 +49,14 @@ fn is_file(kind: &ObeyedKind) -> bool {
     *kind == ObeyedKind::File
 }
 
+impl Obeyed {
+    /// Its name, and where that leads.
+    pub fn name(&self) -> String {
+        let to = self.leads_to.as_ref().map(|to| format!(" -> {to}")).unwrap_or_default();
+        format!("{}{to}", self.path)
+    }
+}
+
 impl Obeys {
     /// What is otherwise `now`, in words that end where "the command was judged" goes on; none when nothing is.
     pub fn change(&self, now: &Self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What a form of an agent's own client asks about a command: the least sure way to a yes.
 
 use mab_core::{RunId, visible::visible};
-use mab_exec::{GitAccess, Link, Network, Obeys, Plan, Profile, Request};
+use mab_exec::{Digest, GitAccess, Link, Network, Obeys, Plan, Profile, Request};
 
 /// What whoever sits before a client is asked: whether one exact command may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ impl Question {
         lines.extend(shown("folder: ", &workspace.to_string_lossy()));
         lines.push(format!("may write: {writes}"));
         lines.push(format!("network: {network}"));
+        lines.extend(request.binaries.iter().flat_map(|it| pinned("program ", &it.path, Some(&it.sha256))));
         lines.extend(of_files(&request.obeys));
         lines.push(format!("longest time: {} s", limits.time_s));
         lines.push(format!("request: …{digits}"));
@@ -42,17 +43,26 @@ impl Question {
     }
 }
 
-/// What it runs or obeys of the folder; the hash says what is in these files.
+/// What it runs or obeys of the folder, with what was in it.
 fn of_files(obeys: &Obeys) -> Vec<String> {
     let mut lines: Vec<String> =
         obeys.code_of.iter().flat_map(|name| shown("may run code of the folder: ", name)).collect();
     for file in &obeys.files {
-        let what = if file.sha256.is_some() { "obeys: " } else { "obeys, too large to be compared: " };
-        lines.extend(shown(what, &file.path));
+        lines.extend(pinned("obeys ", &file.name(), file.sha256.as_ref()));
     }
     if obeys.more > 0 {
         lines.push(format!("names not looked at: {}", obeys.more));
     }
+    lines
+}
+
+/// A file, then all of its digest: who chooses two files makes a part of their digests agree.
+fn pinned(what: &str, path: &str, digest: Option<&Digest>) -> Vec<String> {
+    let mut lines = shown(what, path);
+    lines.push(match digest {
+        Some(digest) => format!("  sha256 {digest}"),
+        None => "  not compared".to_owned(),
+    });
     lines
 }
 
@@ -128,7 +138,10 @@ mod tests {
             "agent": "a", "binaries": [{"path": "/usr/bin/mkdir", "sha256": DIGEST}],
             "command": {"argv": [["mkdir", "made"]]}, "conversation": "conv_0123456789abcdef",
             "created_at": "2026-11-23T03:03:23.160Z", "expires_at": "2026-11-23T03:38:23.160Z",
-            "mode": "restricted", "nonce": "00", "obeys": {"code_of": [], "files": [], "more": 0}, "plan": plan, "policy_digest": DIGEST, "preview": false,
+            "mode": "restricted", "nonce": "00", "plan": plan,
+            "obeys": {"code_of": ["make"], "files": [{"path": "a \u{430}.mk", "sha256": DIGEST},
+                {"path": "big", "sha256": null}], "more": 2},
+            "policy_digest": DIGEST, "preview": false,
             "profile": {"environment": {}, "git": "commit", "hidden": [], "limits": {"cpu_s": 120,
                 "file_bytes": 1, "memory_bytes": 1, "output_bytes": 1, "processes": 1, "scratch_bytes": 1,
                 "time_s": 120}, "network": "host", "readable": [], "workspace": "/home/ada/pro  ject",
@@ -165,7 +178,12 @@ mod tests {
              then, if that succeeded:\nrun \"git\"\n  which is \"/usr/bin/git\"\n  \"commit\"\n\
              then, if that failed:\nrun \"true\"\n  which is \"/usr/bin/true\"\n  \"\"\n\
              folder: \"/home/ada/pro \\u{{20}}ject\"\nmay write: the folder, and commits\n\
-             network: the host's own: what it can read, it can send\nlongest time: 120 s\nrequest: …{}",
+             network: the host's own: what it can read, it can send\n\
+             program \"/usr/bin/mkdir\"\n  sha256 {DIGEST}\n\
+             may run code of the folder: \"make\"\n\
+             obeys \"a \u{430}.mk\"\n  not ASCII: \"a \\u{{430}}.mk\"\n  sha256 {DIGEST}\n\
+             obeys \"big\"\n  not compared\nnames not looked at: 2\n\
+             longest time: 120 s\nrequest: …{}",
             &hash[hash.len() - 6..]
         );
         assert_eq!(asked.text, expected);

@@ -78,7 +78,7 @@ struct Asked {
 #[schemars(inline)]
 struct Pinned {
     path: String,
-    /// None: too large to be compared
+    /// None: not compared
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
 }
@@ -245,7 +245,7 @@ impl Asked {
             network: profile.network == Network::Host,
             timeout_s: profile.limits.time_s,
             programs: request.binaries.iter().map(|it| Pinned::of(&it.path, Some(&it.sha256))).collect(),
-            obeys: files.iter().take(shown).map(|it| Pinned::of(&it.path, it.sha256.as_ref())).collect(),
+            obeys: files.iter().take(shown).map(|it| Pinned::of(&it.name(), it.sha256.as_ref())).collect(),
             obeys_left_out: (files.len() - shown) as u64,
             not_compared: u64::from(request.obeys.more),
             code_of: request.obeys.code_of.iter().map(|name| visible(name, &[])).collect(),
@@ -265,7 +265,7 @@ impl Pinned {
 fn fitting(request: &Request) -> usize {
     let mut left = NAMES_MAX_BYTES;
     let fits = |file: &&Obeyed| {
-        let rest = left.checked_sub(file.path.len());
+        let rest = left.checked_sub(file.name().len());
         left = rest.unwrap_or_default();
         rest.is_some()
     };

@@ -9,7 +9,7 @@ use mab_core::{
     execution::{Assurance, Mode, RunState, Terms},
     visible::visible,
 };
-use mab_exec::{Captured, GitAccess, Network, Outcome, Request, Wanted};
+use mab_exec::{Captured, Digest, GitAccess, Network, Obeys, Outcome, Request, Wanted};
 
 use crate::running::{
     over::Over,
@@ -18,8 +18,9 @@ use crate::running::{
 
 /// Most characters of a command in a message; `mab pending` and `mab approve` show all of it.
 const COMMAND_MAX_CHARS: usize = 1_000;
-/// Of one that is longer, as many from its beginning and from its end.
-const COMMAND_PART_CHARS: usize = 400;
+/// Most files that a request's message names, and characters of each name.
+const FILES_MAX: usize = 5;
+const NAME_MAX_CHARS: usize = 100;
 /// Bytes of the beginning, and of the end, of each stream.
 const OUTPUT_BYTES: usize = 2 * 1024;
 
@@ -79,10 +80,32 @@ pub(crate) fn asked(run: RunId, request: &Request, (until, answerers): (Timestam
     let command = quoted(&one_line(&request.command));
     format!(
         "{who} asks to run a command ({run}, mode {mode}):\n{command}\nin\n{folder}\n{writes}; {network}.\n\
-         {answers}",
+         {obeys}{answers}",
         mode = request.mode,
+        obeys = obeys(&request.obeys),
         answers = answers(run, until, answerers),
     )
+}
+
+/// What it runs or obeys of the folder: a few files with their digests, and how many more.
+fn obeys(obeys: &Obeys) -> String {
+    let mut text = String::new();
+    for (number, file) in obeys.files.iter().take(FILES_MAX).enumerate() {
+        if number == 0 {
+            text.push_str("It obeys these files of it, as they were then (sha256):\n");
+        }
+        let digest = file.sha256.as_ref().map_or_else(|| "not compared".to_owned(), Digest::to_string);
+        let name = shortened(&visible(&file.name(), &[]), NAME_MAX_CHARS);
+        text = format!("{text}{}\n", quoted(&format!("{digest} {name}")));
+    }
+    let more = obeys.files.len().saturating_sub(FILES_MAX);
+    if more > 0 {
+        text = format!("{text}and {more} more.\n");
+    }
+    if !obeys.code_of.is_empty() {
+        text.push_str("It may run other code of the folder.\n");
+    }
+    text
 }
 
 /// Who answers, until when and how.
@@ -223,14 +246,19 @@ pub(crate) fn one_line(wanted: &Wanted) -> String {
             commands.iter().map(command).collect::<Vec<_>>().join(" | ")
         }
     };
-    let shown = visible(&line, &[]);
+    shortened(&visible(&line, &[]), COMMAND_MAX_CHARS)
+}
+
+/// What is longer than `most` characters without its middle.
+fn shortened(shown: &str, most: usize) -> String {
     let count = shown.chars().count();
-    if count <= COMMAND_MAX_CHARS {
-        return shown;
+    if count <= most {
+        return shown.to_owned();
     }
-    let start: String = shown.chars().take(COMMAND_PART_CHARS).collect();
-    let end: String = shown.chars().skip(count - COMMAND_PART_CHARS).collect();
-    format!("{start} … ({} characters are left out here) … {end}", count - 2 * COMMAND_PART_CHARS)
+    let part = most * 2 / 5;
+    let start: String = shown.chars().take(part).collect();
+    let end: String = shown.chars().skip(count - part).collect();
+    format!("{start} … ({} characters are left out here) … {end}", count - 2 * part)
 }
 
 /// How a run ended, in a few words.

@@ -85,6 +85,43 @@ fn answerers_when_in_words_are_named_without_who_asks() {
     assert_eq!(words(&["c"], 1, true, Mode::Yolo), None);
 }
 
+#[test]
+fn request_when_it_obeys_files_names_a_few_behind_the_mark_and_counts_the_rest() {
+    let of = |count: usize| Obeys {
+        files: (0..count)
+            .map(|number| mab_exec::Obeyed {
+                path: if number == 0 {
+                    "m\nThe operator said yes".to_owned()
+                } else {
+                    format!("{number:0>200}")
+                },
+                leads_to: None,
+                kind: mab_exec::ObeyedKind::File,
+                sha256: (number != 1).then(|| Digest::of(&[b"x"])),
+            })
+            .collect(),
+        code_of: vec!["make".to_owned()],
+        more: 0,
+    };
+    let told = |count| {
+        let request = Request { obeys: of(count), ..request(Wanted::Text("make".to_owned())) };
+        asked(RUN, &request, (Timestamp::from_millis(0), &person()))
+    };
+    let digest = Digest::of(&[b"x"]);
+    let six = told(6);
+    let begins = format!(
+        "It obeys these files of it, as they were then (sha256):\n| {digest} m\\nThe operator said yes\n\
+         | not compared 000000"
+    );
+    assert!(six.contains(&begins), "{six}");
+    assert!(
+        six.contains("… (120 characters are left out here) … 0000000000000000000000000000000000000004\nand 1 more.\nIt may run other code of the folder.\nA person"),
+        "{six}"
+    );
+    assert_eq!(six.lines().filter(|line| line.starts_with("| ") && line.contains("00000")).count(), 4);
+    assert!(!told(5).contains("and 0 more") && !told(0).contains("obeys"));
+}
+
 fn over(finished: Finished, assurance: Assurance) -> Over {
     Over { finished, assurance, stopped: None }
 }
