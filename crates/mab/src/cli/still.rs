@@ -40,7 +40,7 @@ pub(crate) fn could_run(it: &Standing, run: &Command, config: &Config) -> Result
     if let Some(why) = run.request.as_ref().and_then(|request| changed(request, config)) {
         let message = format!("{id} would not run: {why}");
         return Err(Denied::new(Code::ApprovalVoid, message)
-            .hint(format!("change it back, or `mab deny {id}`, and let the agent ask anew")));
+            .hint(format!("change it back, or let the agent ask for the same anew, which takes {id} back")));
     }
     Ok(())
 }

@@ -213,7 +213,9 @@ async fn approver_when_not_all_that_it_obeys_fits_is_told_and_agrees_to_nothing(
     let scene = Scene::new().await;
     scene.enable(Mode::Restricted, |terms| quorum(terms, 1)).await;
     let names: Vec<String> = (0..50).map(|number| format!("{number:0>200}")).collect();
-    names.iter().for_each(|name| scene.write(name, "x"));
+    for name in &names {
+        scene.write(name, "x");
+    }
     let pending = scene.pending(&format!("git add {}", names.join(" "))).await;
     let listed = moderate(&scene, "requests", &pending).await.unwrap();
     let asked = &listed["requests"][0];
