@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::execution::{Assurance, RunState, VALID_S};
+use crate::{
+    execution::{Assurance, RunState, VALID_S},
+    policy::Action,
+};
 
 /// What a conversation's tables say of its commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,8 +116,14 @@ pub(super) struct Told<'a> {
     pub(super) at: i64,
     pub(super) actor: &'a str,
     pub(super) action: &'a [u8],
-    /// Whether a member may agree to commands now.
-    pub(super) may_agree: &'a dyn Fn(&str) -> bool,
+    /// Whether this is a member that may do this now.
+    pub(super) may: &'a dyn Fn(&str, Action) -> bool,
+}
+
+impl Told<'_> {
+    fn may_agree(&self, session: &str) -> bool {
+        (self.may)(session, Action::Approve)
+    }
 }
 
 /// The facts of an entry that the rows follow from.
@@ -244,12 +253,14 @@ impl Commands {
         if self.denials.get(session).is_some_and(|(_, locked_at)| locked_at.is_some()) {
             return Err("and its agent's commands were refused");
         }
-        Ok(())
+        if (told.may)(session, Action::Execute) { Ok(()) } else { Err("for one who may not") }
     }
 
     /// Counts a person's no against who asked; that of an agent is not counted.
     fn denied(&mut self, told: &Told<'_>, facts: &Facts, session: &str) -> Result<(), &'static str> {
-        let Some(said) = facts.denials else { return Ok(()) };
+        let Some(said) = facts.denials else {
+            return if told.may_agree(told.actor) { Ok(()) } else { Err("by one who may not") };
+        };
         let (denials, locked_at) = self.denials.entry(session.to_owned()).or_default();
         *denials += 1;
         if facts.then.as_deref() == Some("locked") {
@@ -350,7 +361,7 @@ impl CommandRow {
 
     /// Votes of those who may agree now.
     fn counting(&self, told: &Told<'_>) -> i64 {
-        self.votes.keys().map(|voter| i64::from((told.may_agree)(voter))).sum()
+        self.votes.keys().map(|voter| i64::from(told.may_agree(voter))).sum()
     }
 
     fn voted(&mut self, told: &Told<'_>, facts: &Facts) -> Result<(), &'static str> {
@@ -358,7 +369,7 @@ impl CommandRow {
         let is_new = self.votes.insert(told.actor.to_owned(), vote).is_none();
         self.is(RunState::Pending)?;
         self.in_time(told)?;
-        if is_new && self.session != told.actor && (told.may_agree)(told.actor) {
+        if is_new && self.session != told.actor && told.may_agree(told.actor) {
             Ok(())
         } else {
             Err("by one who may not")

@@ -1,4 +1,5 @@
-//! What the entries of the bridge's own chain say of the approver that is enrolled.
+//! What the entries of the bridge's own chain say of the approver that is enrolled. An order of entries that cannot be is
+//! told too: then the row was changed in between.
 
 use serde::Deserialize;
 
@@ -19,14 +20,23 @@ pub struct EnrolledRow {
 
 /// The approver after the entries so far.
 #[derive(Debug, Default)]
-pub(super) struct Enrolment(Option<EnrolledRow>);
+pub(super) struct Enrolment {
+    row: Option<EnrolledRow>,
+    /// Its key, as entries name it.
+    key: Option<String>,
+    /// The first entry that cannot follow those before it, and why.
+    impossible: Option<(u64, &'static str)>,
+}
 
 /// The facts of an entry that the row follows from.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Facts {
     step: Option<String>,
+    key: Option<String>,
+    before: Option<String>,
     approver_sha256: Option<String>,
+    code: Option<String>,
     code_step: Option<i64>,
     wrong: i64,
     locked_until_ms: Option<i64>,
@@ -34,29 +44,63 @@ struct Facts {
 
 impl Enrolment {
     /// Takes an entry about approvers; `None` when it cannot be understood.
-    pub(super) fn take(&mut self, at: i64, detail: &[u8]) -> Option<()> {
+    pub(super) fn take(&mut self, (n, at): (u64, i64), detail: &[u8]) -> Option<()> {
         let facts: Facts = serde_json::from_slice(detail).ok()?;
-        match facts.step.as_deref() {
-            Some("enrolled" | "replaced") => {
-                let mut digest = [0; 32];
-                hex::decode_to_slice(facts.approver_sha256?, &mut digest).ok()?;
-                self.0 = Some(EnrolledRow { digest, enrolled_at: at, ..EnrolledRow::default() });
-            }
-            Some("code") => {
-                let row = self.0.as_mut()?;
-                row.code_step = facts.code_step.unwrap_or(row.code_step);
-                row.locked_until = facts.locked_until_ms;
-                // What locked is counted anew.
-                row.wrong_codes = if row.locked_until.is_some() { 0 } else { facts.wrong };
-            }
-            Some(_) | None => {}
+        let possible = match facts.step.as_deref() {
+            Some("enrolled" | "replaced") => self.enrol(at, facts)?,
+            Some("code") => self.code(at, &facts),
+            Some(_) | None => Ok(()),
+        };
+        if let Err(why) = possible {
+            self.impossible = self.impossible.or(Some((n, why)));
         }
         Some(())
     }
 
+    /// Only the first is enrolled in nobody's place.
+    fn enrol(&mut self, at: i64, facts: Facts) -> Option<Result<(), &'static str>> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(facts.approver_sha256?, &mut digest).ok()?;
+        let possible = match facts.step.as_deref() {
+            Some("enrolled") if self.row.is_some() => {
+                Err("an approver enrolled as the first, and there was one")
+            }
+            Some("replaced") if facts.before.is_none() || facts.before != self.key => {
+                Err("an approver replaced that was not enrolled")
+            }
+            Some(_) | None => Ok(()),
+        };
+        self.row = Some(EnrolledRow { digest, enrolled_at: at, ..EnrolledRow::default() });
+        self.key = Some(facts.key?);
+        Some(possible)
+    }
+
+    fn code(&mut self, at: i64, facts: &Facts) -> Result<(), &'static str> {
+        let row = self.row.as_mut().ok_or("a one-time code, and no approver was enrolled")?;
+        let before = row.clone();
+        row.code_step = facts.code_step.unwrap_or(row.code_step);
+        row.locked_until = facts.locked_until_ms;
+        // What locked is counted anew.
+        row.wrong_codes = if row.locked_until.is_some() { 0 } else { facts.wrong };
+        if before.locked_until.is_some_and(|until| at < until) {
+            return Err("a one-time code, while none was taken");
+        }
+        let follows = if facts.code.as_deref() == Some("right") {
+            row.code_step > before.code_step
+        } else {
+            row.code_step == before.code_step && facts.wrong == before.wrong_codes.saturating_add(1)
+        };
+        if follows { Ok(()) } else { Err("a one-time code that cannot follow the one before") }
+    }
+
+    /// The first entry that cannot follow those before it, and why.
+    pub(super) const fn impossible(&self) -> Option<(u64, &'static str)> {
+        self.impossible
+    }
+
     /// The first difference.
     pub(super) fn differs(&self, rows: &[EnrolledRow]) -> Option<String> {
-        let recorded = self.0.as_ref();
+        let recorded = self.row.as_ref();
         match (recorded, rows) {
             (None, []) => None,
             (None, _) => Some("an approver, recorded: none".to_owned()),

@@ -13,6 +13,7 @@ use crate::{
         enrolment::Enrolment,
         order::{Order, OrderFacts},
     },
+    policy::Action,
 };
 
 /// What a conversation's tables say.
@@ -43,6 +44,14 @@ pub struct MemberRow {
     pub epoch: u32,
     /// Whether it was removed.
     pub revoked: bool,
+}
+
+impl MemberRow {
+    /// Whether it is a member that may do this.
+    fn may(&self, action: Action) -> bool {
+        let permission: Option<Permission> = self.permission.parse().ok();
+        !self.revoked && permission.is_some_and(|it| action.is_of(it))
+    }
 }
 
 /// What a message's row says.
@@ -93,14 +102,19 @@ impl Sent {
 #[derive(Debug, Default)]
 pub struct Replay {
     members: Vec<MemberRow>,
+    /// The first entry of an action that this version does not know.
     unknown: Option<u64>,
+    /// The first entry of a known action that is not understood.
+    damaged: Option<u64>,
+    /// The first message of one who may not send.
+    intruded: Option<u64>,
     last_seq: u64,
     purged: bool,
     order: Order,
     commands: Commands,
     enrolment: Enrolment,
-    /// An entry about the approver that is not understood.
-    unknown_enrolment: Option<u64>,
+    /// The first entry about the approver that is not understood.
+    damaged_enrolment: Option<u64>,
 }
 
 /// The facts of an entry that tables follow from.
@@ -136,11 +150,11 @@ impl Replay {
         if outcome != b"ok" {
             return None;
         }
-        if action == b"manage_approver" && self.enrolment.take(row.at, detail).is_none() {
-            self.unknown_enrolment = self.unknown_enrolment.or(Some(row.n));
+        if action == b"manage_approver" && self.enrolment.take((row.n, row.at), detail).is_none() {
+            self.damaged_enrolment = self.damaged_enrolment.or(Some(row.n));
         }
         if is_about_commands(action) && self.commanded(row).is_none() {
-            self.unknown = self.unknown.or(Some(row.n));
+            self.damaged = self.damaged.or(Some(row.n));
         }
         let known = match action {
             b"send" => return self.told(row),
@@ -162,10 +176,14 @@ impl Replay {
                 })
             }
             _ if TELLING.contains(&action) && names_a_message(detail) => return self.told(row),
-            _ => TELLING.contains(&action) || changes_no_member(action),
+            _ if TELLING.contains(&action) || changes_no_member(action) => true,
+            _ => {
+                self.unknown = self.unknown.or(Some(row.n));
+                true
+            }
         };
         if !known {
-            self.unknown = self.unknown.or(Some(row.n));
+            self.not_understood(row.n);
         }
         None
     }
@@ -175,22 +193,27 @@ impl Replay {
         let sent = self.sent(row);
         self.last_seq = sent.as_ref().map_or(self.last_seq, |sent| sent.id.seq);
         if sent.is_none() {
-            self.unknown = self.unknown.or(Some(row.n));
+            self.not_understood(row.n);
         }
         sent
     }
 
+    /// An entry of a known action says what none of this bridge says. After one of an unknown action it may be about members
+    /// that nobody here knows of.
+    fn not_understood(&mut self, n: u64) {
+        if self.unknown.is_none() {
+            self.damaged = self.damaged.or(Some(n));
+        }
+    }
+
     fn commanded(&mut self, row: &Row<'_>) -> Option<()> {
         let [actor, action, _, detail] = row.fields;
-        let Self { members, commands, .. } = self;
-        let may_agree = |session: &str| {
-            let mut members = members.iter();
-            members.any(|it| {
-                it.session == session && !it.revoked && it.permission == Permission::Approver.as_str()
-            })
+        let Self { members, commands, unknown, .. } = self;
+        let may = |session: &str, action: Action| {
+            unknown.is_some() || members.iter().any(|it| it.session == session && it.may(action))
         };
         let actor = String::from_utf8_lossy(actor);
-        let told = Told { n: row.n, at: row.at, actor: &actor, action, may_agree: &may_agree };
+        let told = Told { n: row.n, at: row.at, actor: &actor, action, may: &may };
         commands.take(&told, detail)
     }
 
@@ -210,6 +233,10 @@ impl Replay {
         let mut digest = [0; 32];
         hex::decode_to_slice(facts.body_sha256, &mut digest).ok()?;
         let sender = if action == b"send" {
+            let may = |member: &MemberRow| member.session.as_bytes() == actor && member.may(Action::Send);
+            if self.unknown.is_none() && !self.members.iter().any(may) {
+                self.intruded = self.intruded.or(Some(row.n));
+            }
             let sender = self.members.iter().position(|member| member.session.as_bytes() == actor);
             sender.and_then(|ordinal| i64::try_from(ordinal).ok())
         } else {
@@ -290,18 +317,25 @@ impl Replay {
     pub fn finish(&self, state: &StateRow) -> Vec<Finding> {
         let mut found = Vec::new();
         let mismatch = |what: String| Finding::new(Kind::StateMismatch).what(what);
+        found.extend(self.damaged.map(damage));
         if let Some(n) = self.unknown {
             found.push(Finding::new(Kind::StateUnknown).at(n));
         } else {
+            found.extend(
+                self.intruded.map(|n| mismatch("a message of one who may not send".to_owned()).at(n)),
+            );
             found.extend(self.members_differ(&state.members).map(mismatch));
             if self.last_seq != state.last_seq {
                 let what = format!("newest message: {}, recorded: {}", state.last_seq, self.last_seq);
                 found.push(mismatch(what));
             }
             found.extend(state.order.as_ref().and_then(|order| self.order.differs(order)).map(mismatch));
-            let impossible = self.commands.impossible().filter(|_| state.commands.is_some());
+        }
+        // Commands follow from the actions that are listed below, in every version that has this schema.
+        if let Some(commands) = &state.commands {
+            let impossible = self.commands.impossible();
             found.extend(impossible.map(|(n, what)| mismatch(what.clone()).at(*n)));
-            found.extend(state.commands.as_ref().and_then(|it| self.commands.differs(it)).map(mismatch));
+            found.extend(self.commands.differs(commands).map(mismatch));
         }
         if self.purged != state.purged {
             let said = |purged| if purged { "purged" } else { "not purged" };
@@ -311,11 +345,12 @@ impl Replay {
     }
 
     /// Ends the replay of the bridge's own chain against the rows of the approver.
-    pub fn finish_bridge(&self, approvers: &[EnrolledRow]) -> Option<Finding> {
-        if let Some(n) = self.unknown_enrolment {
-            return Some(Finding::new(Kind::StateUnknown).at(n));
-        }
-        self.enrolment.differs(approvers).map(|what| Finding::new(Kind::StateMismatch).what(what))
+    pub fn finish_bridge(&self, approvers: &[EnrolledRow]) -> Vec<Finding> {
+        let mismatch = |what: String| Finding::new(Kind::StateMismatch).what(what);
+        let impossible = self.enrolment.impossible().map(|(n, what)| mismatch(what.to_owned()).at(n));
+        let damaged = self.damaged_enrolment.map(damage);
+        let differs = self.enrolment.differs(approvers).map(mismatch);
+        damaged.into_iter().chain(impossible).chain(differs).collect()
     }
 
     /// The first member that is another one than was recorded.
@@ -350,6 +385,11 @@ impl Replay {
         let (stored, recorded) = (stored.len(), self.members.len());
         (stored != recorded).then(|| format!("members: {stored}, recorded: {recorded}"))
     }
+}
+
+/// An entry of a known action that is not understood: this bridge wrote none like it.
+fn damage(n: u64) -> Finding {
+    Finding::new(Kind::StateMismatch).at(n).what("what the entry says cannot be understood")
 }
 
 /// The places of these members, as bits; `None` when one is not known.

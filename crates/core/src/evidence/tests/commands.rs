@@ -352,34 +352,134 @@ fn denials_and_the_lock_follow_from_what_a_person_said() {
     assert_eq!(replayed(&rows, &with_denials(3, None)), mismatch("denials of a: 3, recorded: 0"));
 }
 
+/// An entry of the bridge's own chain.
+fn enrolment(n: u64, detail: &str) -> Kept {
+    told(n, "operator", "manage_approver", detail)
+}
+
+fn enrolled(n: u64, key: &str, step: &str) -> Kept {
+    let digest = "66".repeat(32);
+    enrolment(n, &format!(r#"{{"key":"{key}","approver_sha256":"{digest}",{step}}}"#))
+}
+
+fn code(n: u64, facts: &str) -> Kept {
+    enrolment(n, &format!(r#"{{"step":"code",{facts}}}"#))
+}
+
+const RIGHT: &str = r#""code":"right","code_step":7"#;
+
+fn bridge(rows: &[Kept], approvers: &[EnrolledRow]) -> Vec<(Option<u64>, String)> {
+    let found = after(rows).finish_bridge(approvers);
+    assert!(found.iter().all(|finding| finding.kind == Kind::StateMismatch), "{found:?}");
+    found.into_iter().map(|finding| (finding.n, finding.what.unwrap())).collect()
+}
+
 #[test]
 fn approver_is_held_against_the_bridges_own_chain() {
-    let enrolled = format!(r#"{{"step":"enrolled","approver_sha256":"{}"}}"#, "66".repeat(32));
-    let right = r#"{"step":"code","code":"right","code_step":7}"#;
-    let wrong = r#"{"step":"code","code":"wrong","code_step":7,"wrong":2}"#;
-    let rows = [(1, &*enrolled), (2, right), (3, wrong)];
-    let rows = rows.map(|(n, detail)| told(n, "operator", "manage_approver", detail));
-    let found =
-        |approvers: &[EnrolledRow]| after(&rows).finish_bridge(approvers).and_then(|finding| finding.what);
+    let wrong = r#""code":"wrong","code_step":7,"wrong":1"#;
+    let rows = [enrolled(1, "11", r#""step":"enrolled""#), code(2, RIGHT), code(3, wrong)];
+    let found = |approvers: &[EnrolledRow]| bridge(&rows, approvers);
     let row = EnrolledRow {
         digest: [0x66; 32],
         enrolled_at: second(1),
         code_step: 7,
-        wrong_codes: 2,
+        wrong_codes: 1,
         locked_until: None,
     };
-    assert_eq!(found(std::slice::from_ref(&row)), None);
-    let codes = Some("codes of the approver: not as recorded".to_owned());
+    assert_eq!(found(std::slice::from_ref(&row)), []);
+    let codes = [(None, "codes of the approver: not as recorded".to_owned())];
     assert_eq!(found(&[EnrolledRow { code_step: 6, ..row.clone() }]), codes);
     assert_eq!(found(&[EnrolledRow { wrong_codes: 0, ..row.clone() }]), codes);
     assert_eq!(found(&[EnrolledRow { locked_until: Some(1), ..row.clone() }]), codes);
-    let another = Some("approver: another than recorded".to_owned());
+    let another = [(None, "approver: another than recorded".to_owned())];
     assert_eq!(found(&[EnrolledRow { enrolled_at: 2, ..row.clone() }]), another);
     assert_eq!(found(&[EnrolledRow { digest: [0; 32], ..row.clone() }]), another);
     assert_eq!(found(&[row.clone(), row]), another);
-    assert_eq!(found(&[]), Some("no approver, recorded: one".to_owned()));
-    let nobody = Replay::default();
-    assert_eq!(nobody.finish_bridge(&[]), None);
-    let put_in = nobody.finish_bridge(&[EnrolledRow::default()]);
-    assert_eq!(put_in.and_then(|it| it.what), Some("an approver, recorded: none".to_owned()));
+    assert_eq!(found(&[]), [(None, "no approver, recorded: one".to_owned())]);
+    assert_eq!(bridge(&[], &[]), []);
+    let put_in = bridge(&[], &[EnrolledRow::default()]);
+    assert_eq!(put_in, [(None, "an approver, recorded: none".to_owned())]);
+}
+
+#[test]
+fn enrolments_and_codes_that_cannot_follow_one_another_are_told_at_the_first() {
+    let first = || enrolled(1, "11", r#""step":"enrolled""#);
+    let replaced = |n, before| enrolled(n, "22", &format!(r#""step":"replaced","before":"{before}""#));
+    let wrong = |n, count: u64| code(n, &format!(r#""code":"wrong","code_step":0,"wrong":{count}"#));
+    let locked = |n, until| {
+        let until = second(until);
+        code(n, &format!(r#""code":"wrong","code_step":0,"wrong":5,"locked_until_ms":{until}"#))
+    };
+    let order = "a one-time code that cannot follow the one before";
+    for (rows, found) in [
+        (vec![first(), replaced(2, "11"), replaced(3, "22")], None),
+        (vec![first(), wrong(2, 1), code(3, RIGHT), wrong(4, 1)], Some((4, order))),
+        (vec![first(), wrong(2, 1), wrong(3, 2), code(4, RIGHT)], None),
+        (vec![first(), wrong(2, 1), wrong(3, 1)], Some((3, order))),
+        (vec![first(), code(2, RIGHT), code(3, RIGHT)], Some((3, order))),
+        (
+            vec![first(), enrolled(2, "22", r#""step":"enrolled""#)],
+            Some((2, "an approver enrolled as the first, and there was one")),
+        ),
+        (vec![replaced(1, "11")], Some((1, "an approver replaced that was not enrolled"))),
+        (vec![first(), replaced(2, "33")], Some((2, "an approver replaced that was not enrolled"))),
+        (vec![code(1, RIGHT)], Some((1, "a one-time code, and no approver was enrolled"))),
+        (
+            (1..5)
+                .map(|n| if n == 1 { first() } else { wrong(n, n - 1) })
+                .chain([wrong(5, 4), locked(6, 9), wrong(9, 1)])
+                .collect(),
+            None,
+        ),
+        (
+            (1..5)
+                .map(|n| if n == 1 { first() } else { wrong(n, n - 1) })
+                .chain([wrong(5, 4), locked(6, 9), wrong(8, 1)])
+                .collect(),
+            Some((8, "a one-time code, while none was taken")),
+        ),
+    ] {
+        let told = bridge(&rows, &[]).into_iter().find(|(n, _)| n.is_some());
+        assert_eq!(told, found.map(|(n, what)| (Some(n), what.to_owned())));
+    }
+    let found = bridge(&[enrolment(1, r#"{"step":"enrolled"}"#)], &[]);
+    assert_eq!(found, [(Some(1), "what the entry says cannot be understood".to_owned())]);
+}
+
+#[test]
+fn command_of_who_may_not_is_told_at_its_entry() {
+    let at_once = |n, who| step(n, who, "execute", &format!(r#""step":"running",{}"#, far()));
+    let invited = told(4, "a", "invite", r#"{"permission":"observer","session":["d"]}"#);
+    let removed = told(4, "a", "remove", r#"{"session":["a"]}"#);
+    let begun = |row| began(3).into_iter().chain([row]);
+    for (rows, n, what) in [
+        (begun(invited.clone()).chain([at_once(5, "d")]).collect(), 5, "running, for one who may not"),
+        (begun(removed.clone()).chain([at_once(5, "a")]).collect(), 5, "running, for one who may not"),
+        (began(3).into_iter().chain([at_once(4, "b")]).collect(), 4, "running, for one who may not"),
+        (with([step(5, "a", "deny_run", r#""step":"denied""#)]), 5, "denied, by one who may not"),
+    ] {
+        let rows: Vec<Kept> = rows;
+        assert_first(&rows, n, what);
+    }
+}
+
+#[test]
+fn entry_that_is_not_understood_is_damage_and_what_it_hides_is_found() {
+    let damage = "what the entry says cannot be understood";
+    for (actor, action, detail) in [
+        ("a", "execute", r#"{"denials":"x"}"#),
+        ("operator", "enable_execution", r#"{"step":"enabled"}"#),
+        ("a", "invite", "{}"),
+        ("a", "send", "{}"),
+    ] {
+        let rows = with([told(5, actor, action, detail)]);
+        let found = replayed(&rows, &state(vec![]));
+        assert_eq!(found[0], format!("state_mismatch: {damage}"), "{action}");
+        assert!(found.iter().any(|it| it.contains(RUN)), "{action}: {found:?}");
+    }
+    let rows = with([told(5, "a", "abdicate", "{}"), told(6, "a", "send", r#"{"message":"x"}"#)]);
+    assert_eq!(
+        replayed(&rows, &state(vec![])),
+        ["state_unknown: ".to_owned(), mismatch(&format!("{RUN}: not there, recorded: asked for")).remove(0)]
+    );
 }

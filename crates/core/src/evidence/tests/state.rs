@@ -185,7 +185,14 @@ fn message_of_the_bridge_itself_is_held_against_the_entry_that_names_it() {
         assert_eq!(replay.finish(&state), [], "{action}: it counts as the newest message");
         let found = |detail: &str| replayed(&[created.clone(), told(2, actor, action, detail)], &state);
         assert_eq!(found("{}"), ["state_mismatch: newest message: 1, recorded: 0"], "{action}");
-        assert_eq!(found(r#"{"message":"msg_1_0102030405060708"}"#), ["state_unknown: "], "{action}");
+        assert_eq!(
+            found(r#"{"message":"msg_1_0102030405060708"}"#),
+            [
+                "state_mismatch: what the entry says cannot be understood",
+                "state_mismatch: newest message: 1, recorded: 0"
+            ],
+            "{action}"
+        );
     }
 }
 
@@ -254,5 +261,26 @@ fn order_when_another_than_the_entries_led_to_is_a_mismatch() {
         change(&mut order);
         let state = StateRow { order: Some(order), ..state.clone() };
         assert_eq!(replayed(&rows, &state), [format!("state_mismatch: {what}")]);
+    }
+}
+
+#[test]
+fn message_of_who_may_not_send_is_told_at_its_entry() {
+    let detail = format!(r#"{{"message":"msg_1_0102030405060708","body_sha256":"{}"}}"#, "00".repeat(32));
+    for (action, facts, who) in [
+        ("remove", r#"{"session":["b"]}"#, "b"),
+        ("invite", r#"{"permission":"observer","session":["c"]}"#, "c"),
+        ("check", "{}", "d"),
+    ] {
+        let rows = [
+            told(1, "newcomer", "create", r#"{"members":["a","b"]}"#),
+            told(2, "a", action, facts),
+            told(3, who, "send", &detail),
+        ];
+        let mut replay = Replay::default();
+        rows.iter().for_each(|row| drop(replay.take(&row.row())));
+        let found = replay.finish(&StateRow { last_seq: 1, ..lived().1 });
+        let what = "a message of one who may not send";
+        assert_eq!(found[0], Finding::new(Kind::StateMismatch).at(3).what(what), "{action}");
     }
 }
