@@ -30,6 +30,8 @@ pub struct NewApprover {
     pub mac: [u8; 16],
     /// The key that is replaced, which must be the one that is enrolled; none when there is to be none.
     pub replaces: Option<[u8; 32]>,
+    /// Whether it may also take the place of one that the audit trail knows and whose row is gone.
+    pub forgotten: bool,
 }
 
 /// The approver that is enrolled.

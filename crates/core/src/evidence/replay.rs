@@ -106,6 +106,8 @@ pub struct Replay {
     unknown: Option<u64>,
     /// The first entry of a known action that is not understood.
     damaged: Option<u64>,
+    /// The first entry about commands.
+    of_commands: Option<u64>,
     /// The first message of one who may not send.
     intruded: Option<u64>,
     last_seq: u64,
@@ -153,8 +155,11 @@ impl Replay {
         if action == b"manage_approver" && self.enrolment.take((row.n, row.at), detail).is_none() {
             self.damaged_enrolment = self.damaged_enrolment.or(Some(row.n));
         }
-        if is_about_commands(action) && self.commanded(row).is_none() {
-            self.damaged = self.damaged.or(Some(row.n));
+        if is_about_commands(action) {
+            self.of_commands = self.of_commands.or(Some(row.n));
+            if self.commanded(row).is_none() {
+                self.damaged = self.damaged.or(Some(row.n));
+            }
         }
         let known = match action {
             b"send" => return self.told(row),
@@ -342,6 +347,11 @@ impl Replay {
             found.push(mismatch(format!("{}, recorded: {}", said(state.purged), said(self.purged))));
         }
         found
+    }
+
+    /// The first entry about commands, which no schema without tables of commands has.
+    pub const fn of_commands(&self) -> Option<u64> {
+        self.of_commands
     }
 
     /// Ends the replay of the bridge's own chain against the rows of the approver.

@@ -156,14 +156,17 @@ impl Op for Enroll {
         let row = bridge.store.approver().await?;
         let replaces = replaced(&call, row.as_ref(), &arguments, &key)?;
         let mut ended = Vec::new();
-        if replaces.is_some() {
+        // One may be gone from the table and known to the audit trail.
+        if replaces.is_some() || arguments.forgotten {
             let text = telling::replaced(&key, arguments.forgotten);
             ended = execution_disable::everywhere(&call, &text).await?;
         }
-        let detail = Detail::default().name("as", as_what(replaces.is_some(), arguments.forgotten));
+        let detail = Detail::default()
+            .name("as", as_what(replaces.is_some() || arguments.forgotten, arguments.forgotten));
         let stamp = bridge.stamp(call.permit, Kind::Operator, detail);
         let sealed = bridge.enroller.wrap(&key, &arguments.sealed.0, bridge.random.as_ref())?;
-        let new = NewApprover { key: key.bytes(), sealed, mac: bridge.enroller.mac(&key)?, replaces };
+        let (mac, forgotten) = (bridge.enroller.mac(&key)?, arguments.forgotten);
+        let new = NewApprover { key: key.bytes(), sealed, mac, replaces, forgotten };
         bridge.store.enroll(stamp, new).await?;
         Ok(Replaced { key_id: key.id(), ended })
     }

@@ -229,6 +229,10 @@ impl Chain<'_> {
                 (None, None) => {}
             }
         }
+        if let (None, Some(n)) = (&self.commands, replay.of_commands()) {
+            let what = format!("it names schema {}, and entries tell of commands", self.schema);
+            findings.push(Finding::new(Kind::SchemaLowered).at(n).what(what));
+        }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
         if self.examination.own && conversation.anchored_n > seen {
             findings.push(Finding::new(Kind::AnchorTruncated).at(seen + 1).to(conversation.anchored_n));

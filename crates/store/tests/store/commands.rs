@@ -58,7 +58,7 @@ impl Person {
     /// To be enrolled, in the place of another.
     pub(crate) fn new_approver(&self, replaces: Option<&Self>) -> NewApprover {
         let (key, sealed, mac) = (self.key(), b"sealed".to_vec(), [9; 16]);
-        NewApprover { key, sealed, mac, replaces: replaces.map(Self::key) }
+        NewApprover { key, sealed, mac, replaces: replaces.map(Self::key), forgotten: false }
     }
 
     /// A yes at a terminal, now.

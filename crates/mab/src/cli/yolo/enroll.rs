@@ -109,7 +109,8 @@ impl Enroll {
 
     /// The approver that is replaced, when its holder agrees.
     fn old(&self, person: &Person, calls: &Calls, known: &Known) -> Result<Option<Unlocked>, Trouble> {
-        if !known.enrolled {
+        // The audit trail may know one whose row is gone.
+        if !known.enrolled && !self.forgotten {
             let nothing = || Denied::new(Code::NotFound, "no approver is enrolled: there is none to replace");
             return if self.replace { Err(nothing().hint("leave --replace out").into()) } else { Ok(None) };
         }
@@ -122,7 +123,7 @@ impl Enroll {
         if !self.forgotten {
             return unlocking::unlock(person, calls).map(Some);
         }
-        let id = Visible::line(known.key_id.as_deref().unwrap_or_default());
+        let id = Visible::line(known.key_id.as_deref().unwrap_or("the one before"));
         let mut page = person.page();
         page.line(&format!("{BAD}approver {id} is replaced without its passphrase{BAD:#}"));
         page.line("Everything that is enabled ends, every agent is told, and the audit trail keeps it.");

@@ -13,7 +13,7 @@ use super::{
     super::{
         ledger::Deed,
         rows,
-        tx::{BRIDGE, Tx},
+        tx::{BRIDGE, Tx, key_after, last_key},
     },
     refusals::void,
 };
@@ -59,19 +59,35 @@ impl Tx<'_> {
                 .hint("`mab yolo status` shows which one is enrolled")
                 .into());
             }
+            let before = match (new.replaces, self.enrolled_last()?) {
+                (Some(before), _) => Some(before),
+                (None, Some(_)) if !new.forgotten => return Err(gone().into()),
+                (None, before) => before,
+            };
             self.execute_one(KEEP, params![new.key, new.sealed, new.mac, self.now().millis()])?;
             let ended = self.end_everywhere()?;
             let sum = |of: fn(&Ended) -> u64| ended.iter().map(of).sum();
             let columns = [new.key.as_slice(), new.sealed.as_slice(), new.mac.as_slice()].map(Some);
             let mut detail = stamp.detail().clone().name("step", "enrolled").digest("key", &new.key);
             detail = detail.digest("approver_sha256", &evidence::digest(&columns));
-            if let Some(before) = &new.replaces {
+            if let Some(before) = &before {
                 detail = detail.name("step", "replaced").digest("before", before);
             }
             detail = detail.number("terms", sum(|it| it.terms)).number("runs", sum(|it| it.runs));
             self.done(&self.ledger(BRIDGE)?, stamp, detail)?;
             ended.iter().try_for_each(|it| self.record_end(stamp, it))
         })
+    }
+
+    /// The key that was enrolled last, as the bridge's own chain says: whoever writes the database takes the row away.
+    fn enrolled_last(&self) -> Result<Option<[u8; 32]>, Failure> {
+        const FIND: &str =
+            "SELECT CASE WHEN json_valid(detail) THEN json_extract(detail, '$.key') END AS key FROM audit
+             WHERE audit.key BETWEEN ?1 AND ?2 AND action = 'manage_approver' AND outcome = 'ok'
+             ORDER BY audit.key DESC";
+        let (from, to) = (key_after(BRIDGE, 0), last_key(BRIDGE));
+        let keys: Vec<Option<String>> = self.rows(FIND, [from, to], |row| Ok(row.get(0).ok()))?;
+        Ok(keys.iter().flatten().find_map(|key| hex::decode(key).ok()?.try_into().ok()))
     }
 
     /// Ends what is enabled, and every command, in every conversation.
@@ -141,6 +157,13 @@ struct Ended {
     pk: i64,
     terms: u64,
     runs: u64,
+}
+
+fn gone() -> Denied {
+    let message =
+        "the audit trail knows an approver, and its row is gone from the database: somebody took it away";
+    Denied::new(Code::Conflict, message)
+        .hint("look at `mab audit` and `mab audit verify`; then `mab yolo enroll --replace --forgotten`")
 }
 
 fn too_many_wrong(until: Timestamp, now: Timestamp) -> Denied {

@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use mab_core::{
+    Code,
     agent::Permission,
-    entity::{CodeUse, Says},
-    evidence::Examination,
+    entity::{CodeUse, NewApprover, Says},
+    evidence::{Examination, Kind},
     execution::{PENDING_S, RunState},
     policy::Action,
 };
@@ -14,8 +15,8 @@ use rusqlite::{Connection, types::Value};
 
 use super::{SqliteEngine, connect};
 use crate::{
-    commands::{NO, Wanted},
-    kit::{Kit, LIFE_S, Room, operator, run},
+    commands::{NO, Person, Wanted},
+    kit::{Kit, LIFE_S, Room, operator, refused, run},
 };
 
 /// Where commands are, and what lets them run.
@@ -257,5 +258,89 @@ fn command_that_goes_on_from_a_changed_row_is_found_at_its_entry() {
         let finding = report.findings.first().unwrap();
         let what = format!("{}: started, before: denied", wanted.id);
         assert_eq!((finding.n, finding.what.as_deref()), (Some(at), Some(what.as_str())));
+    });
+}
+
+/// Whatever is as it was again, the entry of what happened meanwhile tells.
+async fn is_found_at_the_newest_entry(kit: &Kit, room: Option<&Room>, what: &str) {
+    let room = room.map(|room| room.id);
+    let chains = kit.examined(None).await;
+    let chain = chains.into_iter().find(|chain| chain.conversation == room).unwrap();
+    let found: Vec<_> =
+        chain.findings.iter().map(|it| (it.n, it.what.as_deref().unwrap_or_default())).collect();
+    assert_eq!(found, [(Some(chain.entries), what)]);
+}
+
+#[test]
+fn approver_whose_row_was_taken_away_is_replaced_loudly_or_not_at_all() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        kit.enrolled().await;
+        kit.edit("DELETE FROM approver");
+        let next = Person::draw(kit);
+        let enroll = |new| kit.store.enroll(operator(Action::ManageApprover), new);
+        let denied = refused(enroll(next.new_approver(None)).await);
+        assert_eq!(denied.code, Code::Conflict);
+        assert!(denied.message.contains("the audit trail knows an approver"), "{}", denied.message);
+        assert!(denied.hint.unwrap().contains("--replace --forgotten"));
+        assert_eq!(kit.store.approver().await.unwrap(), None);
+        enroll(NewApprover { forgotten: true, ..next.new_approver(None) }).await.unwrap();
+        let entry = kit.audit(None, 1).await.remove(0).entry;
+        assert!(entry.detail.contains(r#""step":"replaced""#), "{}", entry.detail);
+        assert_eq!(found(kit).await, Vec::<String>::new());
+        // Whoever takes the entries' word away as well enrols as the first, and is found.
+        kit.edit("DELETE FROM approver");
+        kit.edit("UPDATE audit SET action = 'inspect' WHERE action = 'manage_approver'");
+        enroll(next.new_approver(None)).await.unwrap();
+        assert_ne!(found(kit).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn code_when_used_again_after_its_number_was_put_back_is_found() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        kit.enrolled().await;
+        let stamp = || operator(Action::ManageApprover);
+        kit.store.use_code(stamp(), CodeUse::Right(7)).await.unwrap();
+        kit.edit("UPDATE approver SET code_step = 0");
+        kit.store.use_code(stamp(), CodeUse::Right(7)).await.unwrap();
+        is_found_at_the_newest_entry(kit, None, "a one-time code that cannot follow the one before").await;
+    });
+}
+
+#[test]
+fn tables_of_commands_when_taken_away_with_the_schemas_number_are_found() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        let room = lived(kit).await;
+        for sql in [
+            "DROP INDEX run_of; DROP INDEX run_open; DROP INDEX terms_until; DROP INDEX agent_locked",
+            "DROP TABLE vote; DROP TABLE run; DROP TABLE wish; DROP TABLE terms; DROP TABLE approver",
+            "ALTER TABLE agent DROP COLUMN denials; ALTER TABLE agent DROP COLUMN execution_locked_at",
+            "PRAGMA user_version = 4",
+        ] {
+            for sql in sql.split(';') {
+                kit.edit(sql);
+            }
+        }
+        let chains = kit.examined(None).await;
+        for chain in chains.iter().filter(|it| it.conversation.is_none() || it.conversation == Some(room.id))
+        {
+            let kinds: Vec<_> = chain.findings.iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, [Kind::SchemaLowered]);
+        }
+    });
+}
+
+#[test]
+fn command_of_an_observer_that_was_a_member_for_it_is_found() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        let (room, _) = kit.enabled(2).await;
+        let agent = kit.new_agent(&room, "o", Permission::Observer);
+        kit.store.invite(kit.stamp(&room, "a", Action::Invite).await, agent).await.unwrap();
+        assert_eq!(kit.edit("UPDATE agent SET permission = 'member' WHERE session = 'o'"), 1);
+        let new = kit.new_run(&room, RunState::Running);
+        let what = format!("{}: running, for one who may not", new.id);
+        kit.try_ask(&room, "o", new).await.unwrap();
+        assert_eq!(kit.edit("UPDATE agent SET permission = 'observer' WHERE session = 'o'"), 1);
+        is_found_at_the_newest_entry(kit, Some(&room), &what).await;
     });
 }
