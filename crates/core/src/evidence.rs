@@ -20,7 +20,7 @@ mod report;
 mod walk;
 
 pub use commands::{CommandRow, CommandsRow, DenialsRow, EnabledRow, digest};
-pub use enrolment::EnrolledRow;
+pub use enrolment::{Approvers, EnrolledRow};
 pub use finding::{Finding, Kind};
 pub use order::{HeldRow, OrderRow};
 pub use points::{Point, Source, Witness, points_of};

@@ -7,9 +7,12 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    execution::{Assurance, RunState, VALID_S},
+    evidence::Approvers,
+    execution::{Assurance, RunState},
     policy::Action,
 };
+
+mod way;
 
 /// What a conversation's tables say of its commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct CommandRow {
     pub end_asked_at: Option<i64>,
     /// When it ended.
     pub ended_at: Option<i64>,
+    /// Whose signature holds over a yes to this command and hash, as sure as the row says.
+    pub signed_by: Option<[u8; 32]>,
     /// Who agreed: when, and [`digest`] of boot and uptime.
     pub votes: BTreeMap<String, (i64, [u8; 32])>,
 }
@@ -106,8 +111,22 @@ pub(super) struct Commands {
     enabled: Option<EnabledRow>,
     runs: BTreeMap<String, CommandRow>,
     denials: BTreeMap<String, (u64, Option<i64>)>,
+    /// What an approver's key was needed for.
+    keyed: Vec<Keyed>,
+    purged: bool,
     /// The first entry that cannot follow those before it, and why.
     impossible: Option<(u64, String)>,
+}
+
+/// An entry that is true only if an approver signed.
+#[derive(Debug)]
+struct Keyed {
+    n: u64,
+    at: i64,
+    /// The command that was agreed to; none when something was enabled.
+    run: Option<String>,
+    /// With which key, when the entry says so.
+    key: Option<[u8; 32]>,
 }
 
 /// An entry about commands.
@@ -143,6 +162,7 @@ struct Facts {
     vote_sha256: Option<Hex>,
     reason_sha256: Option<Hex>,
     terms_sha256: Option<Hex>,
+    key: Option<Hex>,
     session: Vec<String>,
 }
 
@@ -178,6 +198,7 @@ impl Commands {
             (None, "enabled") => {
                 self.end_all(told.at);
                 let digest = facts.terms_sha256?.0;
+                self.keyed.push(Keyed { n: told.n, at: told.at, run: None, key: Some(facts.key?.0) });
                 self.enabled = Some(EnabledRow { digest, expires_at: facts.expires_at_ms });
             }
             (None, "disabled") => {
@@ -197,6 +218,11 @@ impl Commands {
         (id, step): (&String, &str),
     ) -> Result<(), &'static str> {
         let Some(mut run) = self.runs.remove(id) else { return self.asked(told, facts, (id, step)) };
+        let assurance: Option<Assurance> = facts.assurance.as_deref().and_then(|it| it.parse().ok());
+        if step == "approved" && assurance.is_some_and(Assurance::is_of_a_person) {
+            let key = facts.key.map(|key| key.0);
+            self.keyed.push(Keyed { n: told.n, at: told.at, run: Some(id.clone()), key });
+        }
         let gone_on = match step {
             "pending" if told.action == b"approve" => run.voted(told, facts),
             "approved" => run.approved(told, facts),
@@ -231,6 +257,7 @@ impl Commands {
             request: facts.request_sha256.map(|digest| digest.0),
             created_at: told.at,
             expires_at: facts.expires_at_ms,
+            signed_by: None,
             decided_at: None,
             assurance: facts.assurance.clone(),
             consent: None,
@@ -280,6 +307,7 @@ impl Commands {
 
     /// What happened to which hash stays.
     pub(super) fn purge(&mut self) {
+        self.purged = true;
         self.enabled = None;
         self.denials.clear();
         for run in self.runs.values_mut() {
@@ -294,6 +322,22 @@ impl Commands {
     /// The first entry that cannot follow those before it, and why.
     pub(super) fn impossible(&self) -> Option<&(u64, String)> {
         self.impossible.as_ref()
+    }
+
+    /// The first entry that an approver should have signed, and did not, and why.
+    pub(super) fn unsigned(&self, row: &CommandsRow, approvers: Option<&Approvers>) -> Option<(u64, String)> {
+        self.keyed.iter().find_map(|keyed| {
+            let run = keyed.run.as_ref();
+            let row = run.and_then(|id| row.runs.iter().find(|row| row.id == *id));
+            let signed_by = row.and_then(|row| row.signed_by);
+            let what = run.map_or_else(|| "enabled".to_owned(), |id| format!("{id}: approved"));
+            if run.is_some() && signed_by.is_none() && !self.purged {
+                return Some((keyed.n, format!("{what}, and no approver signed it")));
+            }
+            let had = |key: &[u8; 32]| approvers.is_none_or(|them| them.had(key, keyed.at));
+            let is_theirs = keyed.key.iter().chain(&signed_by).all(had);
+            (!is_theirs).then(|| (keyed.n, format!("{what}, with a key that was not enrolled then")))
+        })
     }
 
     /// The first difference.
@@ -332,154 +376,5 @@ impl Commands {
             }
             (row.locked_at != locked_at).then(|| format!("lock of {}: not as recorded", row.session))
         })
-    }
-}
-
-impl CommandRow {
-    fn in_time(&self, told: &Told<'_>) -> Result<(), &'static str> {
-        if told.at < self.expires_at { Ok(()) } else { Err("and its time was over") }
-    }
-
-    fn is(&self, state: RunState) -> Result<(), &'static str> {
-        if self.state == Some(state) { Ok(()) } else { Err(self.was()) }
-    }
-
-    /// How it stood, for a finding.
-    const fn was(&self) -> &'static str {
-        match self.state {
-            Some(RunState::Pending) => "before: pending",
-            Some(RunState::Approved) => "before: approved",
-            Some(RunState::Denied) => "before: denied",
-            Some(RunState::Withdrawn) => "before: withdrawn",
-            Some(RunState::Expired) => "before: expired",
-            Some(RunState::Running) => "before: running",
-            Some(RunState::Finished) => "before: finished",
-            Some(RunState::Lost) => "before: lost",
-            None => "before: not known",
-        }
-    }
-
-    /// Votes of those who may agree now.
-    fn counting(&self, told: &Told<'_>) -> i64 {
-        self.votes.keys().map(|voter| i64::from(told.may_agree(voter))).sum()
-    }
-
-    fn voted(&mut self, told: &Told<'_>, facts: &Facts) -> Result<(), &'static str> {
-        let vote = (told.at, facts.vote_sha256.unwrap_or_default().0);
-        let is_new = self.votes.insert(told.actor.to_owned(), vote).is_none();
-        self.is(RunState::Pending)?;
-        self.in_time(told)?;
-        if is_new && self.session != told.actor && told.may_agree(told.actor) {
-            Ok(())
-        } else {
-            Err("by one who may not")
-        }
-    }
-
-    fn approved(&mut self, told: &Told<'_>, facts: &Facts) -> Result<(), &'static str> {
-        let mut possible = self.is(RunState::Pending).and(self.in_time(told));
-        if facts.assurance.as_deref() == Some(Assurance::Approvers.as_str()) {
-            possible = possible.and(self.voted(told, facts));
-            self.quorum = i64::from(facts.quorum);
-            if self.quorum == 0 || self.counting(told) < self.quorum {
-                possible = possible.and(Err("by too few"));
-            }
-        }
-        self.state = Some(RunState::Approved);
-        self.decided_at = Some(told.at);
-        self.expires_at = told.at.saturating_add(i64::try_from(VALID_S * 1_000).unwrap_or(i64::MAX));
-        self.assurance.clone_from(&facts.assurance);
-        self.consent = facts.consent_sha256.map(|digest| digest.0);
-        possible
-    }
-
-    fn denied(&mut self, told: &Told<'_>, facts: &Facts) -> Result<(), &'static str> {
-        let possible = self.closed(told.at, RunState::Denied).and(self.in_time(told));
-        self.reason = facts.reason_sha256.map(|digest| digest.0);
-        possible
-    }
-
-    /// Taken back by who asked, or by the bridge because too few agree any more.
-    fn withdrawn(&mut self, told: &Told<'_>) -> Result<(), &'static str> {
-        if told.action != b"end_run" {
-            let is_own = self.session == told.actor;
-            return self.closed(told.at, RunState::Withdrawn).and(if is_own {
-                Ok(())
-            } else {
-                Err("by another")
-            });
-        }
-        let possible = self.is(RunState::Approved);
-        (self.state, self.ended_at) = (Some(RunState::Withdrawn), Some(told.at));
-        possible.and(if self.counting(told) < self.quorum { Ok(()) } else { Err("and enough agreed") })
-    }
-
-    fn started(&mut self, told: &Told<'_>, facts: &Facts) -> Result<(), &'static str> {
-        let possible = self.is(RunState::Approved).and(self.in_time(told));
-        self.state = Some(RunState::Running);
-        self.started_at = Some(told.at);
-        self.expires_at = facts.expires_at_ms;
-        possible?;
-        if self.session != told.actor || self.assurance != facts.assurance {
-            return Err("otherwise than it was agreed to");
-        }
-        if self.counting(told) < self.quorum { Err("and too few agreed") } else { Ok(()) }
-    }
-
-    fn ended(&mut self, told: &Told<'_>, step: &str) -> Result<(), &'static str> {
-        let was = self.state;
-        let end = match step {
-            "finished" => RunState::Finished,
-            "lost" => RunState::Lost,
-            _ => RunState::Expired,
-        };
-        (self.state, self.ended_at) = (Some(end), Some(told.at));
-        let runs = was == Some(RunState::Running);
-        let fits = if end == RunState::Expired { was.is_some_and(RunState::is_open) } else { runs };
-        if !fits {
-            return Err("and it had not come to that");
-        }
-        if end != RunState::Finished && told.at < self.expires_at {
-            return Err("before its time");
-        }
-        Ok(())
-    }
-
-    /// Ends what is open.
-    fn closed(&mut self, at: i64, state: RunState) -> Result<(), &'static str> {
-        let possible = if self.state.is_some_and(RunState::is_open) { Ok(()) } else { Err(self.was()) };
-        (self.state, self.decided_at, self.ended_at) = (Some(state), Some(at), Some(at));
-        possible
-    }
-
-    /// What let it run has ended.
-    fn end(&mut self, at: i64) {
-        if self.state == Some(RunState::Running) {
-            self.end_asked_at = self.end_asked_at.or(Some(at));
-        } else if self.state.is_some_and(RunState::is_open) {
-            (self.state, self.decided_at, self.ended_at) = (Some(RunState::Withdrawn), Some(at), Some(at));
-        }
-    }
-
-    /// The first column that is another one.
-    fn differs(&self, row: &Self) -> Option<&'static str> {
-        let columns = [
-            ("agent", self.session == row.session),
-            ("hash", self.hash == row.hash),
-            ("state", self.state == row.state),
-            ("request", self.request == row.request),
-            ("created_at", self.created_at == row.created_at),
-            ("assurance", self.assurance == row.assurance),
-            ("yes", self.consent == row.consent),
-            ("quorum", self.quorum == row.quorum),
-            ("votes", self.votes == row.votes),
-            ("reason", self.reason == row.reason),
-            ("decided_at", self.decided_at == row.decided_at),
-            ("expires_at", self.expires_at == row.expires_at),
-            ("started_at", self.started_at == row.started_at),
-            ("end_asked_at", self.end_asked_at == row.end_asked_at),
-            ("ended_at", self.ended_at == row.ended_at),
-        ];
-        columns.into_iter().find_map(|(column, is_same)| (!is_same).then_some(column))
     }
 }

@@ -18,12 +18,26 @@ pub struct EnrolledRow {
     pub locked_until: Option<i64>,
 }
 
+/// The keys that were enrolled one after the other, as the bridge's own chain says, each with when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approvers(Vec<(i64, [u8; 32])>);
+
+impl Approvers {
+    /// Whether a key was enrolled and not replaced then. A second more is tolerated, and what was before it was enrolled, because
+    /// clocks are set.
+    pub(super) fn had(&self, key: &[u8; 32], at: i64) -> bool {
+        let until = self.0.iter().skip(1).map(|(from, _)| from.saturating_add(1_000)).chain([i64::MAX]);
+        self.0.iter().zip(until).any(|((_, one), until)| one == key && at <= until)
+    }
+}
+
 /// The approver after the entries so far.
 #[derive(Debug, Default)]
 pub(super) struct Enrolment {
     row: Option<EnrolledRow>,
     /// Its key, as entries name it.
     key: Option<String>,
+    approvers: Approvers,
     /// The first entry that cannot follow those before it, and why.
     impossible: Option<(u64, &'static str)>,
 }
@@ -71,7 +85,10 @@ impl Enrolment {
             Some(_) | None => Ok(()),
         };
         self.row = Some(EnrolledRow { digest, enrolled_at: at, ..EnrolledRow::default() });
-        self.key = Some(facts.key?);
+        let mut key = [0; 32];
+        hex::decode_to_slice(facts.key.as_ref()?, &mut key).ok()?;
+        self.approvers.0.push((at, key));
+        self.key = facts.key;
         Some(possible)
     }
 
@@ -91,6 +108,11 @@ impl Enrolment {
             row.code_step == before.code_step && facts.wrong == before.wrong_codes.saturating_add(1)
         };
         if follows { Ok(()) } else { Err("a one-time code that cannot follow the one before") }
+    }
+
+    /// Who was enrolled so far, and when.
+    pub(super) const fn approvers(&self) -> &Approvers {
+        &self.approvers
     }
 
     /// The first entry that cannot follow those before it, and why.

@@ -8,7 +8,7 @@ use crate::{
     MessageId,
     agent::{Permission, SYSTEM_ORDINAL},
     evidence::{
-        CommandsRow, EnrolledRow, Finding, Kind, OrderRow, Row,
+        Approvers, CommandsRow, EnrolledRow, Finding, Kind, OrderRow, Row,
         commands::{Commands, Told},
         enrolment::Enrolment,
         order::{Order, OrderFacts},
@@ -347,6 +347,18 @@ impl Replay {
             found.push(mismatch(format!("{}, recorded: {}", said(state.purged), said(self.purged))));
         }
         found
+    }
+
+    /// Who was enrolled, when this is the bridge's own chain.
+    pub const fn approvers(&self) -> &Approvers {
+        self.enrolment.approvers()
+    }
+
+    /// The first yes of a person that no approver signed, and the first key that enabled or agreed and was not enrolled
+    /// then; keys are not looked at where it is not known who was.
+    pub fn unsigned(&self, row: &CommandsRow, approvers: Option<&Approvers>) -> Option<Finding> {
+        let (n, what) = self.commands.unsigned(row, approvers)?;
+        Some(Finding::new(Kind::StateMismatch).at(n).what(what))
     }
 
     /// The first entry about commands, which no schema without tables of commands has.

@@ -6,8 +6,8 @@ use mab_core::{
     ConversationId,
     audit::{self, Marker},
     evidence::{
-        ChainReport, Claim, Examination, Examined, Finding, HeldRow, Kind, Marks, MarksChecked, MemberRow,
-        MessageRow, OrderRow, Replay, Row as Entry, Sent, StateRow, Step, Walk, missing_chains,
+        Approvers, ChainReport, Claim, Examination, Examined, Finding, HeldRow, Kind, Marks, MarksChecked,
+        MemberRow, MessageRow, OrderRow, Replay, Row as Entry, Sent, StateRow, Step, Walk, missing_chains,
     },
 };
 use rusqlite::{
@@ -96,7 +96,10 @@ pub(super) fn examine(
     let commands = Commands::read(&snapshot, (only, &pks), schema)?;
     findings.extend(commands.iter().filter_map(|it| it.strays.first().cloned()));
     let chain = Chain { connection: &snapshot, examination, judge, marks, schema, members, commands };
-    let chains = conversations.iter().map(|it| chain.examine(it)).collect::<rusqlite::Result<Vec<_>>>()?;
+    // The bridge's own chain comes first.
+    let mut approvers = None;
+    let examined = conversations.iter().map(|it| chain.examine(it, &mut approvers));
+    let chains = examined.collect::<rusqlite::Result<Vec<_>>>()?;
     if judge.opened == archive::IMMUTABLE && archive::traces(&judge.path) != judge.traces {
         return Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
@@ -181,7 +184,11 @@ fn members(connection: &Connection, conversations: &[Conversation]) -> rusqlite:
 }
 
 impl Chain<'_> {
-    fn examine(&self, conversation: &Conversation) -> rusqlite::Result<ChainReport> {
+    fn examine(
+        &self,
+        conversation: &Conversation,
+        approvers: &mut Option<Approvers>,
+    ) -> rusqlite::Result<ChainReport> {
         const MESSAGES: &str = "SELECT key, tag, sender, at, body, audience FROM message NOT INDEXED
              WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY key";
         let mark = if self.schema >= MARKED_SINCE { "mark" } else { "NULL" };
@@ -221,8 +228,15 @@ impl Chain<'_> {
             findings.extend(messages.finish()?);
             let state = self.state(conversation, audiences)?;
             match (&conversation.id, &self.commands) {
-                (Some(_), _) => findings.extend(replay.finish(&state)),
+                (Some(_), _) => {
+                    findings.extend(replay.finish(&state));
+                    // When it was, is not known where a clock was set back.
+                    let approvers = approvers.as_ref().filter(|_| walked.clock_back.is_none());
+                    let commands = state.commands.as_ref();
+                    findings.extend(commands.and_then(|it| replay.unsigned(it, approvers)));
+                }
                 (None, Some(commands)) => {
+                    *approvers = walked.clock_back.is_none().then(|| replay.approvers().clone());
                     findings.extend(replay.finish_bridge(&commands.approvers));
                     findings.extend(commands.bridge_differs());
                 }

@@ -18,10 +18,15 @@ fn far() -> String {
     format!(r#""expires_at_ms":{},"request_sha256":"{}""#, second(10_000), "22".repeat(32))
 }
 
+/// The approver's key.
+fn key() -> String {
+    "77".repeat(32)
+}
+
 fn began(n: usize) -> Vec<Kept> {
-    let terms = "33".repeat(32);
+    let (terms, key) = ("33".repeat(32), key());
     let enabled = format!(
-        r#"{{"step":"enabled","terms_sha256":"{terms}","expires_at_ms":{},"runs":0}}"#,
+        r#"{{"step":"enabled","terms_sha256":"{terms}","key":"{key}","expires_at_ms":{},"runs":0}}"#,
         second(10_000)
     );
     let rows = vec![
@@ -78,6 +83,7 @@ fn asked() -> CommandRow {
         decided_at: None,
         assurance: None,
         consent: None,
+        signed_by: None,
         reason: None,
         quorum: 0,
         started_at: None,
@@ -94,6 +100,7 @@ fn finished() -> CommandRow {
         decided_at: Some(second(5)),
         assurance: Some("passphrase".to_owned()),
         consent: Some([0x44; 32]),
+        signed_by: Some([0x77; 32]),
         started_at: Some(second(6)),
         expires_at: second(900),
         ended_at: Some(second(7)),
@@ -358,7 +365,7 @@ fn enrolment(n: u64, detail: &str) -> Kept {
 }
 
 fn enrolled(n: u64, key: &str, step: &str) -> Kept {
-    let digest = "66".repeat(32);
+    let (digest, key) = ("66".repeat(32), key.repeat(32));
     enrolment(n, &format!(r#"{{"key":"{key}","approver_sha256":"{digest}",{step}}}"#))
 }
 
@@ -404,7 +411,9 @@ fn approver_is_held_against_the_bridges_own_chain() {
 #[test]
 fn enrolments_and_codes_that_cannot_follow_one_another_are_told_at_the_first() {
     let first = || enrolled(1, "11", r#""step":"enrolled""#);
-    let replaced = |n, before| enrolled(n, "22", &format!(r#""step":"replaced","before":"{before}""#));
+    let replaced = |n, before: &str| {
+        enrolled(n, "22", &format!(r#""step":"replaced","before":"{}""#, before.repeat(32)))
+    };
     let wrong = |n, count: u64| code(n, &format!(r#""code":"wrong","code_step":0,"wrong":{count}"#));
     let locked = |n, until| {
         let until = second(until);
@@ -482,4 +491,43 @@ fn entry_that_is_not_understood_is_damage_and_what_it_hides_is_found() {
         replayed(&rows, &state(vec![])),
         ["state_unknown: ".to_owned(), mismatch(&format!("{RUN}: not there, recorded: asked for")).remove(0)]
     );
+}
+
+#[test]
+fn yes_that_no_approver_signed_or_whose_key_was_not_enrolled_then_is_told_at_its_entry() {
+    let rows = with([approved(5), started(6, "a"), ended(7, "finished")]);
+    let bridge = |enrolments: &[Kept]| after(enrolments).approvers().clone();
+    let first = enrolled(1, "77", r#""step":"enrolled""#);
+    let replaced = |n, before| {
+        enrolled(n, "88", &format!(r#""step":"replaced","before":"{}""#, str::repeat(before, 32)))
+    };
+    let found = |rows: &[Kept], run: CommandRow, approvers: Option<&Approvers>| {
+        let row = state(vec![run]).commands.unwrap();
+        after(rows).unsigned(&row, approvers).map(|finding| (finding.n.unwrap(), finding.what.unwrap()))
+    };
+    let (always, late) = (bridge(&[first.clone()]), bridge(&[first.clone(), replaced(9, "77")]));
+    let told = |n, what: &str| Some((n, what.to_owned()));
+    let unsigned = || CommandRow { signed_by: None, ..finished() };
+    let other = || CommandRow { signed_by: Some([0x88; 32]), ..finished() };
+    let no_one = told(5, &format!("{RUN}: approved, and no approver signed it"));
+    let not_then = told(5, &format!("{RUN}: approved, with a key that was not enrolled then"));
+    assert_eq!(found(&rows, finished(), None), None);
+    assert_eq!(found(&rows, other(), None), None);
+    assert_eq!(found(&rows, finished(), Some(&always)), None);
+    assert_eq!(found(&rows, finished(), Some(&late)), None);
+    assert_eq!(found(&rows, unsigned(), None), no_one);
+    assert_eq!(found(&rows, other(), Some(&always)), not_then);
+    let nobody = told(3, "enabled, with a key that was not enrolled then");
+    assert_eq!(found(&rows, finished(), Some(&Approvers::default())), nobody);
+    // Within a second of the replacement it may have been the clock.
+    let soon = |n| bridge(&[first.clone(), replaced(n, "77")]);
+    assert_eq!(found(&rows, finished(), Some(&soon(4))), None);
+    assert_eq!(found(&rows, finished(), Some(&soon(3))), not_then);
+    assert_eq!(found(&rows, finished(), Some(&soon(1))), nobody);
+    let purged = [rows, vec![told_cleanup()]].concat();
+    assert_eq!(found(&purged, unsigned(), Some(&always)), None);
+}
+
+fn told_cleanup() -> Kept {
+    super::state::told(8, "operator", "cleanup", "{}")
 }

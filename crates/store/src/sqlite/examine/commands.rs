@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use mab_core::{
     RunId,
+    approver::ApproverKey,
     evidence::{CommandRow, CommandsRow, DenialsRow, EnabledRow, EnrolledRow, Finding, Kind, digest},
+    execution::Approval,
 };
 use rusqlite::{Connection, Row, types::ValueRef};
 
@@ -164,11 +166,13 @@ fn command(row: &Row<'_>, session: String) -> CommandRow {
     let uptime_ms = time(row, 15).map(i64::to_be_bytes);
     let consent =
         [blob(row, 11), blob(row, 12), blob(row, 13), blob(row, 14), uptime_ms.as_ref().map(|it| &it[..])];
+    let (name, hash) = (id.as_deref().unwrap_or_default(), bytes(row, 5));
     CommandRow {
+        signed_by: signed_by(row, name, hash),
         id: id.unwrap_or_else(|_| "a command without a name".to_owned()),
         session,
         state: String::from_utf8_lossy(bytes(row, 4)).parse().ok(),
-        hash: bytes(row, 5).to_vec(),
+        hash: hash.to_vec(),
         request: blob(row, 6).map(|sealed| digest(&[Some(sealed)])),
         created_at: integer(row, 7),
         expires_at: integer(row, 8),
@@ -182,6 +186,17 @@ fn command(row: &Row<'_>, session: String) -> CommandRow {
         ended_at: time(row, 19),
         votes: BTreeMap::new(),
     }
+}
+
+/// Whose signature holds over a yes to exactly this, as sure as the row says.
+fn signed_by(row: &Row<'_>, run: &str, hash: &[u8]) -> Option<[u8; 32]> {
+    let text = blob(row, 11).and_then(|text| std::str::from_utf8(text).ok())?;
+    let key = ApproverKey::from_bytes(bytes(row, 13).try_into().ok()?)?;
+    let approval = Approval::parse(text).ok().filter(|_| key.signed_approval(text, bytes(row, 12)))?;
+    let is_this = approval.run == run
+        && approval.request_hash == hex::encode(hash)
+        && approval.assurance.as_str().as_bytes() == bytes(row, 10);
+    is_this.then(|| key.bytes())
 }
 
 /// Reads every row of a table.

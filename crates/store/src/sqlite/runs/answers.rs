@@ -106,7 +106,7 @@ impl Tx<'_> {
         let (text, signature) = yes.signed.unzip();
         let key = match yes.signed {
             Some(_) => {
-                let key: Option<Vec<u8>> = self.row(KEY, [], |row| row.get(0))?;
+                let key: Option<[u8; 32]> = self.row(KEY, [], |row| row.get(0))?;
                 Some(key.ok_or_else(|| void(stamp, "no approver is enrolled any more"))?)
             }
             None => None,
@@ -120,9 +120,13 @@ impl Tx<'_> {
         )?;
         let uptime_ms = uptime_ms.map(i64::to_be_bytes);
         let (text, signature) = (text.map(String::as_bytes), signature.map(Vec::as_slice));
-        let (key, boot) = (key.as_deref(), boot.as_ref().map(<[u8; 16]>::as_slice));
+        let (signed_by, boot) = (key.as_ref(), boot.as_ref().map(<[u8; 16]>::as_slice));
+        let key = signed_by.map(<[u8; 32]>::as_slice);
         let consent = [text, signature, key, boot, uptime_ms.as_ref().map(<[u8; 8]>::as_slice)];
-        let detail = detail.name("assurance", assurance);
+        let mut detail = detail.name("assurance", assurance);
+        if let Some(key) = signed_by {
+            detail = detail.digest("key", key);
+        }
         let is_any = consent.iter().any(Option::is_some);
         let detail =
             if is_any { detail.digest("consent_sha256", &evidence::digest(&consent)) } else { detail };

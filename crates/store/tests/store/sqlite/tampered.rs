@@ -344,3 +344,47 @@ fn command_of_an_observer_that_was_a_member_for_it_is_found() {
         is_found_at_the_newest_entry(kit, Some(&room), &what).await;
     });
 }
+
+#[test]
+fn yes_that_is_not_signed_is_found() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        let (room, person) = kit.enabled(2).await;
+        let wanted = kit.ask(&room, "a").await;
+        let other = kit.ask(&room, "b").await;
+        let yes = person.says_yes(kit, other);
+        kit.answer(&room, wanted, yes).await.unwrap();
+        let what = format!("{}: approved, and no approver signed it", wanted.id);
+        kit.edit("UPDATE meta SET value = value WHERE 0");
+        is_found_at_the_newest_entry(kit, Some(&room), &what).await;
+    });
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        let (room, person) = kit.enabled(2).await;
+        let wanted = kit.ask(&room, "a").await;
+        let Says::Signed { text, assurance, .. } = person.says_yes(kit, wanted) else { return };
+        let signature = vec![0; 64];
+        kit.answer(&room, wanted, Says::Signed { text, signature, assurance }).await.unwrap();
+        let what = format!("{}: approved, and no approver signed it", wanted.id);
+        kit.edit("UPDATE meta SET value = value WHERE 0");
+        is_found_at_the_newest_entry(kit, Some(&room), &what).await;
+    });
+}
+
+#[test]
+fn terms_of_an_approver_that_was_replaced_are_found_when_it_was_put_back_for_them() {
+    run(SqliteEngine::fresh(), async |kit: &Kit| {
+        let room = kit.room(2).await;
+        let first = kit.enrolled().await;
+        kit.edit("CREATE TABLE kept AS SELECT * FROM approver");
+        let next = Person::draw(kit);
+        kit.store.enroll(operator(Action::ManageApprover), next.new_approver(Some(&first))).await.unwrap();
+        kit.edit("CREATE TABLE now AS SELECT * FROM approver");
+        kit.clock.pass_s(2);
+        kit.edit("INSERT OR REPLACE INTO approver SELECT * FROM kept");
+        kit.enable(&room, &first, LIFE_S).await.unwrap();
+        kit.edit("INSERT OR REPLACE INTO approver SELECT * FROM now");
+        kit.edit("DROP TABLE kept");
+        kit.edit("DROP TABLE now");
+        let what = "enabled, with a key that was not enrolled then";
+        is_found_at_the_newest_entry(kit, Some(&room), what).await;
+    });
+}
