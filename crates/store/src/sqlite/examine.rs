@@ -227,25 +227,10 @@ impl Chain<'_> {
             let audiences = std::mem::take(&mut messages.audiences);
             findings.extend(messages.finish()?);
             let state = self.state(conversation, audiences)?;
-            match (&conversation.id, &self.commands) {
-                (Some(_), _) => {
-                    findings.extend(replay.finish(&state));
-                    // When it was, is not known where a clock was set back.
-                    let approvers = approvers.as_ref().filter(|_| walked.clock_back.is_none());
-                    let commands = state.commands.as_ref();
-                    findings.extend(commands.and_then(|it| replay.unsigned(it, approvers)));
-                }
-                (None, Some(commands)) => {
-                    *approvers = walked.clock_back.is_none().then(|| replay.approvers().clone());
-                    findings.extend(replay.finish_bridge(&commands.approvers));
-                    findings.extend(commands.bridge_differs());
-                }
-                (None, None) => {}
-            }
-        }
-        if let (None, Some(n)) = (&self.commands, replay.of_commands()) {
-            let what = format!("it names schema {}, and entries tell of commands", self.schema);
-            findings.push(Finding::new(Kind::SchemaLowered).at(n).what(what));
+            // When it was, is not known where a clock was set back.
+            let clock_holds = walked.clock_back.is_none();
+            let is_bridge = conversation.id.is_none();
+            findings.extend(self.tables(&replay, (&state, is_bridge), approvers, clock_holds));
         }
         let seen = points.iter().map(|point| point.n).max().unwrap_or_default();
         if self.examination.own && conversation.anchored_n > seen {
@@ -259,6 +244,38 @@ impl Chain<'_> {
             anchored: walked.anchored,
             findings,
         })
+    }
+
+    /// What tables say otherwise than the entries. The bridge's own chain tells which approvers there were, as long as its
+    /// times do.
+    fn tables(
+        &self,
+        replay: &Replay,
+        (state, is_bridge): (&StateRow, bool),
+        approvers: &mut Option<Approvers>,
+        clock_holds: bool,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        match &self.commands {
+            Some(commands) if is_bridge => {
+                *approvers = clock_holds.then(|| replay.approvers().clone());
+                found.extend(replay.finish_bridge(&commands.approvers));
+                found.extend(commands.bridge_differs());
+            }
+            Some(_) => {
+                found.extend(replay.finish(state));
+                let approvers = approvers.as_ref().filter(|_| clock_holds);
+                found.extend(state.commands.as_ref().and_then(|it| replay.unsigned(it, approvers)));
+            }
+            None => {
+                found.extend(replay.finish(state).into_iter().filter(|_| !is_bridge));
+                if let Some(n) = replay.of_commands() {
+                    let what = format!("it names schema {}, and entries tell of commands", self.schema);
+                    found.push(Finding::new(Kind::SchemaLowered).at(n).what(what));
+                }
+            }
+        }
+        found
     }
 
     fn state(

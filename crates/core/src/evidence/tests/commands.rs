@@ -505,7 +505,7 @@ fn yes_that_no_approver_signed_or_whose_key_was_not_enrolled_then_is_told_at_its
         let row = state(vec![run]).commands.unwrap();
         after(rows).unsigned(&row, approvers).map(|finding| (finding.n.unwrap(), finding.what.unwrap()))
     };
-    let (always, late) = (bridge(&[first.clone()]), bridge(&[first.clone(), replaced(9, "77")]));
+    let (always, late) = (bridge(std::slice::from_ref(&first)), bridge(&[first.clone(), replaced(9, "77")]));
     let told = |n, what: &str| Some((n, what.to_owned()));
     let unsigned = || CommandRow { signed_by: None, ..finished() };
     let other = || CommandRow { signed_by: Some([0x88; 32]), ..finished() };

@@ -278,7 +278,9 @@ fn message_of_who_may_not_send_is_told_at_its_entry() {
             told(3, who, "send", &detail),
         ];
         let mut replay = Replay::default();
-        rows.iter().for_each(|row| drop(replay.take(&row.row())));
+        for row in &rows {
+            replay.take(&row.row());
+        }
         let found = replay.finish(&StateRow { last_seq: 1, ..lived().1 });
         let what = "a message of one who may not send";
         assert_eq!(found[0], Finding::new(Kind::StateMismatch).at(3).what(what), "{action}");
