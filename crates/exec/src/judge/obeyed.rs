@@ -232,13 +232,13 @@ impl<'a> Looking<'a> {
             self.more = self.more.saturating_add(1);
             return Ok(());
         }
-        let (kind, sha256) = match found.kind {
-            FileType::Directory => (ObeyedKind::Folder, None),
-            FileType::RegularFile => {
-                let sha256 = self.digest(&found).map_err(|error| unreadable(&name, &error.to_string()))?;
-                (ObeyedKind::File, sha256)
-            }
-            _ => (ObeyedKind::Special, None),
+        let (kind, sha256) = if is_folder {
+            (ObeyedKind::Folder, None)
+        } else if found.kind == FileType::RegularFile {
+            let sha256 = self.digest(&found).map_err(|error| unreadable(&name, &error.to_string()))?;
+            (ObeyedKind::File, sha256)
+        } else {
+            (ObeyedKind::Special, None)
         };
         if why == Why::Known && is_stand_in(&name, sha256) {
             return Ok(());

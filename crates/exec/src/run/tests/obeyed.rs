@@ -272,7 +272,7 @@ fn file_that_cannot_be_read_or_followed_is_refused_and_never_absent() {
     let mut project = project(Mode::Restricted, words(&["make"]));
     project.put("Makefile", "all:");
     let path = project.root().join("Makefile");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Of this thread alone, which then is nobody who may read everything.
     let mut sets = capabilities(None).unwrap();
     sets.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
@@ -284,7 +284,7 @@ fn file_that_cannot_be_read_or_followed_is_refused_and_never_absent() {
     assert_eq!(refusal(&project), Some(refused(Layer::Policy, reason)));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let shut = |root: &Path| {
-        std::fs::set_permissions(root.join("Makefile"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(root.join("Makefile"), std::fs::Permissions::from_mode(0o000)).unwrap();
     };
     assert_eq!((project.ends(shut), project.scene.started()), (refused(Layer::Policy, reason), 0));
     remove_file(path).unwrap();
