@@ -137,6 +137,11 @@ impl Judge {
         let program = self.known(mode, &argv.name)?;
         let (leading, words) = argv.arguments.split_at(program.leading_in(&argv.arguments));
         let form = taking(program, &argv.name, words, mode, scope).map_err(deny)?;
+        if argv.name == "git"
+            && let Some(why) = scope.workspace.and_then(repository::is_elsewhere)
+        {
+            return Err(deny(format!("`git`: {why}")));
+        }
         let whole: Vec<&str> =
             std::iter::once(argv.name.as_str()).chain(words.iter().map(String::as_str)).collect();
         let (decision, rule) = self.policy.decide(mode, &whole, form.decision(mode));

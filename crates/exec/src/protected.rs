@@ -16,7 +16,7 @@ use crate::{
     GitAccess, Profile, Unavailable, View,
     bubblewrap::Mount,
     ground::Ground,
-    repository_config::{Named, Wanted, named},
+    repository_config::{Named, Wanted, is_same_folder, leads_inside, named},
     secret_names::{self, Found},
     stubs::{Hold, Stub, Stubs},
 };
@@ -149,6 +149,7 @@ impl Builder<'_> {
 
     fn git(&mut self) -> Result<(), Unavailable> {
         let git = Path::new(".git");
+        self.elsewhere(git)?;
         // Without this file git takes it for no repository; it may be what stands for one.
         let is_repository = self.look(git)?.is_some_and(|kind| kind == FileType::Directory)
             && self.look(&git.join("HEAD"))?.is_some();
@@ -165,6 +166,22 @@ impl Builder<'_> {
             }
             GitAccess::Commit | GitAccess::ReadOnly => self.protect(git, Stub::Folder),
         }
+    }
+
+    /// Refuses a repository whose state lies elsewhere in the workspace: there nothing keeps it as it is.
+    fn elsewhere(&self, git: &Path) -> Result<(), Unavailable> {
+        let read = |below: &Path| {
+            let unreadable = |error| unavailable(format!("{} cannot be read: {error}", below.display()));
+            self.ground.read(below, CONFIG_MAX_BYTES).map_err(unreadable)
+        };
+        if read(git)?.is_some_and(|text| leads_inside(&text, &self.profile.workspace)) {
+            return Err(unavailable(".git is a file that leads into the workspace".to_owned()));
+        }
+        let common = git.join("commondir");
+        if self.look(&common)?.is_some() && !read(&common)?.is_some_and(|text| is_same_folder(&text)) {
+            return Err(unavailable(".git/commondir leads to another repository".to_owned()));
+        }
+        Ok(())
     }
 
     /// What is under way stays as it is; what is left under way is moved aside, for the person's next `git rebase

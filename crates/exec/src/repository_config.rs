@@ -67,6 +67,32 @@ pub(crate) fn named(text: &str, workspace: &Path, (config, worktree): (&Path, &P
     all
 }
 
+/// Whether a file `.git` of this text leads to something in `workspace`, where no run keeps it from being changed. Links
+/// outside are not followed: in the sandbox they lead nowhere.
+pub(crate) fn leads_inside(text: &str, workspace: &Path) -> bool {
+    let Some(named) = text.strip_prefix("gitdir:") else { return false };
+    let mut path = PathBuf::new();
+    for part in workspace.join(named.trim()).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => path.push(part),
+        }
+        // It may be a link, also where it is left again.
+        if path != workspace && path.starts_with(workspace) {
+            return true;
+        }
+    }
+    path == workspace
+}
+
+/// What `.git/commondir` says where a run keeps others from saying more: that all lies in `.git` itself.
+pub(crate) fn is_same_folder(text: &str) -> bool {
+    text.trim_end() == "."
+}
+
 fn section_end(rest: &str) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (index, character) in rest.char_indices() {
@@ -149,5 +175,19 @@ mod tests {
         assert!(!paths.iter().any(|path| path.contains("other") || path.contains(".git/")), "{paths:?}");
         let include = found.iter().find(|named| named.path == Path::new(".team/gitconfig")).unwrap();
         assert_eq!(include.wanted, Some(Wanted::Config));
+    }
+
+    #[test]
+    fn file_that_stands_for_a_repository_when_it_leads_into_the_workspace_in_any_way_does() {
+        let leads = |named: &str| leads_inside(&format!("gitdir: {named}\n"), Path::new("/w/s"));
+        for named in
+            ["real.git", "./a/../../x", "/w/s/real.git", "../s/real.git", "/w/s/a/../../x", ".", "/w/s/"]
+        {
+            assert!(leads(named), "{named}");
+        }
+        for named in ["../s2/.git/worktrees/a", "/w/main/.git/worktrees/s", "/w/s2", "../../x"] {
+            assert!(!leads(named), "{named}");
+        }
+        assert!(!leads_inside("real.git", Path::new("/w/s")));
     }
 }

@@ -10,13 +10,36 @@ use rustix::{
     io::Errno,
 };
 
-use crate::Workspace;
+use crate::{
+    Workspace,
+    repository_config::{is_same_folder, leads_inside},
+};
 
 /// Largest configuration that is read.
 const CONFIG_MAX_BYTES: u64 = 256 * 1024;
 
 /// What in a configuration lets git run programs, or read another file (git-config(1)); in lower case.
 const TELLING: [&str; 5] = ["[filter", "[include", "[merge \"", "[trailer", "worktreeconfig"];
+
+/// Why git is not started at all in `workspace`: its configuration lies where every command may change it.
+pub(super) fn is_elsewhere(workspace: &Workspace) -> Option<String> {
+    let text = |path| opened(workspace, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).map(read);
+    if let Ok(Some(text)) = text(".git")
+        && leads_inside(&text, workspace.path())
+    {
+        return Some(
+            "`.git` is a file that leads into the workspace; the operator can put there what it leads to"
+                .to_owned(),
+        );
+    }
+    match text(".git/commondir") {
+        Err(Errno::NOENT | Errno::NOTDIR) => None,
+        Ok(Some(text)) if is_same_folder(&text) => None,
+        Ok(_) | Err(_) => {
+            Some("`.git/commondir` leads to another repository; the operator can take it away".to_owned())
+        }
+    }
+}
 
 /// Why git may run a program of the repository in `workspace` when it reads; none when it does not, or nothing is there.
 pub(super) fn may_run(workspace: &Workspace) -> Option<String> {

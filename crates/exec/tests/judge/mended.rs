@@ -211,9 +211,11 @@ fn repository_whose_configuration_names_programs_of_its_own_makes_reading_wait()
     std::fs::write(root.join(".git/config"), "[core]\nbare = false").unwrap();
     assert_eq!(judge("git diff"), Decision::Allow);
     std::fs::write(root.join(".git/commondir"), "x").unwrap();
-    assert_eq!(judge("git diff"), Decision::Ask);
+    assert_eq!(judge("git diff"), Decision::Deny);
     std::fs::remove_dir_all(root.join(".git")).unwrap();
     std::fs::write(root.join(".git"), "gitdir: x").unwrap();
+    assert_eq!(judge("git diff"), Decision::Deny);
+    std::fs::write(root.join(".git"), "gitdir: ../x").unwrap();
     assert_eq!(judge("git diff"), Decision::Ask);
 }
 

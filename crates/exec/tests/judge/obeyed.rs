@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use mab_exec::{Judge, Mode, Obeys, Policy, Wanted, Workspace};
+use mab_exec::{Decision, Judge, Mode, Obeys, Policy, Wanted, Workspace};
 
 #[cfg(test)]
 fn obeyed(root: &Path, mode: Mode, command: &[&str]) -> Obeys {
@@ -49,4 +49,38 @@ fn file_that_stands_for_a_repository_when_planted_is_on_the_list() {
     let before = obeyed(&root, Mode::Restricted, &["git", "add", "x"]);
     fs::write(root.join(".git"), "gitdir: real.git\n").unwrap();
     assert!(before.change(&obeyed(&root, Mode::Restricted, &["git", "add", "x"])).is_some());
+}
+
+#[test]
+fn repository_when_its_configuration_lies_elsewhere_in_the_workspace_is_denied() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().canonicalize().unwrap().join("space");
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::create_dir_all(root.join("real.git")).unwrap();
+    let judge = Judge::new(Policy::builtin());
+    let verdict = |command: &str| {
+        let workspace = Workspace::open(&root).unwrap();
+        judge.judge(Mode::Restricted, &Wanted::Text(command.to_owned()), Some(&workspace))
+    };
+    assert_eq!(verdict("git status").decision, Decision::Allow);
+    let denied = |why: &str| {
+        for command in ["git status", "git add x", "git commit -m x"] {
+            let verdict = verdict(command);
+            assert_eq!(verdict.decision, Decision::Deny, "{command}");
+            assert!(verdict.reason.contains(why), "{}", verdict.reason);
+        }
+    };
+    fs::write(root.join(".git/commondir"), "../real.git\n").unwrap();
+    denied("`.git/commondir` leads to another repository");
+    // What stands there while another command writes says nothing else.
+    fs::write(root.join(".git/commondir"), ".\n").unwrap();
+    assert_eq!(verdict("git add x").decision, Decision::Ask);
+    fs::remove_dir_all(root.join(".git")).unwrap();
+    fs::write(root.join(".git"), "gitdir: real.git\n").unwrap();
+    denied("`.git` is a file that leads into the workspace");
+    // A worktree of a repository that lies outside, as it was.
+    fs::write(root.join(".git"), "gitdir: ../main/.git/worktrees/space\n").unwrap();
+    let outside = verdict("git status");
+    assert_eq!(outside.decision, Decision::Ask);
+    assert!(outside.reason.contains("lies elsewhere"), "{}", outside.reason);
 }

@@ -285,3 +285,26 @@ fn limit_when_only_a_child_was_refused_is_no_end_of_the_command() {
     let ran = run(&*sandbox, &shell(text), &Profile { limits, ..space.reading() });
     assert_eq!((ran.ending, ran.stdout.as_str()), (Ending::Exited(3), "after\n"));
 }
+
+#[test]
+fn repository_when_its_state_lies_elsewhere_in_the_workspace_refuses_what_writes() {
+    let Some(sandbox) = sandbox(Tier::Bubblewrap) else { return };
+    let plan = one(&["true"]);
+    let refusal = |space: &Space, git: GitAccess| {
+        let profile = Profile { git, ..space.writing() };
+        let stage = Stage { plan: &plan, binaries: &[], profile: &profile, view: &View::Direct };
+        sandbox.start(&stage).err().map(|why| why.reason)
+    };
+    let space = Space::new();
+    space.write(".git", "gitdir: real.git\n");
+    space.write("real.git/HEAD", "x");
+    let common = Space::new();
+    common.write(".git/HEAD", "x");
+    common.write(".git/commondir", "../other\n");
+    for git in [GitAccess::Commit, GitAccess::ReadOnly] {
+        let why = ".git is a file that leads into the workspace";
+        assert_eq!(refusal(&space, git).as_deref(), Some(why));
+        let why = ".git/commondir leads to another repository";
+        assert_eq!(refusal(&common, git).as_deref(), Some(why));
+    }
+}
