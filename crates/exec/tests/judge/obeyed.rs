@@ -8,7 +8,7 @@ use mab_exec::{Decision, Judge, Mode, Obeys, Policy, Wanted, Workspace};
 fn obeyed(root: &Path, mode: Mode, command: &[&str]) -> Obeys {
     let words = command.iter().map(|&word| word.to_owned()).collect();
     let workspace = Workspace::open(root).unwrap();
-    Judge::new(Policy::builtin()).obeyed(mode, &Wanted::Argv(vec![words]), &workspace)
+    Judge::new(Policy::builtin()).obeyed(mode, &Wanted::Argv(vec![words]), &workspace).unwrap()
 }
 
 #[test]
