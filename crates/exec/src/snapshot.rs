@@ -117,6 +117,8 @@ pub struct How {
 pub struct Restored {
     /// From what is there to what was saved.
     pub plan: Difference,
+    /// How many paths of repositories' own state are not as they were saved, and are left so without [`How::with_git`].
+    pub git_left: usize,
     /// What was left as it is although it differs, and what was moved out of the way.
     pub kept: Vec<Kept>,
     /// What could not be brought back: its content in the snapshot is damaged.
@@ -263,29 +265,30 @@ impl Snapshots {
         let wanted = source.tree(&source.record(id)?.tree)?;
         let planned = |known: &Known| {
             let mut steps = steps(&known.entries, &known.stamps, &wanted);
+            let all = steps.len();
             if !how.with_git {
                 steps.retain(|step| !entry::is_git(&step.path));
             }
             let plan = Difference::of(&steps).with_skipped(known, &wanted);
-            (steps, plan)
+            (all - steps.len(), steps, plan)
         };
         let before = self.look(&store, workspace, Some(&wanted))?;
-        let (_, plan) = planned(&before);
+        let (git_left, _, plan) = planned(&before);
         if how.dry_run {
-            return Ok(Restored { plan, kept: Vec::new(), damaged: Vec::new(), undo: None });
+            return Ok(Restored { plan, git_left, kept: Vec::new(), damaged: Vec::new(), undo: None });
         }
         is_as_shown(&plan, how)?;
         let opened = self.loosen(&store, (workspace, &before), &wanted)?;
         let label = format!("before restore of {id}");
         let (taken, known) = self.take_into(&store, workspace, (&label, Some(&wanted)), now)?;
-        let (steps, plan) = planned(&known);
+        let (git_left, steps, plan) = planned(&known);
         if !opened {
             is_as_shown(&plan, how)?;
         }
         workspace.still_there()?;
         let done = carry_out(workspace, &steps, &|entry, out| source.read(entry, out), &self.draw()?)?;
         self.retain(&store, now, Some(id))?;
-        Ok(Restored { plan, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
+        Ok(Restored { plan, git_left, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
     }
 
     /// The folders of all workspaces. Whatever else lies there is left alone.
@@ -368,7 +371,7 @@ impl Snapshots {
         let done = carry_out(workspace, &planned, content, &self.draw()?)?;
         self.retain(&store, now, Some(since))?;
         let plan = Difference::of(&planned);
-        Ok(Restored { plan, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
+        Ok(Restored { plan, git_left: 0, kept: done.kept, damaged: done.damaged, undo: Some(taken.id) })
     }
 
     fn store(&self, workspace: &Workspace) -> Result<Store, Denied> {

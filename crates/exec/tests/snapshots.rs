@@ -370,10 +370,11 @@ fn git_state_when_asked_for_comes_back_so_that_a_commit_is_undone() {
     let (head, status) = (git(&root, &["rev-parse", "HEAD"]), git(&root, &["status", "--porcelain"]));
     let taken = home.take();
     git(&root, &["commit", "-qm", "y"]);
-    home.restore(&taken.id);
+    assert!(home.restore(&taken.id).git_left > 0, "told");
     assert_ne!(git(&root, &["rev-parse", "HEAD"]), head, "left alone unless asked");
     let how = How { dry_run: false, with_git: true, ..How::default() };
-    home.snapshots.restore(&home.space(), &taken.id, how, Timestamp::from_millis(3)).unwrap();
+    let done = home.snapshots.restore(&home.space(), &taken.id, how, Timestamp::from_millis(3)).unwrap();
+    assert_eq!(done.git_left, 0);
     assert_eq!((git(&root, &["rev-parse", "HEAD"]), git(&root, &["status", "--porcelain"])), (head, status));
     git(&root, &["fsck", "--strict"]);
 }

@@ -1,5 +1,7 @@
 //! `mab snapshot`: what was saved of a workspace, what changed since, and back.
 
+mod prune;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -140,7 +142,7 @@ impl Snapshot {
                 let how = How { dry_run: *dry_run, with_git: *with_git, from_any: to.is_some(), shown: None };
                 restore(&snapshots, (&workspace, id), (how, *yes), output)?;
             }
-            SnapshotCommand::Prune { keep, days, yes } => prune(&config, (*keep, *days), *yes, output)?,
+            SnapshotCommand::Prune { keep, days, yes } => prune::run(&config, (*keep, *days), *yes, output)?,
         }
         Ok(Exit::OK)
     }
@@ -359,8 +361,9 @@ fn restore(
 ) -> Result<(), Trouble> {
     let now = SystemClock.now();
     let planned = snapshots.restore(workspace, id, How { dry_run: true, ..how }, now)?;
-    if how.dry_run {
-        return tell_restored(&planned, workspace, output);
+    let is_nothing = planned.plan.changes.is_empty() && planned.plan.skipped.is_empty();
+    if how.dry_run || is_nothing {
+        return tell_restored(&planned, (workspace, how), output);
     }
     let is_own = !how.from_any && !snapshots.is_of_other_folder(workspace, id)?;
     let asked = !yes && !planned.plan.changes.is_empty();
@@ -380,6 +383,9 @@ fn restore(
             "{CAREFUL}this is done to{CAREFUL:#} {}",
             Visible::line(&shown(workspace.path()))
         ));
+        if let Some(left) = git_left(&planned) {
+            page.line(&left);
+        }
         let answer = terminal.ask(&page, "restore? [y/N]")?;
         if !matches!(answer.as_str(), "y" | "Y" | "yes") {
             Output::talk("nothing was changed");
@@ -394,7 +400,7 @@ fn restore(
         restored.plan.changes.clear();
         restored.plan.skipped.clear();
     }
-    tell_restored(&restored, workspace, output)?;
+    tell_restored(&restored, (workspace, how), output)?;
     if restored.damaged.is_empty() {
         return Ok(());
     }
@@ -403,12 +409,27 @@ fn restore(
     Err(Denied::new(Code::Internal, message).hint("bring these back from another snapshot").into())
 }
 
-fn tell_restored(restored: &Restored, workspace: &Workspace, output: Output) -> Result<(), Trouble> {
+/// What of repositories is not brought back, with what does it; none when all is as it was.
+fn git_left(restored: &Restored) -> Option<String> {
+    let paths = match restored.git_left {
+        0 => return None,
+        1 => "1 path of .git is".to_owned(),
+        more => format!("{more} paths of .git are"),
+    };
+    Some(format!("{paths} not as then (commits, branches, index) and left so; --with-git brings these back"))
+}
+
+fn tell_restored(
+    restored: &Restored,
+    (workspace, how): (&Workspace, How),
+    output: Output,
+) -> Result<(), Trouble> {
     if output.is_json() {
         return output.json(&json!({
             "changes": changes_json(&restored.plan),
             "skipped": kept_json(&restored.plan.skipped),
             "kept": kept_json(&restored.kept),
+            "git_left": restored.git_left,
             "damaged": restored.damaged.iter().map(|path| shown(path)).collect::<Vec<_>>(),
             "undo": restored.undo.as_ref().map(SnapshotId::as_str),
         }));
@@ -425,57 +446,21 @@ fn tell_restored(restored: &Restored, workspace: &Workspace, output: Output) -> 
         let (path, why) = (Visible::line(&shown(&kept.path)), Visible::line(&kept.why));
         Output::talk(&format!("left as it is: {path} ({why})"));
     }
+    let left = git_left(restored);
+    if let Some(left) = &left {
+        Output::talk(left);
+    }
     match &restored.undo {
         Some(undo) => {
             let place = Place::option(workspace.path());
-            Output::talk(&format!("restored; `mab snapshot restore {undo}{place}` undoes it"));
+            let git = if how.with_git { " --with-git" } else { "" };
+            Output::talk(&format!("restored; `mab snapshot restore {undo}{place}{git}` undoes it"));
         }
-        None => Output::talk("a dry run: nothing was changed"),
+        None if how.dry_run => Output::talk("a dry run: nothing was changed"),
+        None if left.is_some() => Output::talk("nothing to do without --with-git"),
+        None => Output::talk("nothing to do: it is as it was saved"),
     }
     Ok(())
-}
-
-fn prune(
-    config: &Config,
-    (keep, days): (Option<u32>, Option<u32>),
-    yes: bool,
-    output: Output,
-) -> Result<(), Trouble> {
-    let at = &config.execution;
-    let (keep, days) = (keep.unwrap_or(at.snapshots_keep), days.unwrap_or(at.snapshots_days));
-    if !yes {
-        let unasked = || {
-            Denied::new(Code::ApprovalRequired, "there is no terminal to ask at; nothing was removed")
-                .hint("--yes removes without a question")
-        };
-        let terminal = Terminal::open().ok_or_else(unasked)?;
-        let mut page = terminal.page();
-        page.line(&format!(
-            "of each workspace the newest {} of the last {days} days stay, at least one",
-            keep.max(1)
-        ));
-        if !matches!(terminal.ask(&page, "remove all others? [y/N]")?.as_str(), "y" | "Y" | "yes") {
-            Output::talk("nothing was removed");
-            return Ok(());
-        }
-    }
-    let snapshots = execution::existing_snapshots(config)?;
-    let age_s = u64::from(days) * execution::DAY_S;
-    let pruned =
-        snapshots.map(|all| all.prune(keep, age_s, SystemClock.now())).transpose()?.unwrap_or_default();
-    if output.is_json() {
-        return output.json(&json!({
-            "snapshots": pruned.snapshots, "freed_bytes": pruned.freed_bytes, "passed_over": pruned.passed_over,
-        }));
-    }
-    if pruned.passed_over > 0 {
-        Output::talk(&format!("{} workspaces were passed over: in use, or damaged", pruned.passed_over));
-    }
-    let mut page = output.page();
-    page.field("removed", &pruned.snapshots.into());
-    let freed = page.bytes(pruned.freed_bytes);
-    page.field("freed", &freed);
-    Output::data(page.as_str())
 }
 
 fn shown(path: &Path) -> String {

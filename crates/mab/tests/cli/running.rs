@@ -389,6 +389,32 @@ fn snapshot_when_taken_is_listed_compared_and_brought_back() -> Anything {
 }
 
 #[test]
+fn restore_when_only_the_repository_changed_says_what_brings_it_back() -> Anything {
+    let scene = Scene::new("")?;
+    let (space, head) = (scene.space.to_string_lossy().into_owned(), scene.space.join(".git/HEAD"));
+    fs::create_dir(scene.space.join(".git"))?;
+    fs::write(&head, "ref: refs/heads/main\n")?;
+    let taken = scene.mab(&["snapshot", "take", "--json"])?.json()?;
+    let id = taken.get("id").and_then(Value::as_str).ok_or("no id")?;
+    let restore = |more: &[&str]| {
+        scene.mab(&[&["snapshot", "restore", id, "--workspace", &space, "--yes"], more].concat())
+    };
+    let run = restore(&[])?;
+    assert!(run.stderr.contains("nothing to do: it is as it was saved"), "{run:?}");
+    fs::write(&head, "ref: refs/heads/other\n")?;
+    let dry = scene.mab(&["snapshot", "restore", id, "--dry-run"])?;
+    assert!(dry.stderr.contains("1 path of .git is not as then"), "{dry:?}");
+    let run = restore(&[])?;
+    assert_eq!((run.exit, fs::read_to_string(&head)?.as_str()), (Some(0), "ref: refs/heads/other\n"));
+    assert!(run.stderr.contains("nothing to do without --with-git"), "{run:?}");
+    assert!(!run.stderr.contains("restored"), "{run:?}");
+    let run = restore(&["--with-git"])?;
+    assert_eq!(fs::read_to_string(&head)?, "ref: refs/heads/main\n", "{run:?}");
+    assert!(run.stderr.contains(" --with-git` undoes it"), "{run:?}");
+    Ok(())
+}
+
+#[test]
 fn snapshot_when_there_is_none_is_refused() -> Anything {
     let scene = Scene::new("")?;
     for word in ["diff", "restore"] {

@@ -206,8 +206,12 @@ pub(crate) fn ended(run: RunId, request: &Request, over: &Over) -> String {
     }
     if let Some(snapshot) = &finished.snapshot {
         let id = visible(snapshot, &[]);
+        let (git, too) = match request.profile.git {
+            GitAccess::ReadOnly => ("", ""),
+            GitAccess::Commit => (" --with-git", ", commits too"),
+        };
         parts.push(format!(
-            "The workspace was saved before: `mab snapshot restore {id} --workspace FOLDER` goes back, with the folder"
+            "The workspace was saved before: `mab snapshot restore {id} --workspace FOLDER{git}` goes back{too}, with the folder"
         ));
         parts.push(quoted(&request.profile.workspace.to_string_lossy()));
     }

@@ -157,6 +157,17 @@ fn texts_when_words_are_hostile_keep_them_behind_the_mark() {
 }
 
 #[test]
+fn undo_when_no_commit_was_possible_is_that_of_the_files() {
+    let mut request = request(Wanted::Text("touch x".to_owned()));
+    request.profile.git = GitAccess::ReadOnly;
+    let text = ended(RUN, &request, &over(finished(Outcome::Exited { code: 0 }, ""), Assurance::Policy));
+    assert!(
+        text.contains("`mab snapshot restore s1 --workspace FOLDER` goes back, with the folder\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn command_when_long_is_cut_and_says_so() {
     let shown = one_line(&Wanted::Text(format!("{}{}", "é".repeat(1_000), "z".repeat(400))));
     let (start, end) = ("é".repeat(400), "z".repeat(400));
