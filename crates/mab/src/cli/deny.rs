@@ -1,7 +1,7 @@
 //! `mab deny`: says no to commands that wait. It needs no terminal and no passphrase: saying no is free.
 
 use clap::Args;
-use mab_core::RunId;
+use mab_core::{Code, Denied, RunId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use crate::cli::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     mab deny run_0123456789abcdef --reason 'use a branch'\n\n\
+    It refuses a request that waits, and takes back a yes until the command has started.\n\
     Every agent of the conversation sees that you refused, and the reason. After three\n\
     denials the agent asks in vain until `mab yolo unlock`.")]
 pub(crate) struct Deny {
@@ -47,7 +48,8 @@ pub(crate) fn deny(
     (run, reason): (&Command, Option<&str>),
 ) -> Result<(), Trouble> {
     let no = json!({"run_id": run.run_id, "request_hash": run.request_hash, "reason": reason});
-    output.answer(calls.call("deny_run", no)?, |done: &Done, page| {
+    let answer = calls.call("deny_run", no).map_err(|trouble| over(trouble, run))?;
+    output.answer(answer, |done: &Done, page| {
         page.field(&done.state, &Visible::line(&done.run_id));
         if let Some(Locked { conversation_id, session_id }) = &done.locked {
             let (who, place) = (Visible::line(session_id), Visible::line(conversation_id));
@@ -57,6 +59,20 @@ pub(crate) fn deny(
             ));
         }
     })
+}
+
+/// In a conversation that is over nobody can be told of a no, and nothing has to be refused.
+fn over(trouble: Trouble, run: &Command) -> Trouble {
+    match trouble {
+        Trouble::Denied(denied) if denied.code == Code::Expired => {
+            let until = Visible::line(&run.expires_at);
+            let message = format!("{}: nothing that was asked for in it can run", denied.message);
+            Denied { message, ..denied }
+                .hint(format!("nothing is left to do: the request goes by itself at {until}"))
+                .into()
+        }
+        other => other,
+    }
 }
 
 #[derive(Deserialize)]

@@ -34,7 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
     Looking changes nothing and answers nothing. The command is in one line here;\n\
     `mab approve` shows it whole. Without a terminal each line is tab-separated: request,\n\
     its id, conversation, agent, since, until, mode, folder, what it may write, command;\n\
-    or wish, -, conversation, agent, since, -, mode, folder, -, -. With --follow also:\n\
+    or wish, -, conversation, agent, since, -, mode, folder, -, -. What was agreed to and\n\
+    what runs comes as a request, with agreed or running in its place. With --follow also:\n\
     became, its id, conversation, agent, and approved, denied, withdrawn, expired, running,\n\
     finished or lost.")]
 pub(crate) struct Pending {
@@ -49,6 +50,8 @@ pub(crate) struct Pending {
 /// One thing that waits.
 struct Item {
     kind: &'static str,
+    /// Whether something is enabled in its conversation: without that no request can run.
+    is_on: bool,
     name: String,
     since: String,
     row: Vec<Visible>,
@@ -69,7 +72,7 @@ impl Pending {
             return Ok(Exit::OK);
         }
         let mut page = operator.output.page();
-        let waits = items.iter().any(|item| item.kind == "request");
+        let waits = items.iter().any(|item| item.kind == REQUEST);
         let wishes = items.iter().any(|item| item.kind == "wish");
         table(&items, &mut page);
         if waits {
@@ -134,8 +137,11 @@ impl Pending {
             for (at, wish) in it.wishes.iter().enumerate() {
                 items.push(of_wish((place, wish), raw(number, "wishes", at), &page));
             }
-            for (at, run) in it.runs.iter().enumerate().filter(|(_, run)| run.waits()) {
-                items.push(of_run((place, run), raw(number, "runs", at), &page));
+            let is_on = it.terms.as_ref().is_some_and(|terms| terms.active);
+            for (at, run) in it.runs.iter().enumerate() {
+                let Some(kind) = kind(&run.state) else { continue };
+                let value = raw(number, "runs", at);
+                items.push(Item { is_on, ..of_run((place, run, kind), value, &page) });
             }
         }
         items.sort_by(|one, other| one.since.cmp(&other.since));
@@ -153,8 +159,14 @@ impl Shown {
     }
 
     fn add(&mut self, items: &[Item]) {
-        for item in items.iter().filter(|item| item.kind == "request") {
-            self.0.entry(item.name.clone()).or_insert_with(|| "pending".to_owned());
+        for item in items {
+            let state = match item.kind {
+                REQUEST => "pending",
+                AGREED => "approved",
+                RUNNING => "running",
+                _ => continue,
+            };
+            self.0.entry(item.name.clone()).or_insert_with(|| state.to_owned());
         }
     }
 
@@ -222,10 +234,33 @@ fn of_wish((place, wish): (&str, &Wish), value: Value, page: &Page) -> Item {
     ];
     let name = format!("{place} {}", wish.session_id);
     let ascii = [wish.workspace.as_deref().and_then(in_ascii), None];
-    Item { kind: "wish", name, since: wish.asked_at.clone(), row, ascii, value: kept("wish", place, value) }
+    let is_on = true;
+    Item {
+        kind: "wish",
+        is_on,
+        name,
+        since: wish.asked_at.clone(),
+        row,
+        ascii,
+        value: kept("wish", place, value),
+    }
 }
 
-fn of_run((place, run): (&str, &Command), value: Value, page: &Page) -> Item {
+/// What a command that has not ended is here; none for one whose time is over.
+fn kind(state: &str) -> Option<&'static str> {
+    match state {
+        "pending" => Some(REQUEST),
+        "approved" => Some(AGREED),
+        "running" => Some(RUNNING),
+        _ => None,
+    }
+}
+
+const REQUEST: &str = "request";
+const AGREED: &str = "agreed";
+const RUNNING: &str = "running";
+
+fn of_run((place, run, kind): (&str, &Command, &'static str), value: Value, page: &Page) -> Item {
     let request = run.request.as_ref().filter(|_| run.hash().is_some());
     let row = vec![
         Visible::line(&run.run_id),
@@ -244,14 +279,8 @@ fn of_run((place, run): (&str, &Command), value: Value, page: &Page) -> Item {
         request.map(|it| in_one_line(it, plain)).filter(|it| row.last() != Some(it)),
     ];
     let since = run.created_at.clone();
-    Item {
-        kind: "request",
-        name: run.run_id.clone(),
-        since,
-        row,
-        ascii,
-        value: kept("request", place, value),
-    }
+    let (name, value) = (run.run_id.clone(), kept(kind, place, value));
+    Item { kind, is_on: true, name, since, row, ascii, value }
 }
 
 /// The object as the bridge gave it, with what it is and where.
@@ -299,7 +328,13 @@ fn block(item: &Item, page: &mut Page) {
     } else {
         // Names of ours, which people copy, are left whole.
         page.line(&format!("{STRONG}{name}{STRONG:#} of {agent} in {place}"));
-        plan::lines(&Visible::line(&format!("since {since}, waits until {until}")), "  ", page);
+        let how = match item.kind {
+            AGREED => format!("agreed to, and not started yet; `mab deny {name}` takes the yes back"),
+            RUNNING => format!("runs; `mab yolo disable {place}` ends it, and all that is enabled there"),
+            _ if !item.is_on => format!("cannot run: nothing is enabled there; goes by itself at {until}"),
+            _ => format!("since {since}, waits until {until}"),
+        };
+        plan::lines(&Visible::line(&how), "  ", page);
         plan::lines(&Visible::line(&format!("mode {mode}, may write {writes}")), "  ", page);
         some(folder, "  in ", page);
         ascii(folder_in_ascii.as_ref(), "  ", page);
@@ -350,7 +385,8 @@ mod tests {
             exact(command),
         ]);
         Item {
-            kind: "request",
+            kind: REQUEST,
+            is_on: true,
             name: String::new(),
             since: String::new(),
             row: row.collect(),
@@ -376,6 +412,23 @@ run_0123456789abcdef of a in conv_0123456789abcdef
     "mkdir srс/\u{378}\u{202e}x"
     not ASCII "mkdir sr\u{441}/\u{378}\u{202e}x"
 "#);
+    }
+
+    #[test]
+    fn command_when_it_waits_no_more_says_how_it_stands() {
+        let shown = |kind, is_on| {
+            let mut page = Page::new(Some(120));
+            table(&[Item { kind, is_on, ..waiting("make") }], &mut page);
+            anstream::adapter::strip_str(page.as_str()).to_string()
+        };
+        let says = |text: &str, what: &str| assert!(text.contains(what), "{text}");
+        says(&shown(REQUEST, true), "waits until 2026-11-22 08:00:00");
+        says(
+            &shown(REQUEST, false),
+            "cannot run: nothing is enabled there; goes by itself at 2026-11-22 08:00:00",
+        );
+        says(&shown(AGREED, true), "`mab deny run_0123456789abcdef` takes the yes back");
+        says(&shown(RUNNING, true), "runs; `mab yolo disable conv_0123456789abcdef` ends it");
     }
 
     #[test]

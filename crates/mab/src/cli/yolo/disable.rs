@@ -13,7 +13,7 @@ use crate::cli::{
     Exit, Output, Trouble, Visible, arguments,
     calls::Calls,
     operator::Operator,
-    standing::{Standing, Standings},
+    standing::{Command, Standing, Standings},
 };
 
 /// Arguments of `mab yolo disable`.
@@ -40,6 +40,8 @@ impl Disable {
             None if self.all => all,
             None => return Err(unnamed(&all).into()),
         };
+        let runs = standing.conversations.iter().filter(|it| ids.contains(&it.conversation_id));
+        let runs: Vec<&Command> = runs.flat_map(|it| &it.runs).collect();
         let mut answers = Vec::new();
         for id in &ids {
             answers.push(calls.call("execution_disable", json!({"conversation_id": id}))?);
@@ -61,10 +63,24 @@ impl Disable {
             page.field(if changed { "ended" } else { "was off" }, &Visible::line(id));
         }
         Output::data(page.as_str())?;
+        for run in runs {
+            let (run, agent, was) =
+                (Visible::line(&run.run_id), Visible::line(&run.session_id), was(&run.state));
+            Output::talk(&format!("{was}: {run} of {agent}"));
+        }
         if answers.is_empty() {
             Output::talk("nothing was enabled");
         }
         ended(&going_on)
+    }
+}
+
+/// What becomes of a command that was in this state.
+fn was(state: &str) -> &'static str {
+    match state {
+        "running" => "told to end, it ran",
+        "approved" => "ended, it was agreed to and had not started",
+        _ => "ended, it waited for a yes",
     }
 }
 
