@@ -44,6 +44,13 @@ pub struct TierReport {
 }
 
 impl Tiers {
+    /// Takes away what killed servers left in workspaces, where there are notes of it; tries nothing out.
+    pub fn take_away_left(records: &Path) {
+        if records.is_dir() {
+            sweep(records);
+        }
+    }
+
     /// Takes away what killed servers left, and runs `true` in each tier once; some milliseconds each.
     pub fn probe(settings: &ProbeSettings) -> Self {
         sweep(&settings.records);

@@ -1,8 +1,9 @@
-//! The checks of `mab doctor` that tell what can be run here, and how. None starts an engine or changes anything.
+//! The checks of `mab doctor` that tell what can be run here, and how. None starts an engine. Nothing is changed but
+//! that the empty folders go which killed runs left in workspaces.
 
 use std::{os::unix::fs::MetadataExt as _, path::Path};
 
-use mab_exec::{TierReport, Workspace};
+use mab_exec::{TierReport, Tiers, Workspace};
 
 use crate::{
     cli::{Trouble, doctor::Check, doctor_agents::sandbox},
@@ -12,6 +13,8 @@ use crate::{
 
 /// The sandboxes, the policy and the workspaces.
 pub(super) fn running(config: &Config) -> Vec<Check> {
+    // The tiers are tried out on notes of their own, so that a check needs no data folder.
+    Tiers::take_away_left(&execution::records(config));
     let mut checks = tiers(config);
     checks.push(match execution::policy(config, None, None) {
         Ok(policy) => {

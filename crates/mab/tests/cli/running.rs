@@ -415,6 +415,23 @@ fn restore_when_only_the_repository_changed_says_what_brings_it_back() -> Anythi
 }
 
 #[test]
+fn doctor_when_a_killed_run_left_something_takes_it_away() -> Anything {
+    use std::os::unix::fs::MetadataExt as _;
+    let scene = Scene::new("")?;
+    let (left, of_the_person) = (scene.space.join(".mcp.json"), scene.space.join(".envrc"));
+    fs::create_dir(&left)?;
+    fs::write(&of_the_person, "mine")?;
+    let (records, found) = (scene.home.data().join("sandbox"), fs::metadata(&scene.space)?);
+    fs::create_dir_all(&records)?;
+    let note = format!("{}\n1\n\".mcp.json\"\n\".envrc\"\n", json!(scene.space));
+    fs::write(records.join(format!("{}-{}", found.dev(), found.ino())), note)?;
+    let run = scene.mab(&["doctor", "--json"])?;
+    assert!(!left.exists(), "{run:?}");
+    assert_eq!(fs::read_to_string(&of_the_person)?, "mine");
+    Ok(())
+}
+
+#[test]
 fn snapshot_when_there_is_none_is_refused() -> Anything {
     let scene = Scene::new("")?;
     for word in ["diff", "restore"] {
