@@ -12,7 +12,7 @@ use crate::{
         operator::Operator,
         output::{BAD, FAINT, GOOD, STRONG},
         plan,
-        standing::{Standing, Standings},
+        standing::{InForce, Standing, Standings},
         still::stopped,
         table::{Page, absent, optional},
         unlocking::Known,
@@ -25,7 +25,8 @@ use crate::{
 #[command(
     after_help = "Without a terminal the tab-separated cells are, of the approver: approver, its id; of\n\
     each conversation: enabled, its id, mode, on or off, until, folder, network, who else\n\
-    may say yes, wishes, requests that wait, agents that are locked out."
+    may say yes, wishes, requests that wait, agents that are locked out, requests that\n\
+    were agreed to, commands that run."
 )]
 pub(super) struct Status {
     /// Only this conversation.
@@ -83,7 +84,8 @@ fn table(standings: &Standings, config: &Config, page: &mut Page) {
     for it in &standings.conversations {
         let cells = row(it, page);
         if page.for_person() {
-            let why = it.terms.as_ref().filter(|terms| terms.active).and_then(|terms| stopped(terms, config));
+            let why =
+                it.terms.as_ref().filter(|terms| terms.active).and_then(|terms| nothing_runs(terms, config));
             block(&cells, why.as_deref(), page);
         } else {
             let cells: Vec<&str> =
@@ -97,8 +99,22 @@ fn table(standings: &Standings, config: &Config, page: &mut Page) {
     }
 }
 
+/// Why terms that are on let nothing run.
+fn nothing_runs(terms: &InForce, config: &Config) -> Option<String> {
+    stopped(terms, config).or_else(|| {
+        let is_other = terms.settings.is_some() && config.bound().ok() != terms.settings;
+        is_other.then(|| {
+            "the settings are not those that it was enabled under; `mab yolo enable` anew, or change them back"
+                .to_owned()
+        })
+    })
+}
+
 fn block(cells: &[Visible], why: Option<&str>, page: &mut Page) {
-    let [id, mode, now, until, folder, network, also, wishes, waiting, locked] = cells else { return };
+    let [id, mode, now, until, folder, network, also, wishes, waiting, locked, agreed, running] = cells
+    else {
+        return;
+    };
     page.line(&format!("{STRONG}{id}{STRONG:#} {now}"));
     if now.as_str() != "off" {
         let what = Visible::line(&format!("mode {mode}, until {until}, network {network}"));
@@ -111,7 +127,9 @@ fn block(cells: &[Visible], why: Option<&str>, page: &mut Page) {
     if *also != absent() {
         page.line(&format!("  a yes is also that of {also}"));
     }
-    let open = format!("wishes {wishes}, requests that wait {waiting}, locked out {locked}");
+    let open = format!(
+        "wishes {wishes}, requests that wait {waiting}, agreed to {agreed}, running {running}, locked out {locked}"
+    );
     plan::lines(&Visible::line(&open), "  ", page);
     page.line("");
 }
@@ -126,11 +144,16 @@ fn row(it: &Standing, page: &Page) -> Vec<Visible> {
     };
     let also = terms.map_or_else(String::new, |terms| {
         let form = terms.elicitation.then(|| "a form".to_owned());
-        let agents = (terms.quorum > 0).then(|| format!("{} approvers", terms.quorum));
+        let agents = match terms.quorum {
+            0 => None,
+            1 => Some("1 approver".to_owned()),
+            several => Some(format!("{several} approvers")),
+        };
         form.into_iter().chain(agents).collect::<Vec<_>>().join(", ")
     });
     let also = if also.is_empty() { absent() } else { Visible::line(&also) };
     let locked = if it.locked.is_empty() { absent() } else { Visible::line(&it.locked.join(", ")) };
+    let count = |state: &str| (it.runs.iter().filter(|run| run.state == state).count() as u64).into();
     let network = terms.map(|terms| if terms.network { "host" } else { "none" });
     vec![
         Visible::line(&it.conversation_id),
@@ -141,7 +164,9 @@ fn row(it: &Standing, page: &Page) -> Vec<Visible> {
         optional(network),
         also,
         (it.wishes.len() as u64).into(),
-        (it.runs.iter().filter(|run| run.waits()).count() as u64).into(),
+        count("pending"),
         locked,
+        count("approved"),
+        count("running"),
     ]
 }
