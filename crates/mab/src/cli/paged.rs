@@ -14,7 +14,7 @@ pub(crate) enum Early {
 impl Early {
     const fn words(self) -> &'static str {
         match self {
-            Self::No => "Enter goes on, n refuses, q leaves it:",
+            Self::No => "Enter goes on, n (and why) refuses, q leaves it:",
             Self::Leave => "Enter goes on, q leaves it:",
         }
     }
@@ -52,13 +52,18 @@ pub(crate) fn ask(
             match person.ask(&page, &more)?.as_str() {
                 "" => break,
                 "q" => return Ok(String::new()),
-                no @ ("n" | "no") if early == Early::No => return Ok(no.to_owned()),
+                no if early == Early::No && is_no(no) => return Ok(no.to_owned()),
                 _ => {}
             }
             page = person.page();
             more = format!("read on first. {left} more lines: {}", early.words());
         }
     }
+}
+
+/// Whether this refuses, with a reason or without.
+pub(crate) fn is_no(typed: &str) -> bool {
+    matches!(typed, "n" | "no") || typed.starts_with("n ")
 }
 
 /// How many of `lines` are shown together with a question; those after the first `body` together, if there is room for them.
@@ -102,6 +107,12 @@ mod tests {
             at += count;
         }
         screens
+    }
+
+    #[test]
+    fn answer_when_it_is_a_no_may_say_why() {
+        assert!(["n", "no", "n not on a Friday"].into_iter().all(is_no));
+        assert!(!["", "q", "nine", "not this", "y"].into_iter().any(is_no));
     }
 
     #[test]

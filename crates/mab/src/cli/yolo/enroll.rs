@@ -112,13 +112,12 @@ impl Enroll {
         // The audit trail may know one whose row is gone.
         if !known.enrolled && !self.forgotten {
             let nothing = || Denied::new(Code::NotFound, "no approver is enrolled: there is none to replace");
-            return if self.replace { Err(nothing().hint("leave --replace out").into()) } else { Ok(None) };
+            return if self.replace { Err(nothing().hint(MAKE).into()) } else { Ok(None) };
         }
         if !self.replace {
             let id = Visible::line(known.key_id.as_deref().unwrap_or_default());
             let denied = Denied::new(Code::Conflict, format!("approver {id} is enrolled already"));
-            let hint = "`mab yolo passphrase` changes its passphrase; --replace makes another one";
-            return Err(denied.hint(hint).into());
+            return Err(denied.hint(REPLACE).into());
         }
         if !self.forgotten {
             return unlocking::unlock(person, calls).map(Some);
@@ -132,10 +131,24 @@ impl Enroll {
             page.line(&format!("{CAREFUL}{without}{CAREFUL:#}"));
         }
         let phrase = format!("forget {id}");
-        let typed = person.ask(&page, &format!("to do this, type: {phrase}\n>"))?;
-        if typed == phrase { Ok(None) } else { Err(Trouble::Cancelled) }
+        for left in (0..TRIES).rev() {
+            let typed = person.ask(&page, &format!("to do this, type: {phrase}\n>"))?;
+            if typed == phrase {
+                return Ok(None);
+            }
+            page = person.again("this is not the phrase", left);
+        }
+        let denied = Denied::new(Code::ApprovalRequired, "the phrase was not typed; nothing was replaced");
+        Err(denied.hint("run it again, and type the phrase as it is shown").into())
     }
 }
+
+/// What to do where nobody is enrolled.
+const MAKE: &str = "`mab yolo enroll` makes one";
+
+/// What to do where somebody is.
+const REPLACE: &str = "`mab yolo passphrase` changes its passphrase; `mab yolo enroll --replace` makes another one, with --totp one \
+    that asks for codes too; either ends all that is enabled";
 
 #[derive(Deserialize)]
 struct Done {
