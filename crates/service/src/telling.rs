@@ -56,7 +56,9 @@ pub(crate) fn enabled(terms: &Terms, replaces: bool) -> String {
     let who = match (terms.elicitation, terms.quorum) {
         (false, 0) => String::new(),
         (true, 0) => "; a form in the client of who asks is enough for a yes".to_owned(),
+        (false, 1) => "; one agent with the permission approver is enough for a yes".to_owned(),
         (false, quorum) => format!("; {quorum} agents with the permission approver are enough for a yes"),
+        (true, 1) => "; a form in the client of who asks, or one approver, is enough for a yes".to_owned(),
         (true, quorum) => {
             format!("; a form in the client of who asks, or {quorum} approvers, are enough for a yes")
         }

@@ -71,7 +71,8 @@ impl Person {
     /// The same, saying why something has to be typed again, and how often it may be.
     pub(crate) fn again(&self, why: &str, left: u32) -> Page {
         let mut page = self.page();
-        page.line(&format!("{CAREFUL}{why}{CAREFUL:#}; {left} more"));
+        let tries = if left == 1 { "try" } else { "tries" };
+        page.line(&format!("{CAREFUL}{why}{CAREFUL:#}; {left} more {tries}"));
         page
     }
 

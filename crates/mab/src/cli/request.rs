@@ -67,7 +67,9 @@ pub(crate) fn conclusion(request: &Request, hash: &RequestHash, page: &mut Page)
             needs_network(&request.command).filter(|_| request.profile.network == Network::Off)
         {
             let name = Visible::line(&name);
-            let text = format!("`{name}` will not get far without one; --network gives it one");
+            let text = format!(
+                "`{name}` will not get far without one; `mab run --network`, or `mab yolo enable --network` for agents, gives it one"
+            );
             plan::lines(&Visible::line(&text), &format!("{BAD}no network{BAD:#}   "), page);
         }
     }

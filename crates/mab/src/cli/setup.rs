@@ -295,8 +295,9 @@ const NO_COMMANDS: &str =
     "its agents could ask for commands, and no more can: MAB_YOLO=1 goes; --commands keeps it";
 
 /// What agents that may ask for commands need besides.
-const FOR_COMMANDS: &str = "for commands also: `agents = true` below [execution] in the configuration file, \
-    `mab yolo enroll` once, and `mab yolo enable CONVERSATION` for each conversation";
+const FOR_COMMANDS: &str = "for commands also, as far as it is not done: `agents = true` and \
+    `workspaces = [\"FOLDER\"]` below [execution] in the configuration file, `mab yolo enroll` once, and \
+    `mab yolo enable CONVERSATION` for each conversation; `mab doctor` says what is missing";
 
 /// What the client itself said.
 #[derive(Debug, Default)]

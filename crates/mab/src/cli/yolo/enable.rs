@@ -100,9 +100,12 @@ impl Enable {
         operator.output.answer(answer, |done: &Done, page| {
             page.field("enabled", &Visible::line(&done.mode));
             page.field("until", &page.moment(Some(&done.expires_at)));
-            page.aside(&format!(
-                "{FAINT}`mab pending --follow` shows what agents ask for, `mab approve` answers{FAINT:#}"
-            ));
+            let next = if done.mode == Mode::Safe.as_str() {
+                "nothing will ask for a yes; `mab yolo disable` ends it"
+            } else {
+                "`mab pending --follow` shows what agents ask for, `mab approve` answers"
+            };
+            page.aside(&format!("{FAINT}{next}{FAINT:#}"));
         })?;
         Ok(Exit::OK)
     }
@@ -170,8 +173,11 @@ impl Enable {
     fn agents(&self, place: &Place) -> Result<Vec<String>, Denied> {
         let there = if self.approvers > 0 { place.approvers() } else { Vec::new() };
         if there.len() < usize::from(self.approvers) {
-            let message =
-                format!("{} agents with the permission approver are in the conversation", there.len());
+            let message = format!(
+                "--approvers {} needs that many agents with the permission approver, and the conversation has {}",
+                self.approvers,
+                there.len()
+            );
             return Err(Denied::new(Code::InvalidArguments, message).hint(
                 "agents that join later do not count: invite them first, wait until they have joined, then enable",
             ));
