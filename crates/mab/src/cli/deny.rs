@@ -71,7 +71,7 @@ fn over(trouble: Trouble, run: &Command) -> Trouble {
                 .hint(format!("nothing is left to do: the request goes by itself at {until}"))
                 .into()
         }
-        other => other,
+        other @ (Trouble::Denied(_) | Trouble::Fault(_) | Trouble::ClosedPipe | Trouble::Cancelled) => other,
     }
 }
 
