@@ -1,6 +1,7 @@
 //! Whatever is done to a chain is named, at the right entry.
 
 mod commands;
+mod enrolment;
 mod state;
 
 use proptest::prelude::*;
