@@ -47,7 +47,7 @@ fn request_when_it_could_not_run_any_more_is_not_asked_about_and_says_why() -> A
     let run = room.asks(&["./own"])?;
     room.program("#!/bin/sh\necho two\n")?;
     let seen = room.told_of(&run)?;
-    assert!(seen.contains("own is not what it was"), "{seen}");
+    assert!(seen.contains("\"own\" is not what it was"), "{seen}");
     room.program("#!/bin/sh\necho one\n")?;
     let script = room.scene.space.join("build.sh");
     fs::write(&script, "echo one\n")?;

@@ -34,7 +34,7 @@ fn disable_when_the_server_that_runs_a_command_is_stopped_says_which_goes_on() {
     assert!(scene.execution(&pair.conversation)["terms"].is_null(), "it has ended all the same");
     pair.a.signal(Signal::CONT);
     let ended = disable();
-    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+    assert!(ended.status.success(), "{ended:?}");
     let result = pair.a.answer();
     assert_eq!(result["result"]["structuredContent"]["outcome"], "killed", "{result}");
     pair.end();
