@@ -1,5 +1,5 @@
 //! Reads lists, pipelines and compound commands, tolerantly: what bash accepts, this accepts; what neither can read is
-//! refused. Words are read in [`super::words`].
+//! refused. Words are read in [the module `words`](mod@super::words).
 //!
 //! Source of the grammar: POSIX.1-2024, Shell Command Language §2.10, and the bash 5.2 manual for what it adds. Time is
 //! linear in the text for a bounded depth.
