@@ -33,8 +33,8 @@ pub(crate) fn could_run(it: &Standing, run: &Command, config: &Config) -> Result
         let message = format!("{id} would not run: {why}");
         let file = Visible::line(&config.file.display().to_string());
         return Err(Denied::new(Code::ExecutionDisabled, message).hint(format!(
-            "change it back, or `mab deny {id}` and `mab yolo enable {place}` anew; settings are looked up in {file} \
-             (--config and MAB_CONFIG name another)"
+            "change it back; or `mab yolo enable {place}` anew, which ends this request, and the agent asks again; settings \
+             are looked up in {file} (--config and MAB_CONFIG name another)"
         )));
     }
     if let Some(why) = run.request.as_ref().and_then(|request| changed(request, config)) {

@@ -102,7 +102,7 @@ async fn before_it_is_spent(call: &Call<'_>, prepared: Prepared, row: &RunRow) -
     match looked.await? {
         (Ok(()), prepared) => Ok(prepared),
         (Err(busy), _) => {
-            let hint = "wait retry_after_s seconds, then call execute_command with its approval_token again";
+            let hint = "wait retry_after_s seconds, then call again with the same command, or with its approval_token";
             Err(refuse(call, good(busy.hint(hint))).await)
         }
     }
