@@ -28,7 +28,7 @@ const FILES_MAX: usize = 64;
 /// Largest file that is compared, and of all together; they are read four times for one run.
 const FILE_MAX_BYTES: u64 = 8 << 20;
 const ALL_MAX_BYTES: u64 = 32 << 20;
-/// Most names that are looked for: a hundredth of a second of the kernel's time.
+/// Most names that are looked for, each through a bounded number of links (`Workspace::find`).
 const LOOKS_MAX: usize = 4096;
 /// Most folders besides the workspace's own.
 const FOLDERS_MAX: usize = 16;
